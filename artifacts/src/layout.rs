@@ -1,0 +1,144 @@
+//! Where everything lives in a store; pure. Every key is made of hexadecimal digits, numbers, UUIDs and fixed words, so
+//! it is legal on every store and file system, and never ends in the `#1` of the local store's staging files.
+//!
+//! ```text
+//! blobs/<aa>/<hex>                              the bytes of a file, named by their BLAKE3
+//! trees/<aa>/<hex>                              the canonical manifest of a folder, named by its BLAKE3
+//! attempts/<run>/<step>/<attempt>/manifest      what an attempt produced; created once
+//! quarantine/<kind>/<hex>                       objects found corrupt, kept for people to look at
+//! tmp/…                                         local store only: files on their way to a name
+//! probes/<uuid>                                 the two-writes probe of an opening store; removed at once
+//! journal/<key>/…                               records of the coordinator with this public key; only it writes them
+//! ```
+
+use object_store::path::Path;
+use tidemill_protocol::artifact::ArtifactKind;
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::ids::{AttemptId, StepIndex};
+use uuid::Uuid;
+
+/// Folder of file contents.
+pub(crate) const BLOBS: &str = "blobs";
+/// Folder of tree manifests.
+pub(crate) const TREES: &str = "trees";
+/// Folder of attempts' manifests.
+pub(crate) const ATTEMPTS: &str = "attempts";
+/// Folder of coordinators' own records.
+const JOURNAL: &str = "journal";
+/// Folder of the local store's unfinished files.
+pub(crate) const TMP: &str = "tmp";
+
+/// The key of a file's content.
+pub(crate) fn blob(digest: &Digest) -> Path {
+    content(BLOBS, digest)
+}
+
+/// The key of a folder's manifest.
+pub(crate) fn tree(digest: &Digest) -> Path {
+    content(TREES, digest)
+}
+
+/// The key of an artifact's content.
+pub(crate) fn artifact(kind: ArtifactKind, digest: &Digest) -> Path {
+    match kind {
+        ArtifactKind::Blob => blob(digest),
+        ArtifactKind::Tree => tree(digest),
+    }
+}
+
+/// The key of what an attempt produced.
+pub(crate) fn manifest(attempt: &AttemptId) -> Path {
+    Path::from_iter([
+        ATTEMPTS,
+        &attempt.run.to_string(),
+        &attempt.step.to_string(),
+        &attempt.attempt.to_string(),
+        "manifest",
+    ])
+}
+
+/// Where a corrupt object is kept.
+pub(crate) fn quarantine(kind: ArtifactKind, digest: &Digest) -> Path {
+    let folder = match kind {
+        ArtifactKind::Blob => BLOBS,
+        ArtifactKind::Tree => TREES,
+    };
+    Path::from_iter(["quarantine", folder, &digest.to_hex()])
+}
+
+/// The attempt whose manifest this is.
+pub(crate) fn attempt_of(path: &Path) -> Option<AttemptId> {
+    let parts: Vec<_> = path.parts().collect();
+    let [_, run, step, attempt, _] = parts.as_slice() else {
+        return None;
+    };
+    Some(AttemptId {
+        run: run.as_ref().parse().ok()?,
+        step: StepIndex(step.as_ref().parse().ok()?),
+        attempt: attempt.as_ref().parse().ok()?,
+    })
+}
+
+/// The key of a coordinator's own record.
+pub(crate) fn record(name: &str) -> Path {
+    Path::from(format!("{JOURNAL}/{name}"))
+}
+
+/// A key for one probe of conditional writes.
+pub(crate) fn probe(id: Uuid) -> Path {
+    Path::from_iter(["probes", &id.to_string()])
+}
+
+/// The digest that the last segment of a content key names.
+pub(crate) fn digest_of(path: &Path) -> Option<Digest> {
+    path.filename()?.parse().ok()
+}
+
+/// The run that an attempt's key belongs to.
+pub(crate) fn run_of(path: &Path) -> Option<tidemill_protocol::ids::RunId> {
+    path.parts().nth(1)?.as_ref().parse().ok()
+}
+
+fn content(folder: &str, digest: &Digest) -> Path {
+    let hex = digest.to_hex();
+    let (shard, _) = hex.split_at(2);
+    Path::from_iter([folder, shard, &hex])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidemill_protocol::ids::RunId;
+
+    #[test]
+    fn content_is_spread_over_256_folders() {
+        let digest = Digest::of(b"");
+        let hex = digest.to_hex();
+        assert_eq!(blob(&digest).as_ref(), format!("blobs/af/{hex}"));
+        assert_eq!(tree(&digest).as_ref(), format!("trees/af/{hex}"));
+        assert_eq!(digest_of(&blob(&digest)), Some(digest));
+    }
+
+    #[test]
+    fn an_attempts_manifest_has_its_own_key() {
+        let run = RunId(Uuid::from_u128(7));
+        let key = manifest(&AttemptId {
+            run,
+            step: StepIndex(3),
+            attempt: 2,
+        });
+        assert_eq!(
+            key.as_ref(),
+            "attempts/00000000-0000-0000-0000-000000000007/3/2/manifest"
+        );
+        assert_eq!(run_of(&key), Some(run));
+        assert_eq!(attempt_of(&key).map(|attempt| manifest(&attempt)), Some(key));
+    }
+
+    #[test]
+    fn a_foreign_key_names_no_digest() {
+        assert_eq!(digest_of(&Path::from("blobs/af/readme.txt")), None);
+        assert_eq!(run_of(&Path::from("attempts")), None);
+        assert_eq!(attempt_of(&Path::from("attempts/x/3/2/manifest")), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Finds what nothing names any more and deletes it: first trees, then files that no remaining tree names, then what attempts of forgotten
+//! runs left, then unfinished files of a local store. What is young stays, because an upload under way is not named yet.
+//!
+//! Contents that an upload finds in a local store are made young again. A remote store cannot do that: a content that was garbage for
+//! longer than the grace, and is produced again in the seconds between the sweep's look and its deletion, is lost. Its readers
+//! fail with an error that says so ([`crate::StoreError::is_data_loss`]), and producing it again stores it.
+
+use crate::error::{Result, StoreError};
+use crate::layout;
+use crate::store::{ArtifactStore, blocking};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use object_store::path::Path as ObjectPath;
+use object_store::{Error, ObjectMeta, ObjectStoreExt as _};
+use std::collections::HashSet;
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::ids::RunId;
+use tidemill_protocol::time::{Millis, Timestamp};
+
+/// Most deletions in flight.
+const DELETIONS_IN_FLIGHT_MAX: usize = 16;
+
+/// What must stay.
+#[derive(Debug, Clone, Default)]
+pub struct Marks {
+    /// Artifacts that something names: outputs, inputs, code, models, pins. The files of a marked tree need no mark.
+    pub artifacts: HashSet<Digest>,
+    /// Runs whose attempts' records stay.
+    pub runs: HashSet<RunId>,
+}
+
+/// How a sweep goes about it.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepOptions {
+    /// The present.
+    pub now: Timestamp,
+    /// What is younger than this stays. Longer than the longest upload may take.
+    pub grace: Millis,
+    /// Whether to count only.
+    pub dry_run: bool,
+}
+
+/// What a sweep found, or deleted unless it was a dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Objects that are named.
+    pub kept: u64,
+    /// Objects that nothing names and that are too young.
+    pub young: u64,
+    /// Objects deleted.
+    pub deleted: u64,
+    /// Their bytes.
+    pub deleted_bytes: u64,
+}
+
+enum Verdict {
+    Named,
+    Young,
+    Garbage,
+}
+
+impl SweepOptions {
+    fn is_young(&self, meta: &ObjectMeta) -> bool {
+        let written = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
+        self.now.since(Timestamp(written)) < self.grace
+    }
+}
+
+impl ArtifactStore {
+    /// Deletes what nothing names.
+    ///
+    /// # Errors
+    /// The store's own; also [`StoreError::Corrupt`] when a tree that stays cannot be read, before any file is deleted, because
+    /// then nobody knows which files it names.
+    pub async fn sweep(&self, marks: &Marks, options: &SweepOptions) -> Result<Swept> {
+        let mut swept = Swept::default();
+        let named = self.sweep_trees(marks, options, &mut swept).await?;
+        let blobs = self.objects().list(Some(&ObjectPath::from(layout::BLOBS)));
+        let judge = |meta: &ObjectMeta| match layout::digest_of(&meta.location) {
+            Some(digest) if !named.contains(&digest) => old_or_young(meta, options),
+            _ => Verdict::Named,
+        };
+        self.sweep_list(blobs, judge, options, &mut swept).await?;
+        let attempts = self.objects().list(Some(&ObjectPath::from(layout::ATTEMPTS)));
+        let judge = |meta: &ObjectMeta| match layout::run_of(&meta.location) {
+            Some(run) if !marks.runs.contains(&run) => old_or_young(meta, options),
+            _ => Verdict::Named,
+        };
+        self.sweep_list(attempts, judge, options, &mut swept).await?;
+        if let Some(local) = self.local() {
+            let options = *options;
+            let (files, bytes) =
+                blocking(move || local.sweep_unfinished(options.now, options.grace, options.dry_run)).await?;
+            swept.deleted += files;
+            swept.deleted_bytes += bytes;
+        }
+        Ok(swept)
+    }
+
+    /// Deletes trees that nothing names and returns every content that is named, by a mark or by a tree that stays.
+    async fn sweep_trees(
+        &self,
+        marks: &Marks,
+        options: &SweepOptions,
+        swept: &mut Swept,
+    ) -> Result<HashSet<Digest>> {
+        let mut named = marks.artifacts.clone();
+        let mut garbage = Vec::new();
+        let mut trees = self.objects().list(Some(&ObjectPath::from(layout::TREES)));
+        while let Some(meta) = trees.next().await {
+            let meta = meta.map_err(|error| StoreError::backend("list", &layout::TREES.into(), error))?;
+            let Some(digest) = layout::digest_of(&meta.location) else {
+                continue;
+            };
+            if !marks.artifacts.contains(&digest) && !options.is_young(&meta) {
+                garbage.push(meta);
+                continue;
+            }
+            let tree = self.get_tree(&digest).await?;
+            named.extend(tree.entries.iter().map(|entry| entry.digest));
+            if marks.artifacts.contains(&digest) {
+                swept.kept += 1;
+            } else {
+                swept.young += 1;
+            }
+        }
+        let garbage = futures_util::stream::iter(garbage).map(Ok).boxed();
+        self.sweep_list(garbage, |_| Verdict::Garbage, options, swept)
+            .await?;
+        Ok(named)
+    }
+
+    async fn sweep_list(
+        &self,
+        objects: futures_util::stream::BoxStream<'_, Result<ObjectMeta, Error>>,
+        judge: impl Fn(&ObjectMeta) -> Verdict,
+        options: &SweepOptions,
+        swept: &mut Swept,
+    ) -> Result<()> {
+        let judged = objects.map(|meta| {
+            let meta = meta.map_err(|error| StoreError::backend("list", &ObjectPath::default(), error))?;
+            let verdict = judge(&meta);
+            Ok::<_, StoreError>((meta, verdict))
+        });
+        let mut done = judged
+            .map_ok(|(meta, verdict)| async move {
+                if matches!(verdict, Verdict::Garbage) && !options.dry_run {
+                    self.delete(&meta.location).await?;
+                }
+                Ok((meta, verdict))
+            })
+            .try_buffer_unordered(DELETIONS_IN_FLIGHT_MAX);
+        while let Some((meta, verdict)) = done.try_next().await? {
+            match verdict {
+                Verdict::Named => swept.kept += 1,
+                Verdict::Young => swept.young += 1,
+                Verdict::Garbage => {
+                    swept.deleted += 1;
+                    swept.deleted_bytes += meta.size;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, key: &ObjectPath) -> Result<()> {
+        match self.objects().delete(key).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::backend("delete", key, error)),
+        }
+    }
+}
+
+fn old_or_young(meta: &ObjectMeta, options: &SweepOptions) -> Verdict {
+    if options.is_young(meta) {
+        Verdict::Young
+    } else {
+        Verdict::Garbage
+    }
+}

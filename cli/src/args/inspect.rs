@@ -1,0 +1,189 @@
+//! Arguments of the verbs with which people look at runs, steps and queues.
+
+use clap::{Args, Subcommand, ValueEnum};
+use tidemill_protocol::status::RunStatus;
+
+/// `tidemill runs …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List runs, newest first
+    #[command(visible_alias = "ls")]
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs list
+  tidemill runs list --status failed --limit 5
+  tidemill runs list -q | xargs -n1 tidemill runs cancel")]
+    List(RunsListArgs),
+    /// Show one run and its steps
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs show last
+  tidemill runs show 0198c3 -o json")]
+    Show(RunArg),
+    /// Follow a run until it ends
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs watch last
+  tidemill runs watch 0198c3 -o jsonl
+
+Ctrl-C stops watching; the run goes on. The exit code is 5 when the run ended
+badly.")]
+    Watch(WatchArgs),
+    /// Cancel runs
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs cancel last
+  tidemill runs cancel 0198c3 0198d1")]
+    Cancel(RunsArg),
+    /// Give the steps that ended badly another chance; what ended well stays
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs retry last
+  tidemill runs retry 0198c3 && tidemill runs watch 0198c3")]
+    Retry(RunsArg),
+    /// Say what differs between two runs
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs diff 0198c3 last
+  tidemill runs diff 0198c3 0198d1 -o json")]
+    Diff(RunsDiffArgs),
+}
+
+/// `tidemill runs list`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsListArgs {
+    /// Only runs that stand like this
+    #[arg(long, value_name = "STATUS", value_parser = run_status)]
+    pub(crate) status: Option<RunStatus>,
+    /// Only runs of this pipeline
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pipeline: Option<String>,
+    /// Only runs of this experiment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) experiment: Option<String>,
+    /// At most so many
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+}
+
+fn run_status(text: &str) -> Result<RunStatus, String> {
+    RunStatus::ALL
+        .iter()
+        .copied()
+        .find(|status| status.as_str() == text)
+        .ok_or_else(|| {
+            let words: Vec<&str> = RunStatus::ALL.iter().map(|s| s.as_str()).collect();
+            format!("one of {}", words.join(", "))
+        })
+}
+
+/// One run.
+#[derive(Debug, Args)]
+pub(crate) struct RunArg {
+    /// An id, a unique prefix of one, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// `tidemill runs watch`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// An id, a unique prefix of one, or `last`
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub(crate) run: String,
+}
+
+/// Several runs.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArg {
+    /// Ids, unique prefixes of them, or `last`
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<String>,
+}
+
+/// `tidemill runs diff`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsDiffArgs {
+    /// The first run
+    #[arg(value_name = "RUN")]
+    pub(crate) left: String,
+    /// The second run
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub(crate) right: String,
+}
+
+/// `tidemill logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+EXAMPLES
+  tidemill logs last
+  tidemill logs last/train -f
+  tidemill logs 0198c3/train --stream stderr --attempt 2")]
+pub(crate) struct LogsArgs {
+    /// A run, or one step of it
+    #[arg(value_name = "RUN[/STEP]", default_value = "last")]
+    pub(crate) subject: String,
+    /// Go on as the log grows
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Which stream: both, stdout or stderr
+    #[arg(
+        long,
+        value_name = "STREAM",
+        default_value = "both",
+        hide_possible_values = true
+    )]
+    pub(crate) stream: StreamChoice,
+    /// Which attempt [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub(crate) attempt: Option<u32>,
+    /// The bytes as they were written, also those that drive a terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// Which of a step's streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StreamChoice {
+    /// Standard output and standard error, each on ours
+    Both,
+    /// Standard output
+    Stdout,
+    /// Standard error
+    Stderr,
+}
+
+/// `tidemill explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+EXAMPLES
+  tidemill explain last/train
+  tidemill explain last
+  tidemill explain TM0104")]
+pub(crate) struct ExplainArgs {
+    /// A step, a run (every step of it that is not done well), or an error code
+    #[arg(value_name = "RUN[/STEP]|CODE")]
+    pub(crate) subject: String,
+}
+
+/// `tidemill queue …`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// List queues: the coordinator's backlog beside the broker's own figures
+    #[command(
+        visible_alias = "ls",
+        after_help = "EXAMPLES\n  tidemill queue list\n  tidemill queue list -o json"
+    )]
+    List,
+    /// The same again and again
+    #[command(after_help = "EXAMPLES\n  tidemill queue watch\n  tidemill queue watch --every 5")]
+    Watch(QueueWatchArgs),
+}
+
+/// `tidemill queue watch`.
+#[derive(Debug, Args)]
+pub(crate) struct QueueWatchArgs {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every: u64,
+}

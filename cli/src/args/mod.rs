@@ -1,0 +1,346 @@
+//! What was typed. These types parse and document the command line and do nothing: what an argument means is decided in `settings`,
+//! what happens is in `commands`. Every flag is defined once, here; help, completions and error messages follow from it.
+
+mod access;
+mod author;
+mod broker;
+mod data;
+mod inspect;
+mod operate;
+
+pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
+pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
+pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
+pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
+pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, StreamChoice};
+pub(crate) use operate::{
+    BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, DirArgs, DoctorArgs, DoorArgs, ServeArgs,
+    SuperviseArgs, UpArgs, WorkerCommand,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The top-level help: clap has no groups for commands, so the list is written here and a test holds it to the commands that exist.
+const TEMPLATE: &str = "\
+{about}
+
+{usage-heading} tidemill [OPTIONS] <COMMAND>
+
+Run something:
+  run          Run a pipeline on this machine and wait for it
+  up           Start coordinator, worker and API on this machine
+  submit       Hand a pipeline to a coordinator
+
+Write pipelines:
+  init         Write a small pipeline to start from
+  validate     Report every problem of a pipeline file
+  plan         Say which steps would run, which are reused, and why
+  graph        Draw a pipeline or a run
+  schema       Print the JSON Schema of pipeline files
+
+Look at runs:
+  runs         List, show, watch, cancel, retry and compare runs
+  logs         Print or follow what steps wrote
+  explain      Say why a step stands as it does, or what an error code means
+  artifacts    List, fetch, print and compare outputs
+  cache        Say why a step was or was not reused
+
+Operate:
+  serve        Run the coordinator of a cluster
+  worker       Start workers, list them, drain them
+  queue        Show queues and backlogs side by side
+  broker       Set up RabbitMQ's users and rights
+  journal      Verify, export, repair or recover a coordinator's journal
+  token        Make, list and revoke the tokens of a coordinator
+  audit        Say who changed what, and who was refused
+  login        Keep a token for a coordinator
+  logout       Forget the token for a coordinator
+  doctor       Check this machine and its connections
+  bench        Measure what this machine can do
+  config       Show settings and where each comes from
+
+Beside that:
+  completions  Print a completion script for your shell
+  version      Print the version
+
+Options:
+{options}{after-help}";
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  tidemill init && tidemill run pipeline.yml   a first pipeline
+  tidemill run pipeline.yml -p epochs=3        the same with another parameter
+  tidemill up                                  a service for many runs
+  tidemill logs last/train -f                  follow a step of the newest run
+  tidemill explain last/train                  why it waits, runs or failed
+
+EXIT CODES
+  0 good   1 failure   2 usage or invalid pipeline   3 cancelled   4 not allowed
+  5 the run ended badly   6 not found   7 conflict   8 unreachable
+  9 another coordinator took over   130 interrupted";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(about = "Run machine-learning pipelines on one machine or on a cluster of unlike ones")]
+#[command(name = "tidemill", version, help_template = TEMPLATE, after_help = EXAMPLES)]
+#[command(
+    disable_help_subcommand = true,
+    max_term_width = 80,
+    propagate_version = false
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// How to print: table, wide, json, jsonl or name
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        global = true,
+        hide_possible_values = true
+    )]
+    pub(crate) output: Option<Format>,
+    /// Print ids only, and no progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more: causes of errors; twice, the log of every part
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    /// When to colour: auto, always or never
+    #[arg(long, value_name = "WHEN", global = true, hide_possible_values = true)]
+    pub(crate) color: Option<Color>,
+    /// The coordinator's address [default: the one on this machine]
+    #[arg(long, value_name = "URL", global = true)]
+    pub(crate) url: Option<String>,
+    /// A file with the token for the coordinator [default: that of `tidemill login`]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates (PEM) that vouch for an https:// coordinator too
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) api_ca: Option<PathBuf>,
+    /// Where this machine keeps runs, artifacts and caches
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// One more settings file, above all others
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// The forms in which data is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For people with a wide screen
+    Wide,
+    /// As the API gives it
+    Json,
+    /// One JSON value a line
+    Jsonl,
+    /// Ids, one a line
+    Name,
+    /// A drawing for Graphviz; of `graph` only
+    #[value(hide = true)]
+    Dot,
+    /// A drawing for Markdown pages; of `graph` only
+    #[value(hide = true)]
+    Mermaid,
+    /// A finished drawing; of `graph` only
+    #[value(hide = true)]
+    Svg,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a pipeline on this machine and wait for it
+    Run(RunArgs),
+    /// Start coordinator, worker and API on this machine
+    Up(UpArgs),
+    /// Hand a pipeline to a coordinator
+    Submit(SubmitArgs),
+    /// Write a small pipeline to start from
+    Init(InitArgs),
+    /// Report every problem of a pipeline file
+    Validate(ValidateArgs),
+    /// Say which steps would run, which are reused, and why
+    Plan(PlanArgs),
+    /// Draw a pipeline or a run
+    Graph(GraphArgs),
+    /// Print the JSON Schema of pipeline files
+    #[command(after_help = "EXAMPLES\n  tidemill schema > pipeline.schema.json")]
+    Schema,
+    /// List, show, watch, cancel, retry and compare runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Print or follow what steps wrote
+    Logs(LogsArgs),
+    /// Say why a step stands as it does, or what an error code means
+    Explain(ExplainArgs),
+    /// List, fetch, print and compare outputs
+    #[command(subcommand)]
+    Artifacts(ArtifactsCommand),
+    /// Say why a step was or was not reused
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Run the coordinator of a cluster
+    Serve(ServeArgs),
+    /// Start workers, list them, drain them
+    #[command(subcommand)]
+    Worker(WorkerCommand),
+    /// Show queues and backlogs side by side
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Set up RabbitMQ's users and rights
+    #[command(subcommand)]
+    Broker(BrokerCommand),
+    /// Verify, export, repair or recover a coordinator's journal
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Make, list and revoke the tokens of a coordinator
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Say who changed what, and who was refused
+    Audit(AuditArgs),
+    /// Keep a token for a coordinator
+    Login(LoginArgs),
+    /// Forget the token for a coordinator
+    Logout(LogoutArgs),
+    /// Check this machine and its connections
+    Doctor(DoctorArgs),
+    /// Measure what this machine can do
+    Bench(BenchArgs),
+    /// Show settings and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for your shell
+    Completions(CompletionsArgs),
+    /// Print the version
+    #[command(after_help = "EXAMPLES\n  tidemill version\n  tidemill version -o json")]
+    Version,
+    /// Parent of a worker's steps; started by the worker
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+    /// Opens a journal and says whether that went well; started by the coordinator
+    #[command(hide = true)]
+    JournalProbe(DirArgs),
+}
+
+/// A `NAME=VALUE` argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// Left of the first `=`.
+    pub(crate) name: String,
+    /// Right of it.
+    pub(crate) value: String,
+}
+
+impl std::str::FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => Ok(Self {
+                name: name.trim().to_owned(),
+                value: value.to_owned(),
+            }),
+            _ => Err("write it as NAME=VALUE".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_top_level_help_lists_every_visible_command_with_its_own_words() {
+        for command in Cli::command().get_subcommands().filter(|c| !c.is_hide_set()) {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let line = format!("  {:<11}  {about}\n", command.get_name());
+            assert!(TEMPLATE.contains(&line), "the help lacks the line {line:?}");
+        }
+    }
+
+    #[test]
+    fn no_help_is_wider_than_eighty_columns() {
+        fn check(command: &mut clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            for line in command.render_long_help().to_string().lines() {
+                assert!(
+                    line.chars().count() <= 80,
+                    "the help of{path} is too wide: {line:?}"
+                );
+            }
+            for inner in command.get_subcommands_mut() {
+                check(inner, &path);
+            }
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&mut command, "");
+    }
+
+    #[test]
+    fn every_help_ends_with_examples() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            if command.is_hide_set() {
+                return;
+            }
+            if command.has_subcommands() {
+                command.get_subcommands().for_each(|c| check(c, &path));
+            } else {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(
+                    help.contains("EXAMPLES\n  tidemill "),
+                    "no examples in the help of{path}"
+                );
+            }
+        }
+        check(&Cli::command(), "");
+    }
+
+    #[test]
+    fn a_pair_splits_at_its_first_equals_sign() {
+        let pair: Pair = "query=a=b".parse().unwrap();
+        assert_eq!((pair.name.as_str(), pair.value.as_str()), ("query", "a=b"));
+        assert_eq!("empty=".parse::<Pair>().unwrap().value, "");
+        assert!("novalue".parse::<Pair>().is_err());
+        assert!("=x".parse::<Pair>().is_err());
+    }
+}

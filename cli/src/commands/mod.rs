@@ -1,0 +1,210 @@
+//! The verbs, one file each: ask the client or start the parts, hand the answer to the printer. Here is only the list, and how a verb is started.
+
+mod artifacts;
+mod audit;
+mod bench;
+mod broker;
+mod cache;
+mod completions;
+mod config;
+mod doctor;
+mod explain;
+mod graph;
+mod init;
+mod journal;
+mod login;
+mod logs;
+mod plan;
+mod queue;
+mod run;
+mod runs;
+mod schema;
+mod serve;
+mod submit;
+mod supervise;
+mod token;
+mod up;
+mod validate;
+mod version;
+mod worker;
+
+use crate::args::{BrokerCommand, Cli, Command, Global, JournalCommand, WorkerCommand};
+use crate::exit::Exit;
+use crate::failure::{Context, Failure};
+use crate::output::Printer;
+use crate::session::Session;
+use crate::settings::{Environment, Given, Settings};
+use crate::telemetry;
+use std::path::{Path, PathBuf};
+use tidemill_worker::SystemClock;
+
+/// Does what was typed.
+pub(crate) fn run(cli: Cli) -> Exit {
+    // These two are started by other parts many times and need neither settings nor a runtime.
+    match &cli.command {
+        Command::Supervise(args) => return supervise::supervise(&args.dir, args.sandbox),
+        Command::JournalProbe(args) => return supervise::probe_journal(&args.dir),
+        _ => {}
+    }
+    let mut printer = Printer::early(cli.global.verbose > 0);
+    let outcome = session(&cli.global, &cli.command).and_then(|mut session| {
+        let outcome = in_runtime(&mut session, cli.command);
+        printer = session.printer;
+        outcome
+    });
+    printer.flush();
+    match outcome {
+        Ok(exit) => exit,
+        Err(failure) if is_closed_pipe(&failure) => Exit::Good,
+        Err(failure) => {
+            printer.failure(&failure);
+            failure.exit
+        }
+    }
+}
+
+/// Whoever reads our output has seen enough (`tidemill runs list | head -1`).
+fn is_closed_pipe(failure: &Failure) -> bool {
+    failure.what.starts_with("Broken pipe")
+}
+
+fn session(global: &Global, command: &Command) -> Result<Session, Failure> {
+    let mut given = Given::from_global(global);
+    add_arguments(&mut given, command);
+    let environment = Environment::read();
+    let folder = std::env::current_dir().context(|| "cannot tell the current folder")?;
+    let settings = Settings::resolve(environment, &given, &project(&folder, command))?;
+    let usual = match command {
+        Command::Serve(_) | Command::Worker(WorkerCommand::Start(_)) => "info",
+        _ => "error",
+    };
+    telemetry::start(&settings, usual)?;
+    Ok(Session {
+        printer: Printer::new(&settings),
+        settings,
+        clock: SystemClock::new(),
+    })
+}
+
+/// The folder whose settings count: that of the pipeline file, so that a pipeline means the same from wherever it is started.
+fn project(folder: &Path, command: &Command) -> PathBuf {
+    let file = match command {
+        Command::Run(args) => Some(&args.file),
+        Command::Submit(args) => Some(&args.file),
+        Command::Plan(args) => Some(&args.file),
+        Command::Validate(args) => args.files.first(),
+        _ => None,
+    };
+    let Some(file) = file else {
+        return folder.to_path_buf();
+    };
+    let absolute = folder.join(file);
+    absolute
+        .parent()
+        .map_or_else(|| folder.to_path_buf(), Path::to_path_buf)
+}
+
+fn add_arguments(given: &mut Given, command: &Command) {
+    match command {
+        Command::Run(args) => given.number("slots", "--slots", args.slots),
+        Command::Up(args) => {
+            given.number("slots", "--slots", args.slots);
+            given.text(
+                "listen",
+                "--port",
+                args.port.map(|port| format!("127.0.0.1:{port}")),
+            );
+            add_door(given, &args.door);
+        }
+        Command::Serve(args) => {
+            given.text("listen", "--listen", args.listen.clone());
+            given.text("archive", "--archive", args.archive.clone());
+            given.path("signing_key", "--signing-key", args.signing_key.as_deref());
+            add_door(given, &args.door);
+            add_cluster(given, &args.cluster);
+        }
+        Command::Journal(JournalCommand::Recover(args)) => {
+            given.text("store_url", "--store-url", args.store_url.clone());
+        }
+        Command::Doctor(args) => add_cluster(given, &args.cluster),
+        Command::Broker(BrokerCommand::Setup(args)) => {
+            given.text("queue_prefix", "--queue-prefix", args.queue_prefix.clone());
+        }
+        Command::Worker(WorkerCommand::Start(args)) => {
+            given.list("compute", "--compute", &args.compute);
+            given.text("type", "--type", args.compute_type.clone());
+            given.number("slots", "--slots", args.slots);
+            given.text("worker_id", "--worker-id", args.worker_id.clone());
+            given.text(
+                "coordinator_key",
+                "--coordinator-key",
+                args.coordinator_key.clone(),
+            );
+            given.text("url", "--coordinator-url", args.coordinator_url.clone());
+            given.text("cache_size", "--cache-size", args.cache_size.clone());
+            add_cluster(given, &args.cluster);
+        }
+        _ => {}
+    }
+}
+
+fn add_door(given: &mut Given, door: &crate::args::DoorArgs) {
+    given.flag(
+        "insecure_plaintext",
+        "--insecure-plaintext",
+        door.insecure_plaintext,
+    );
+    given.path("tls_cert", "--tls-cert", door.tls_cert.as_deref());
+    given.path("tls_key", "--tls-key", door.tls_key.as_deref());
+}
+
+fn add_cluster(given: &mut Given, cluster: &crate::args::ClusterArgs) {
+    given.text("queue_url", "--queue-url", cluster.queue_url.clone());
+    given.path("queue_ca", "--queue-ca", cluster.queue_ca.as_deref());
+    given.text("queue_prefix", "--queue-prefix", cluster.queue_prefix.clone());
+    given.text("store_url", "--store-url", cluster.store_url.clone());
+}
+
+fn in_runtime(session: &mut Session, command: Command) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context(|| "cannot start the runtime")?;
+    let outcome = runtime.block_on(dispatch(session, command));
+    // Blocking work that nobody waits for any more (a hash of a large file) must not hold up the exit.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => Box::pin(run::run(session, args)).await,
+        Command::Up(_) => Box::pin(up::run(session)).await,
+        Command::Submit(args) => Box::pin(submit::run(session, args)).await,
+        Command::Init(args) => init::run(session, &args),
+        Command::Validate(args) => validate::run(session, &args),
+        Command::Plan(args) => Box::pin(plan::run(session, args)).await,
+        Command::Graph(args) => Box::pin(graph::run(session, args)).await,
+        Command::Schema => schema::run(session),
+        Command::Runs(args) => Box::pin(runs::run(session, args)).await,
+        Command::Logs(args) => Box::pin(logs::run(session, args)).await,
+        Command::Explain(args) => Box::pin(explain::run(session, args)).await,
+        Command::Artifacts(args) => Box::pin(artifacts::run(session, args)).await,
+        Command::Cache(args) => Box::pin(cache::run(session, args)).await,
+        Command::Serve(args) => Box::pin(serve::run(session, args.standby)).await,
+        Command::Worker(args) => Box::pin(worker::run(session, args)).await,
+        Command::Queue(args) => Box::pin(queue::run(session, args)).await,
+        Command::Broker(args) => broker::run(session, args),
+        Command::Journal(args) => Box::pin(journal::run(session, args)).await,
+        Command::Token(args) => Box::pin(token::run(session, args)).await,
+        Command::Audit(args) => Box::pin(audit::run(session, args)).await,
+        Command::Login(args) => Box::pin(login::login(session, args)).await,
+        Command::Logout(args) => login::logout(session, args),
+        Command::Doctor(_) => Box::pin(doctor::run(session)).await,
+        Command::Bench(args) => Box::pin(bench::run(session, args)).await,
+        Command::Config(args) => config::run(session, &args),
+        Command::Completions(args) => completions::run(session, &args),
+        Command::Version => version::run(session),
+        Command::Supervise(_) | Command::JournalProbe(_) => unreachable!("handled before there is a runtime"),
+    }
+}

@@ -1,0 +1,31 @@
+//! `tidemill plan`: what a submission would run, what it would reuse, and why; nothing is run.
+
+use crate::args::PlanArgs;
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::loading::{self, Destination};
+use crate::session::Session;
+use crate::views;
+
+/// Does what was asked.
+pub(super) async fn run(session: &mut Session, args: PlanArgs) -> Result<Exit, Failure> {
+    let loaded = loading::load(session, &args.file)?;
+    let connection = Connection::open(session).await?;
+    let outcome = async {
+        let destination = match connection.store() {
+            Some(store) => Destination::Store(store),
+            None => Destination::Coordinator(&connection.client),
+        };
+        let spec = loading::bring(session, loaded, destination).await?;
+        let request = loading::request(session, spec, &args.submission);
+        connection.client.plan(&request).await
+    }
+    .await;
+    connection.close().await?;
+    let plan = outcome?;
+    session
+        .printer
+        .one(&plan, |plan| plan.pipeline.to_string(), views::plan::show)?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,134 @@
+//! From settings to the configurations that the parts take.
+
+use crate::exit::Exit;
+use crate::failure::{Context, Failure};
+use crate::settings::Settings;
+use std::ffi::OsString;
+use std::path::Path;
+use tidemill_artifacts::{ArtifactStore, StoreConfig};
+use tidemill_coordinator::CoordinatorConfig;
+use tidemill_protocol::compute::{COMPUTE_TYPES, ComputeTarget};
+use tidemill_protocol::name::Name;
+use tidemill_worker::WorkerConfig;
+
+/// Variables of this process that its steps find too, where the settings say nothing else: a step sees the Python, the proxy and the language that
+/// the person at the keyboard sees.
+const INHERITED: [&str; 19] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "LD_LIBRARY_PATH",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+];
+
+/// Where a store is, and what it is told beside that.
+#[derive(Debug, Clone)]
+pub(crate) struct StoreAddress(StoreConfig);
+
+impl StoreAddress {
+    /// The store that the settings name, or the one in the state folder.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self::at(settings, settings.store_url())
+    }
+
+    /// The store at this address, with what the settings and the environment say of stores of its kind.
+    pub(crate) fn at(settings: &Settings, url: String) -> Self {
+        let mut config = StoreConfig::from_environment(url, settings.environment.store_variables());
+        config.options.extend(settings.store_options.clone());
+        Self(config)
+    }
+}
+
+/// Opens a store; a local one is made when it is not there.
+pub(crate) async fn open_store(
+    settings: &Settings,
+    address: &StoreAddress,
+) -> Result<ArtifactStore, Failure> {
+    if settings.store_url.is_none() {
+        let folder = settings.state_dir.join("store");
+        std::fs::create_dir_all(&folder).context(|| format!("cannot make {}", folder.display()))?;
+    }
+    ArtifactStore::open(&address.0).await.map_err(|error| {
+        let shown = crate::settings::without_password(&address.0.url);
+        Failure::because(
+            Exit::Unreachable,
+            format!("cannot open the store at {shown}"),
+            &error,
+        )
+        .code("store_unreachable")
+    })
+}
+
+/// The coordinator's configuration.
+pub(crate) fn coordinator_config(
+    settings: &Settings,
+    broker_url: &str,
+) -> Result<CoordinatorConfig, Failure> {
+    Ok(CoordinatorConfig {
+        journal_probe: hidden_verb("journal-probe", None)?,
+        broker_url: broker_url.to_owned(),
+        lease: settings.lease,
+        disk_reserve: settings.disk_reserve,
+        ..CoordinatorConfig::new(&settings.state_dir)
+    })
+}
+
+/// A worker's configuration.
+pub(crate) fn worker_config(
+    settings: &Settings,
+    targets: Vec<ComputeTarget>,
+) -> Result<WorkerConfig, Failure> {
+    let state_dir = settings.state_dir.join("worker");
+    let mut supervisor = hidden_verb("supervise", Some(&state_dir.join("supervisor")))?;
+    supervisor.extend(["--sandbox".into(), settings.sandbox.as_str().into()]);
+    let mut config = WorkerConfig {
+        slots: settings.slots,
+        cache_bytes_max: settings.cache_bytes_max,
+        disk_reserve: settings.disk_reserve,
+        stop_grace: settings.stop_grace,
+        preemption_notice: settings.preemption_notice.clone(),
+        ..WorkerConfig::new(targets, state_dir, supervisor)
+    };
+    if let Some(id) = &settings.worker_id {
+        let id = id.parse();
+        config.id =
+            Some(id.map_err(|error| Failure::because(Exit::Usage, "`worker_id` is not a name", &error))?);
+    }
+    for name in INHERITED {
+        if let Some(value) = settings.environment.get(name) {
+            config.base_environment.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    Ok(config)
+}
+
+/// What this binary is started with to become one of its own child processes.
+pub(crate) fn hidden_verb(verb: &str, dir: Option<&Path>) -> Result<Vec<OsString>, Failure> {
+    let program = std::env::current_exe().context(|| "cannot tell where this program lies")?;
+    let mut argv = vec![program.into_os_string(), verb.into()];
+    argv.extend(dir.map(|dir| dir.as_os_str().to_owned()));
+    Ok(argv)
+}
+
+/// What the worker of this process serves before any pipeline asks for more.
+pub(super) fn local_target() -> ComputeTarget {
+    let name = |text: &str| text.parse::<Name>().expect("a constant name is a name");
+    ComputeTarget {
+        name: name(COMPUTE_TYPES[0]),
+        compute_type: name(COMPUTE_TYPES[0]),
+    }
+}

@@ -1,0 +1,185 @@
+//! Lists as tables: columns without borders, cut to the screen on a terminal and never elsewhere; ids are never cut.
+
+use super::tone::Tone;
+use anstyle::{AnsiColor, Color as StyleColor};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table};
+
+/// Writes one cell, with its tone.
+type Cells<T> = Box<dyn Fn(&T) -> (String, Tone)>;
+
+/// One column of a list of `T`.
+pub(crate) struct Column<T> {
+    title: &'static str,
+    cell: Cells<T>,
+    is_number: bool,
+    is_wide: bool,
+    is_fixed: bool,
+}
+
+impl<T> Column<T> {
+    /// A column of plain text.
+    pub(crate) fn new(title: &'static str, cell: impl Fn(&T) -> String + 'static) -> Self {
+        Self::toned(title, move |item| (cell(item), Tone::Plain))
+    }
+
+    /// A column of text that has a tone.
+    pub(crate) fn toned(title: &'static str, cell: impl Fn(&T) -> (String, Tone) + 'static) -> Self {
+        Self {
+            title,
+            cell: Box::new(cell),
+            is_number: false,
+            is_wide: false,
+            is_fixed: false,
+        }
+    }
+
+    /// Set to the right.
+    pub(crate) fn number(mut self) -> Self {
+        self.is_number = true;
+        self
+    }
+
+    /// Only shown with `-o wide`.
+    pub(crate) fn wide(mut self) -> Self {
+        self.is_wide = true;
+        self
+    }
+
+    /// Never cut or wrapped.
+    pub(crate) fn fixed(mut self) -> Self {
+        self.is_fixed = true;
+        self
+    }
+}
+
+impl<T> std::fmt::Debug for Column<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Column({})", self.title)
+    }
+}
+
+/// Lays out a list. `width` is the screen's, none when there is no screen.
+pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], show_wide: bool, width: Option<u16>) -> String {
+    let columns: Vec<&Column<T>> = columns
+        .iter()
+        .filter(|column| show_wide || !column.is_wide)
+        .collect();
+    let mut table = Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.enforce_styling();
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    table.set_header(columns.iter().map(|column| {
+        let cell = Cell::new(column.title).add_attribute(Attribute::Dim);
+        if column.is_number {
+            cell.set_alignment(CellAlignment::Right)
+        } else {
+            cell
+        }
+    }));
+    for item in items {
+        table.add_row(columns.iter().map(|column| {
+            let (text, tone) = (column.cell)(item);
+            let cell = styled(Cell::new(text), tone);
+            if column.is_number {
+                cell.set_alignment(CellAlignment::Right)
+            } else {
+                cell
+            }
+        }));
+    }
+    for (place, column) in columns.iter().enumerate() {
+        let Some(laid_out) = table.column_mut(place) else {
+            continue;
+        };
+        laid_out.set_padding((0, 2));
+        if column.is_fixed || column.is_number {
+            laid_out.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| without_trailing_spaces(&line)).collect();
+    lines.join("\n")
+}
+
+/// The last column is filled up with spaces, partly inside its colours; nobody needs them, and they wrap on a narrow screen.
+fn without_trailing_spaces(line: &str) -> String {
+    let visible = anstream::adapter::strip_str(line).to_string();
+    let wanted = visible.trim_end().chars().count();
+    let mut text = String::with_capacity(line.len());
+    let (mut seen, mut is_code) = (0, false);
+    for c in line.chars() {
+        let starts_code = c == '\x1b';
+        is_code |= starts_code;
+        if is_code || seen < wanted {
+            text.push(c);
+        }
+        if is_code {
+            // Colours are the only codes here, and each ends with an `m`.
+            is_code = c != 'm';
+        } else {
+            seen += 1;
+        }
+    }
+    text
+}
+
+/// The table crate has its own names for colours.
+fn styled(cell: Cell, tone: Tone) -> Cell {
+    let style = tone.style();
+    let mut cell = cell;
+    if let Some(StyleColor::Ansi(color)) = style.get_fg_color() {
+        cell = cell.fg(match color {
+            AnsiColor::Red => Color::DarkRed,
+            AnsiColor::Green => Color::DarkGreen,
+            AnsiColor::Yellow => Color::DarkYellow,
+            AnsiColor::Blue => Color::DarkBlue,
+            AnsiColor::Cyan => Color::DarkCyan,
+            _ => Color::Reset,
+        });
+    }
+    let effects = style.get_effects();
+    if effects.contains(anstyle::Effects::BOLD) {
+        cell = cell.add_attribute(Attribute::Bold);
+    }
+    if effects.contains(anstyle::Effects::DIMMED) {
+        cell = cell.add_attribute(Attribute::Dim);
+    }
+    cell
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_screen_nothing_is_cut_and_columns_stand_below_their_titles() {
+        let columns = [
+            Column::new("NAME", |text: &String| text.clone()),
+            Column::new("LENGTH", |text: &String| text.len().to_string()).number(),
+            Column::new("TWICE", |text: &String| text.repeat(2)).wide(),
+        ];
+        let long = "x".repeat(300);
+        let text =
+            anstream::adapter::strip_str(&render(&["ab".to_owned(), long.clone()], &columns, false, None))
+                .to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[0].starts_with("NAME") && lines[0].ends_with("LENGTH"));
+        assert!(lines[2].starts_with(&long) && lines[2].ends_with("300"));
+        assert!(!text.contains("TWICE"));
+    }
+
+    #[test]
+    fn spaces_at_the_end_go_and_colours_stay_closed() {
+        assert_eq!(
+            without_trailing_spaces("\x1b[31mab  \x1b[0m  "),
+            "\x1b[31mab\x1b[0m"
+        );
+        assert_eq!(without_trailing_spaces("  a b"), "  a b");
+        assert_eq!(without_trailing_spaces("   "), "");
+    }
+}

@@ -1,0 +1,230 @@
+//! Every setting there is: its name in files, its variable, its default and its meaning. The reference page, `config show` and the
+//! messages about unknown keys are made from this one list.
+
+/// How a setting's text is read when it comes from the environment or an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Text as it is.
+    Text,
+    /// A whole number.
+    Number,
+    /// Texts separated by commas.
+    List,
+    /// `true` or `false`.
+    Flag,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    /// Its name in `tidemill.toml`; its variable is `TIDEMILL_` and this in capitals.
+    pub(crate) name: &'static str,
+    /// How it is read.
+    pub(crate) shape: Shape,
+    /// What it is when nobody says, for people; empty when it then plays no part.
+    pub(crate) default: &'static str,
+    /// What it means.
+    pub(crate) meaning: &'static str,
+}
+
+impl Key {
+    /// The name of its environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("TIDEMILL_{}", self.name.to_uppercase())
+    }
+}
+
+const fn key(name: &'static str, shape: Shape, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        shape,
+        default,
+        meaning,
+    }
+}
+
+/// All settings.
+pub(crate) const KEYS: &[Key] = &[
+    key(
+        "url",
+        Shape::Text,
+        "the coordinator of this machine",
+        "where the coordinator's API is",
+    ),
+    key(
+        "token_file",
+        Shape::Text,
+        "that of `tidemill login`",
+        "a file with the token for the coordinator",
+    ),
+    key(
+        "state_dir",
+        Shape::Text,
+        "the user's state folder",
+        "where runs, artifacts and caches are kept",
+    ),
+    key(
+        "output",
+        Shape::Text,
+        "table",
+        "how data is printed: table, wide, json, jsonl or name",
+    ),
+    key(
+        "color",
+        Shape::Text,
+        "auto",
+        "when to colour: auto, always or never",
+    ),
+    key(
+        "log",
+        Shape::Text,
+        "warn",
+        "what the log tells, as a filter such as `info` or `tidemill_worker=debug`",
+    ),
+    key(
+        "log_format",
+        Shape::Text,
+        "text",
+        "how the log is written: text or json",
+    ),
+    key(
+        "slots",
+        Shape::Number,
+        "the number of cores",
+        "how many steps run at once on this machine",
+    ),
+    key("listen", Shape::Text, "127.0.0.1:7470", "where the API listens"),
+    key(
+        "insecure_plaintext",
+        Shape::Flag,
+        "false",
+        "serve other machines although their tokens travel in the clear",
+    ),
+    key(
+        "tls_cert",
+        Shape::Text,
+        "",
+        "a file with the certificate (PEM, the chain after it) with which the API is served over TLS",
+    ),
+    key(
+        "tls_key",
+        Shape::Text,
+        "",
+        "the file with its key (PEM), which nobody but its owner may read",
+    ),
+    key(
+        "api_ca",
+        Shape::Text,
+        "the system's authorities",
+        "a file of certificates (PEM) that vouch for an https:// coordinator too",
+    ),
+    key(
+        "queue_url",
+        Shape::Text,
+        "",
+        "the RabbitMQ of the cluster, as amqp://user:password@host:5672/vhost or amqps://…",
+    ),
+    key(
+        "queue_ca",
+        Shape::Text,
+        "the system's authorities",
+        "a file of certificates (PEM) that vouch for an amqps:// RabbitMQ too",
+    ),
+    key(
+        "queue_prefix",
+        Shape::Text,
+        "tidemill",
+        "what the names of queues start with",
+    ),
+    key(
+        "store_url",
+        Shape::Text,
+        "a folder in state_dir",
+        "the object store in which artifacts are",
+    ),
+    key(
+        "archive",
+        Shape::Text,
+        "async with a store_url, sync of a standby",
+        "whether a coordinator copies its journal to the store: off, async (within seconds) or sync (before it answers)",
+    ),
+    key(
+        "signing_key",
+        Shape::Text,
+        "coordinator.key in state_dir",
+        "the file of the secret key with which a coordinator signs tasks",
+    ),
+    key(
+        "lease",
+        Shape::Text,
+        "1m",
+        "how long the coordinator waits for a silent worker before its steps go elsewhere: 10s to 1d",
+    ),
+    key(
+        "compute",
+        Shape::List,
+        "",
+        "the compute targets that the worker serves, each NAME or NAME:TYPE",
+    ),
+    key(
+        "type",
+        Shape::Text,
+        "cpu",
+        "the type of compute targets that name none",
+    ),
+    key(
+        "worker_id",
+        Shape::Text,
+        "made from the host's name",
+        "the worker's name",
+    ),
+    key(
+        "coordinator_key",
+        Shape::Text,
+        "",
+        "the coordinator's public key, in hexadecimal or as @FILE",
+    ),
+    key(
+        "cache_size",
+        Shape::Text,
+        "20GiB",
+        "largest size of the worker's cache of inputs",
+    ),
+    key(
+        "disk_reserve",
+        Shape::Text,
+        "256MiB",
+        "what stays free on the disk of state_dir: with less, a coordinator accepts no new runs and a worker takes no new tasks; 0 for nothing",
+    ),
+    key(
+        "stop_grace",
+        Shape::Number,
+        "10",
+        "seconds that a stopped step has between SIGTERM and SIGKILL, to save what it has",
+    ),
+    key(
+        "sandbox",
+        Shape::Text,
+        "basic",
+        "how far steps are shut in: basic (no program gains privileges, no core files) or off",
+    ),
+    key(
+        "preemption_notice",
+        Shape::Text,
+        "",
+        "a file whose appearance says that this machine is about to be taken away: the worker's steps stop and go elsewhere",
+    ),
+];
+
+/// Keys of a file that are not settings of the program but say what names in pipelines mean; the language reads them.
+pub(crate) const WORKSPACE_KEYS: &[&str] = &[
+    "environments",
+    "computes",
+    "datastores",
+    "data",
+    "components",
+    "default_compute",
+];
+
+/// The table whose entries go to the object store as they are (endpoint, region and the like).
+pub(crate) const STORE_OPTIONS: &str = "store_options";

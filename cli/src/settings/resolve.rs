@@ -1,0 +1,531 @@
+//! The layers, laid over each other: each later one replaces single keys of the earlier ones.
+
+use super::environment::Environment;
+use super::files::{self, SettingsFile};
+use super::keys::{KEYS, Key, STORE_OPTIONS, Shape};
+use super::{Archive, DEFAULT_PORT, Origin, Setting, Settings, invalid, nearest};
+use crate::args::{Color, Format, Global};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::humane;
+use clap::ValueEnum;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tidemill_protocol::time::Millis;
+use tidemill_worker::Sandbox;
+
+/// How long the coordinator waits for a silent worker when nobody says, and the bounds of what may be said.
+const LEASE: Millis = Millis::from_secs(60);
+const LEASE_MIN: Millis = Millis::from_secs(10);
+const LEASE_MAX: Millis = Millis::from_secs(24 * 3600);
+
+/// Variables of ours that are not settings.
+const OTHER_VARIABLES: &[&str] = &["TIDEMILL_CONFIG", "TIDEMILL_USER", "TIDEMILL_TOKEN"];
+/// What programs started by a step find in their environment; a step may well call tidemill.
+const STEP_PREFIXES: &[&str] = &[
+    "TIDEMILL_INPUT_",
+    "TIDEMILL_OUTPUT_",
+    "TIDEMILL_ATTEMPT",
+    "TIDEMILL_RUN",
+    "TIDEMILL_STEP",
+    "TIDEMILL_PIPELINE",
+    "TIDEMILL_EXPERIMENT",
+    "TIDEMILL_TARGET",
+    "TIDEMILL_WORK",
+    "TIDEMILL_PARAM",
+    "TIDEMILL_GPU",
+    "TIDEMILL_TEST_",
+    "TIDEMILL_SEED",
+    "TIDEMILL_IDEMPOTENCY",
+];
+
+/// The settings that the command line gave.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    values: Vec<(&'static str, String, toml::Value)>,
+    config: Option<PathBuf>,
+    quiet: bool,
+    verbose: u8,
+}
+
+impl Given {
+    /// What the global options say.
+    pub(crate) fn from_global(global: &Global) -> Self {
+        let mut given = Self {
+            config: global.config.clone(),
+            quiet: global.quiet,
+            verbose: global.verbose,
+            ..Self::default()
+        };
+        let word = |value: clap::builder::PossibleValue| value.get_name().to_owned();
+        given.text("url", "--url", global.url.clone());
+        given.text(
+            "state_dir",
+            "--state-dir",
+            global
+                .state_dir
+                .as_ref()
+                .map(|path| path.to_string_lossy().into_owned()),
+        );
+        given.path("api_ca", "--api-ca", global.api_ca.as_deref());
+        let token_file = global.token_file.as_ref();
+        given.text(
+            "token_file",
+            "--token-file",
+            token_file.map(|path| path.to_string_lossy().into_owned()),
+        );
+        given.text(
+            "output",
+            "--output",
+            global.output.and_then(|f| f.to_possible_value()).map(word),
+        );
+        given.text(
+            "color",
+            "--color",
+            global.color.and_then(|c| c.to_possible_value()).map(word),
+        );
+        given
+    }
+
+    /// Adds a text, if there is one.
+    pub(crate) fn text(&mut self, key: &'static str, flag: &str, value: Option<String>) {
+        if let Some(value) = value {
+            self.values
+                .push((key, flag.to_owned(), toml::Value::String(value)));
+        }
+    }
+
+    /// Adds a path, if there is one.
+    pub(crate) fn path(&mut self, key: &'static str, flag: &str, value: Option<&Path>) {
+        self.text(key, flag, value.map(|path| path.to_string_lossy().into_owned()));
+    }
+
+    /// Adds a number, if there is one.
+    pub(crate) fn number(&mut self, key: &'static str, flag: &str, value: Option<u32>) {
+        if let Some(value) = value {
+            self.values
+                .push((key, flag.to_owned(), toml::Value::Integer(value.into())));
+        }
+    }
+
+    /// Adds a switch, if it is on.
+    pub(crate) fn flag(&mut self, key: &'static str, flag: &str, value: bool) {
+        if value {
+            self.values
+                .push((key, flag.to_owned(), toml::Value::Boolean(true)));
+        }
+    }
+
+    /// Adds a list, unless it is empty.
+    pub(crate) fn list(&mut self, key: &'static str, flag: &str, values: &[String]) {
+        if !values.is_empty() {
+            let values = values.iter().cloned().map(toml::Value::String).collect();
+            self.values
+                .push((key, flag.to_owned(), toml::Value::Array(values)));
+        }
+    }
+}
+
+/// Lays the layers over each other and reads the result.
+pub(super) fn resolve(environment: Environment, given: &Given, project: &Path) -> Result<Settings, Failure> {
+    let explicit = given
+        .config
+        .clone()
+        .or_else(|| environment.get("TIDEMILL_CONFIG").map(PathBuf::from));
+    let paths = files::find(&environment, project, explicit.as_deref());
+    let files = paths
+        .iter()
+        .map(|path| files::read(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut layers = BTreeMap::new();
+    for file in &files {
+        add_file(&mut layers, file);
+    }
+    add_variables(&mut layers, &environment)?;
+    for (key, flag, value) in &given.values {
+        let origin = Origin::Argument(flag.clone());
+        let value = value.clone();
+        layers.insert(*key, Setting { value, origin });
+    }
+    let layers = Layers(layers);
+    finish(environment, given, files, layers)
+}
+
+fn add_file(layers: &mut BTreeMap<&'static str, Setting>, file: &SettingsFile) {
+    for key in KEYS {
+        if let Some(value) = file.table.get(key.name) {
+            let origin = Origin::File(file.path.clone());
+            let value = value.clone();
+            layers.insert(key.name, Setting { value, origin });
+        }
+    }
+}
+
+fn add_variables(
+    layers: &mut BTreeMap<&'static str, Setting>,
+    environment: &Environment,
+) -> Result<(), Failure> {
+    for (name, value) in environment.ours() {
+        let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
+            if OTHER_VARIABLES.contains(&name) || STEP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            {
+                continue;
+            }
+            return Err(unknown_variable(name));
+        };
+        let origin = Origin::Variable(name.to_owned());
+        let value = read_text(key, value, &origin)?;
+        layers.insert(key.name, Setting { value, origin });
+    }
+    Ok(())
+}
+
+fn unknown_variable(name: &str) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("unknown variable ${name}"));
+    let names: Vec<String> = KEYS.iter().map(Key::variable).collect();
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => failure.help(format!("did you mean ${near}?")),
+        None => failure.help(
+            "`tidemill config show` lists every setting; a variable is TIDEMILL_ and its name in capitals",
+        ),
+    }
+}
+
+fn read_text(key: &Key, text: &str, origin: &Origin) -> Result<toml::Value, Failure> {
+    match key.shape {
+        Shape::Text => Ok(toml::Value::String(text.to_owned())),
+        Shape::Number => text.trim().parse().map(toml::Value::Integer).map_err(|_| {
+            Failure::new(
+                Exit::Usage,
+                format!(
+                    "`{}` cannot be `{text}` (from {origin}): a whole number",
+                    key.name
+                ),
+            )
+        }),
+        Shape::Flag => match text.trim() {
+            "true" | "1" => Ok(toml::Value::Boolean(true)),
+            "false" | "0" => Ok(toml::Value::Boolean(false)),
+            _ => {
+                let what = format!("`{}` cannot be `{text}` (from {origin}): true or false", key.name);
+                Err(Failure::new(Exit::Usage, what))
+            }
+        },
+        Shape::List => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Ok(toml::Value::Array(
+                items.map(|item| toml::Value::String(item.to_owned())).collect(),
+            ))
+        }
+    }
+}
+
+/// The strongest value of each key.
+struct Layers(BTreeMap<&'static str, Setting>);
+
+impl Layers {
+    fn text(&self, key: &str) -> Result<Option<String>, Failure> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(Setting {
+                value: toml::Value::String(text),
+                ..
+            }) => Ok(Some(text.clone())),
+            Some(setting) => Err(invalid(key, setting, "a text")),
+        }
+    }
+
+    /// A file or folder; what a settings file names lies beside that file.
+    fn path(&self, key: &str) -> Result<Option<PathBuf>, Failure> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        let base = match &self.0[key].origin {
+            Origin::File(file) => file.parent(),
+            _ => None,
+        };
+        Ok(Some(
+            base.map_or_else(|| PathBuf::from(&text), |base| base.join(&text)),
+        ))
+    }
+
+    /// The files with which the API is served: both or none.
+    fn tls(&self) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
+        match (self.path("tls_cert")?, self.path("tls_key")?) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            (certificate, _) => {
+                let (given, other) = match certificate {
+                    Some(_) => ("tls_cert", "tls_key"),
+                    None => ("tls_key", "tls_cert"),
+                };
+                let what = format!("`{given}` is of no use without `{other}`");
+                Err(Failure::new(Exit::Usage, what).help("give both: --tls-cert FILE --tls-key FILE"))
+            }
+        }
+    }
+
+    fn number(&self, key: &str, least: i64, most: i64) -> Result<Option<i64>, Failure> {
+        match self.0.get(key) {
+            None => Ok(None),
+            Some(setting) => match setting.value {
+                toml::Value::Integer(number) if (least..=most).contains(&number) => Ok(Some(number)),
+                _ => Err(invalid(
+                    key,
+                    setting,
+                    &format!("a whole number from {least} to {most}"),
+                )),
+            },
+        }
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, Failure> {
+        match self.0.get(key) {
+            None => Ok(false),
+            Some(setting) => {
+                let value = setting.value.as_bool();
+                value.ok_or_else(|| invalid(key, setting, "true or false"))
+            }
+        }
+    }
+
+    fn list(&self, key: &str) -> Result<Vec<String>, Failure> {
+        match self.0.get(key) {
+            None => Ok(Vec::new()),
+            Some(setting) => match &setting.value {
+                toml::Value::String(text) => Ok(vec![text.clone()]),
+                toml::Value::Array(items) => items
+                    .iter()
+                    .map(|item| item.as_str().map(str::to_owned))
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| invalid(key, setting, "a list of texts")),
+                _ => Err(invalid(key, setting, "a list of texts")),
+            },
+        }
+    }
+
+    fn word<T: ValueEnum + Default>(&self, key: &str) -> Result<T, Failure> {
+        let Some(text) = self.text(key)? else {
+            return Ok(T::default());
+        };
+        T::from_str(&text, true).map_err(|_| {
+            let words = T::value_variants()
+                .iter()
+                .filter_map(ValueEnum::to_possible_value);
+            let words: Vec<String> = words
+                .filter(|w| !w.is_hide_set())
+                .map(|w| w.get_name().to_owned())
+                .collect();
+            invalid(key, &self.0[key], &format!("one of {}", words.join(", ")))
+        })
+    }
+
+    fn parsed<T>(
+        &self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+        wanted: &str,
+    ) -> Result<Option<T>, Failure> {
+        match self.text(key)? {
+            None => Ok(None),
+            Some(text) => parse(&text)
+                .map(Some)
+                .ok_or_else(|| invalid(key, &self.0[key], wanted)),
+        }
+    }
+
+    /// A number of bytes as people write it.
+    fn size(&self, key: &str) -> Result<Option<u64>, Failure> {
+        self.parsed(key, humane::parse_bytes, "a size such as 20GiB")
+    }
+}
+
+/// A lease as people write it. Workers are heard of every few seconds, and some of what they say may be late.
+fn lease_length(text: &str) -> Option<Millis> {
+    let length: jiff::SignedDuration = text.parse().ok()?;
+    let millis = Millis(u64::try_from(length.as_millis()).ok()?);
+    (LEASE_MIN..=LEASE_MAX).contains(&millis).then_some(millis)
+}
+
+fn finish(
+    environment: Environment,
+    given: &Given,
+    files: Vec<SettingsFile>,
+    layers: Layers,
+) -> Result<Settings, Failure> {
+    let slots = slots(&layers)?;
+    let listen = layers.parsed(
+        "listen",
+        |text| text.parse().ok(),
+        "an address and a port such as 127.0.0.1:7470",
+    )?;
+    let sandbox = layers.parsed("sandbox", Sandbox::parse, "`basic` or `off`")?;
+    let stop_grace = layers
+        .number("stop_grace", 0, 3600)?
+        .map_or(10, i64::unsigned_abs);
+    let lease = layers.parsed("lease", lease_length, "a length from 10s to 1d, such as 1m")?;
+    let log_format = layers.text("log_format")?;
+    if let Some(word) = log_format
+        .as_deref()
+        .filter(|word| !matches!(*word, "text" | "json"))
+    {
+        return Err(invalid(
+            "log_format",
+            &layers.0["log_format"],
+            &format!("`text` or `json`, not `{word}`"),
+        ));
+    }
+    Ok(Settings {
+        url: layers
+            .text("url")?
+            .map(|url| url.trim_end_matches('/').to_owned()),
+        state_dir: state_dir(&environment, layers.text("state_dir")?)?,
+        output: layers.word::<Format>("output")?,
+        color: layers.word::<Color>("color")?,
+        quiet: given.quiet,
+        verbose: given.verbose,
+        log: layers.text("log")?,
+        log_is_json: log_format.as_deref() == Some("json"),
+        slots,
+        listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
+        token_file: layers.path("token_file")?,
+        insecure_plaintext: layers.flag("insecure_plaintext")?,
+        tls: layers.tls()?,
+        api_ca: layers.path("api_ca")?,
+        queue_url: layers.text("queue_url")?,
+        queue_ca: layers.path("queue_ca")?,
+        queue_prefix: layers
+            .text("queue_prefix")?
+            .unwrap_or_else(|| "tidemill".to_owned()),
+        store_url: layers.text("store_url")?,
+        store_options: store_options(&files),
+        archive: layers
+            .0
+            .contains_key("archive")
+            .then(|| layers.word::<Archive>("archive"))
+            .transpose()?,
+        signing_key: layers.path("signing_key")?,
+        compute: layers.list("compute")?,
+        compute_type: layers.text("type")?.unwrap_or_else(|| "cpu".to_owned()),
+        worker_id: layers.text("worker_id")?,
+        coordinator_key: layers.text("coordinator_key")?,
+        stop_grace: Duration::from_secs(stop_grace),
+        sandbox: sandbox.unwrap_or_default(),
+        preemption_notice: layers.path("preemption_notice")?,
+        lease: lease.unwrap_or(LEASE),
+        cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
+        disk_reserve: layers.size("disk_reserve")?.unwrap_or(256 << 20),
+        user: environment.user(),
+        files,
+        environment,
+        origins: layers.0,
+    })
+}
+
+/// How many steps run at once: as many as there are cores when nobody says.
+fn slots(layers: &Layers) -> Result<u32, Failure> {
+    Ok(match layers.number("slots", 1, 4096)? {
+        Some(slots) => u32::try_from(slots).expect("the range was checked"),
+        None => std::thread::available_parallelism()
+            .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX)),
+    })
+}
+
+fn state_dir(environment: &Environment, given: Option<String>) -> Result<PathBuf, Failure> {
+    let path = match given {
+        Some(path) => PathBuf::from(path),
+        None => environment
+            .base("XDG_STATE_HOME", ".local/state")
+            .map(|base| base.join("tidemill"))
+            .ok_or_else(|| {
+                Failure::new(Exit::Usage, "there is no home folder to keep state in")
+                    .help("name a folder with --state-dir or $TIDEMILL_STATE_DIR")
+            })?,
+    };
+    Ok(std::path::absolute(path)?)
+}
+
+fn store_options(files: &[SettingsFile]) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    for table in files
+        .iter()
+        .filter_map(|file| file.table.get(STORE_OPTIONS)?.as_table())
+    {
+        for (name, value) in table {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            options.insert(name.to_lowercase(), text);
+        }
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve_in(folder: &Path, variables: &[(&str, &str)], given: &Given) -> Result<Settings, Failure> {
+        let mut all = vec![("HOME", "/home/nobody-at-all")];
+        all.extend_from_slice(variables);
+        resolve(Environment::of(&all), given, folder)
+    }
+
+    #[test]
+    fn each_layer_replaces_single_keys_of_the_one_below() {
+        let outer = tempfile::tempdir().unwrap();
+        let inner = outer.path().join("project");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(
+            outer.path().join("tidemill.toml"),
+            "slots = 3\nqueue_prefix = \"outer\"\n",
+        )
+        .unwrap();
+        std::fs::write(inner.join("tidemill.toml"), "slots = 4\ncolor = \"never\"\n").unwrap();
+        let mut given = Given::default();
+        given.number("slots", "--slots", Some(6));
+        let variables = [("TIDEMILL_SLOTS", "5"), ("TIDEMILL_COMPUTE", "a, b:gpu")];
+        let settings = resolve_in(&inner, &variables, &given).unwrap();
+        assert_eq!(settings.slots, 6);
+        assert_eq!(settings.queue_prefix, "outer");
+        assert_eq!(settings.color, Color::Never);
+        assert_eq!(settings.compute, ["a", "b:gpu"]);
+        assert_eq!(settings.origin("slots").unwrap().origin.to_string(), "--slots");
+        assert_eq!(
+            settings.origin("compute").unwrap().origin.to_string(),
+            "$TIDEMILL_COMPUTE"
+        );
+        assert!(settings.origin("queue_url").is_none());
+        let without = resolve_in(&inner, &[], &Given::default()).unwrap();
+        assert_eq!(without.slots, 4, "the inner file is stronger");
+    }
+
+    #[test]
+    fn a_misspelt_key_or_variable_is_refused_with_a_suggestion() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = resolve_in(folder.path(), &[("TIDEMILL_SLOT", "1")], &Given::default()).unwrap_err();
+        assert_eq!(failure.help, ["did you mean $TIDEMILL_SLOTS?"]);
+        std::fs::write(folder.path().join("tidemill.toml"), "sltos = 3\n").unwrap();
+        let failure = resolve_in(folder.path(), &[], &Given::default()).unwrap_err();
+        assert_eq!(failure.help, ["did you mean `slots`?"]);
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_names_its_origin() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure =
+            resolve_in(folder.path(), &[("TIDEMILL_SLOTS", "many")], &Given::default()).unwrap_err();
+        assert!(failure.what.contains("$TIDEMILL_SLOTS"), "{}", failure.what);
+        let failure =
+            resolve_in(folder.path(), &[("TIDEMILL_COLOR", "pink")], &Given::default()).unwrap_err();
+        assert!(failure.what.contains("auto, always, never"), "{}", failure.what);
+    }
+
+    #[test]
+    fn variables_that_a_step_finds_are_no_mistakes() {
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("TIDEMILL_INPUT_data", "/x"), ("TIDEMILL_RUN_ID", "0")];
+        assert!(resolve_in(folder.path(), &variables, &Given::default()).is_ok());
+    }
+}

@@ -1,0 +1,10 @@
+//! What the API says, laid out for people. Each file shows one kind of thing; machines get the same values as JSON, untouched.
+
+pub(crate) mod audit;
+pub(crate) mod explanation;
+pub(crate) mod outcome;
+pub(crate) mod plan;
+pub(crate) mod queues;
+pub(crate) mod runs;
+pub(crate) mod tokens;
+pub(crate) mod workers;

@@ -1,0 +1,187 @@
+//! Help, exit codes, colours, errors: what holds for every verb.
+
+use crate::Place;
+
+#[test]
+fn the_help_is_on_standard_output_and_ends_well() {
+    let place = Place::new();
+    let (code, stdout, stderr) = place.outcome(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    insta::assert_snapshot!("help", stdout);
+    let (code, stdout, _) = place.outcome(&["run", "--help"]);
+    assert_eq!(code, 0);
+    assert!(
+        stdout.contains("EXAMPLES\n  tidemill run pipeline.yml\n"),
+        "{stdout}"
+    );
+}
+
+#[test]
+fn a_misspelt_verb_is_a_usage_error_with_a_suggestion() {
+    let (code, stdout, stderr) = Place::new().outcome(&["rum"]);
+    assert_eq!((code, stdout.as_str()), (2, ""));
+    assert!(stderr.contains("'run'"), "{stderr}");
+}
+
+#[test]
+fn a_misspelt_variable_is_a_usage_error_with_a_suggestion() {
+    let place = Place::new();
+    let output = place
+        .tidemill(&["runs", "list"])
+        .env("TIDEMILL_SLOT", "3")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    insta::assert_snapshot!("unknown_variable", stderr);
+}
+
+#[test]
+fn an_address_where_nobody_answers_says_where_it_came_from_and_what_to_type() {
+    let place = Place::new();
+    let (code, _, stderr) = place.outcome(&["--url", "http://127.0.0.1:1", "runs", "list"]);
+    assert_eq!(code, 8);
+    assert!(stderr.contains("http://127.0.0.1:1 (from --url)"), "{stderr}");
+    assert!(stderr.contains("tidemill up"), "{stderr}");
+    let output = place
+        .tidemill(&["runs", "list"])
+        .env("TIDEMILL_URL", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("(from $TIDEMILL_URL)")
+    );
+}
+
+#[test]
+fn submitting_where_no_coordinator_runs_says_how_to_start_one() {
+    let place = Place::new();
+    place.write(
+        "p.yml",
+        "type: pipeline\njobs:\n  a:\n    type: command\n    command: echo a\n",
+    );
+    let (code, stdout, stderr) = place.outcome(&["submit", "p.yml"]);
+    assert_eq!((code, stdout.as_str()), (8, ""));
+    assert!(
+        stderr.contains("tidemill up") && stderr.contains("tidemill run"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn failures_are_json_when_json_is_asked_for() {
+    let (code, stdout, stderr) = Place::new().outcome(&["run", "nowhere.yml", "-o", "json"]);
+    assert_eq!((code, stdout.as_str()), (6, ""));
+    let body: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!(body["error"]["code"], "not_found");
+    assert_eq!(body["error"]["exit_code"], 6);
+}
+
+#[test]
+fn colours_are_off_in_a_pipe_and_with_no_color_and_on_by_force() {
+    let place = Place::new();
+    let coloured = |arguments: &[&str], name: &str, value: &str| {
+        let output = place.tidemill(arguments).env(name, value).output().unwrap();
+        output.stdout.contains(&0x1b)
+    };
+    assert!(
+        !coloured(&["doctor"], "TERM", "xterm-256color"),
+        "a pipe takes no colours"
+    );
+    assert!(coloured(&["doctor"], "CLICOLOR_FORCE", "1"));
+    assert!(
+        coloured(&["doctor", "--color", "always"], "NO_COLOR", "1"),
+        "the command line is stronger"
+    );
+    assert!(!coloured(&["doctor", "--color", "never"], "CLICOLOR_FORCE", "1"));
+}
+
+#[test]
+fn settings_show_their_origin_and_no_password() {
+    let place = Place::new();
+    place.write(
+        "tidemill.toml",
+        "slots = 3\nqueue_url = \"amqp://me:secret@mq:5672\"\n",
+    );
+    let settings = place.json(&["config", "show", "-o", "json"]);
+    let find = |name: &str| {
+        settings
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|s| s["name"] == name)
+            .unwrap()
+            .clone()
+    };
+    assert!(
+        find("slots")["origin"]
+            .as_str()
+            .unwrap()
+            .ends_with("tidemill.toml")
+    );
+    assert_eq!(find("queue_url")["value"], "amqp://me:***@mq:5672");
+    assert_eq!(find("state_dir")["origin"], "$TIDEMILL_STATE_DIR");
+    assert_eq!(find("color")["origin"], "default");
+}
+
+#[test]
+fn the_api_is_never_offered_to_other_machines() {
+    let place = Place::new();
+    let arguments = [
+        "serve",
+        "--queue-url",
+        "amqp://127.0.0.1:1",
+        "--listen",
+        "0.0.0.0:0",
+    ];
+    let (code, _, stderr) = place.outcome(&arguments);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("0.0.0.0:0"), "{stderr}");
+}
+
+#[test]
+fn a_worker_says_what_it_lacks() {
+    let place = Place::new();
+    for (arguments, lacking) in [
+        (&["worker", "start"][..], "--compute"),
+        (&["worker", "start", "--compute", "cpu"][..], "--queue-url"),
+        (
+            &[
+                "worker",
+                "start",
+                "--compute",
+                "cpu",
+                "--queue-url",
+                "amqp://127.0.0.1:1",
+            ][..],
+            "--coordinator-key",
+        ),
+        (
+            &[
+                "worker",
+                "start",
+                "--compute",
+                "not a name",
+                "--queue-url",
+                "amqp://x",
+            ][..],
+            "not a name",
+        ),
+    ] {
+        let (code, _, stderr) = place.outcome(arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(stderr.contains(lacking), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let (code, stdout, _) = place.outcome(&["completions", shell]);
+        assert_eq!(code, 0);
+        assert!(stdout.contains("tidemill"), "{shell}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Who asks: what the gate found out about a request, for handlers and for the audit log.
+
+use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::time::Timestamp;
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Whoever may use the state folder, in this process or by the secret that lies in it: may do everything.
+    Operator,
+    /// Somebody on this machine, while there was never a token: may do everything.
+    Local,
+    /// The holder of a token.
+    Token {
+        /// The token.
+        id: TokenId,
+        /// Whose it is.
+        subject: String,
+        /// What it may do.
+        scope: Scope,
+        /// Until when.
+        expires_at: Option<Timestamp>,
+    },
+    /// Nobody that we know; may use only what is open to everybody.
+    Nobody,
+}
+
+impl Caller {
+    /// What they may do; none for nothing.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        match self {
+            Self::Operator | Self::Local => Some(Scope::Admin),
+            Self::Token { scope, .. } => Some(*scope),
+            Self::Nobody => None,
+        }
+    }
+
+    /// In whose name they act: a token's subject cannot be talked over, others say who they are.
+    pub(crate) fn acts_as(&self, said: Option<String>) -> Option<String> {
+        match self {
+            Self::Token { subject, .. } => Some(subject.clone()),
+            Self::Operator | Self::Local | Self::Nobody => said,
+        }
+    }
+
+    /// Whether they may end or retry a run that this one submitted.
+    pub(crate) fn may_end_run_of(&self, submitted_by: &str) -> bool {
+        match self {
+            Self::Token { subject, scope, .. } => *scope >= Scope::Operator || subject == submitted_by,
+            Self::Operator | Self::Local => true,
+            Self::Nobody => false,
+        }
+    }
+
+    /// The word for them in the audit log and in messages.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Operator => "operator of the state folder",
+            Self::Local => "anybody on this machine",
+            Self::Token { subject, .. } => subject,
+            Self::Nobody => "nobody",
+        }
+    }
+}

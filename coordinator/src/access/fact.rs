@@ -1,0 +1,48 @@
+//! What happened to tokens: the facts that stand in the journal. Their meaning never changes; a new kind is a new variant.
+
+use serde::{Deserialize, Serialize};
+use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::time::Timestamp;
+
+/// A fact about tokens with its moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessEvent {
+    /// When, by the coordinator's wall clock.
+    pub at: Timestamp,
+    /// What. The name of the field tells it from an event of the engine, which has a `fact` in this place.
+    pub access: AccessFact,
+}
+
+/// What happened to a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessFact {
+    /// A token was made.
+    TokenCreated {
+        /// Its public name.
+        id: TokenId,
+        /// The hash of its secret; the secret itself is nowhere.
+        hash: Digest,
+        /// What it may do.
+        scope: Scope,
+        /// Whose it is.
+        subject: String,
+        /// When it ceases to be good; none for never.
+        expires_at: Option<Timestamp>,
+        /// Who made it.
+        by: String,
+    },
+    /// A token was revoked.
+    TokenRevoked {
+        /// The token.
+        id: TokenId,
+        /// Who revoked it.
+        by: String,
+    },
+    /// A token that had been revoked or had expired was forgotten, to make room.
+    TokenForgotten {
+        /// The token.
+        id: TokenId,
+    },
+}

@@ -1,0 +1,18 @@
+//! Who may do what: tokens, from the command that makes one to the question whether a request shows a good one. Pure: no clock, no randomness, no I/O;
+//! the driver makes the facts durable in the journal beside the engine's, and the gate of the API asks the state.
+
+mod attempts;
+mod caller;
+mod decide;
+mod fact;
+mod guard;
+mod secret;
+mod state;
+
+pub(crate) use attempts::neighbourhood;
+pub(crate) use caller::Caller;
+pub use decide::{AccessCommand, AccessRejection, TOKENS_MAX};
+pub use fact::{AccessEvent, AccessFact};
+pub(crate) use guard::Guard;
+pub use secret::{Presented, Secret, SecretError};
+pub use state::{Access, Refusal, Token};

@@ -1,0 +1,260 @@
+//! The gate: every request passes here before any handler sees it. It finds out who asks and what the route needs, and lets nothing through that the table of
+//! needs does not declare. Who asks is handed on to the handlers as [`Caller`].
+
+use super::error::{ApiError, no_such_method, no_such_resource};
+use super::local::is_local;
+use super::needs::{Found, Need, Needs};
+use super::record::{self, Kind};
+use super::via::Via;
+use crate::access::{Caller, Presented};
+use crate::handle::CoordinatorHandle;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use tidemill_protocol::access::Scope;
+use tidemill_protocol::api::{AuditEntry, ErrorCode};
+use tidemill_protocol::time::Millis;
+
+/// What is typed when a token is wanted.
+const SHOW_A_TOKEN: &str = "`tidemill login URL` keeps a token for this address; programs send the header `Authorization: Bearer tmk_…`";
+/// What is typed when a token is not good any more.
+const ANOTHER_TOKEN: &str = "ask for a new one (`tidemill token create`) and give it to `tidemill login URL`";
+
+/// When to come back after the audit log could not be written.
+const UNWRITABLE_RETRY: Millis = Millis::from_secs(5);
+
+/// Lets a request through to its handler, or answers it.
+pub(super) async fn pass(
+    State((handle, needs)): State<(CoordinatorHandle, Arc<Needs>)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let admitted = admit(&handle, &needs, &request);
+    let (caller, needed) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            let entry = record::entry(&request, handle.inner.clock.now());
+            let entry = record::with_token(entry, shown_token(request.headers()));
+            return refuse(&handle, entry, refused).await;
+        }
+    };
+    let entry = match record::kind(&request, needed) {
+        Kind::Question => None,
+        kind => {
+            let entry = record::entry(&request, handle.inner.clock.now());
+            Some((kind, record::by(entry, &caller)))
+        }
+    };
+    request.extensions_mut().insert(caller);
+    match entry {
+        None => next.run(request).await,
+        Some((Kind::Change, entry)) => change(&handle, entry, request, next).await,
+        Some((_, entry)) => {
+            let response = next.run(request).await;
+            let entry = record::answered(entry, &response, false);
+            handle.inner.audit.count(entry).await;
+            response
+        }
+    }
+}
+
+/// Makes a change that is announced in the audit log before, and concluded there after.
+async fn change(handle: &CoordinatorHandle, entry: AuditEntry, request: Request, next: Next) -> Response {
+    let Ok(ticket) = handle.inner.audit.announce(entry).await else {
+        let message = "the audit log cannot be written, so nothing may be changed";
+        return ApiError::new(ErrorCode::Unavailable, message)
+            .hint("the coordinator's own log says why; is the disk of its state folder full?")
+            .retry_after(UNWRITABLE_RETRY)
+            .into_response();
+    };
+    let response = next.run(request).await;
+    let outcome = record::answered(ticket.entry(), &response, false);
+    ticket.conclude(outcome).await;
+    response
+}
+
+/// Answers somebody who may not do this, and notes who has no right.
+async fn refuse(handle: &CoordinatorHandle, entry: AuditEntry, refused: Refused) -> Response {
+    let response = refused.error.into_response();
+    let is_about_rights = matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+    );
+    if is_about_rights {
+        let entry = match &refused.caller {
+            Some(caller) => record::by(entry, caller),
+            None => entry,
+        };
+        let entry = record::answered(entry, &response, true);
+        handle.inner.audit.count(entry).await;
+    }
+    response
+}
+
+/// Why somebody is not let through, and who that is, where it is known.
+struct Refused {
+    error: ApiError,
+    caller: Option<Box<Caller>>,
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self { error, caller: None }
+    }
+}
+
+/// Who asks, if they may, and the scope that this needed.
+fn admit(
+    handle: &CoordinatorHandle,
+    needs: &Needs,
+    request: &Request,
+) -> Result<(Caller, Option<Scope>), Refused> {
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let found = needs.find(request.method(), path);
+    if found == Found::Need(Need::Open) {
+        return Ok((Caller::Nobody, None));
+    }
+    let caller = identify(handle, request)?;
+    let Some(has) = caller.scope() else {
+        return Err(ApiError::new(ErrorCode::Unauthorized, "this needs a token")
+            .hint(SHOW_A_TOKEN)
+            .into());
+    };
+    match found {
+        Found::Need(Need::Scope(needed)) if has < needed => Err(Refused {
+            error: too_weak(&caller, has, needed),
+            caller: Some(Box::new(caller)),
+        }),
+        Found::Need(Need::Scope(needed)) => Ok((caller, Some(needed))),
+        Found::Need(Need::Open) => Ok((caller, None)),
+        Found::NoSuchMethod => Err(no_such_method().into()),
+        Found::NoSuchPath => Err(no_such_resource().into()),
+    }
+}
+
+fn too_weak(caller: &Caller, has: Scope, needed: Scope) -> ApiError {
+    let message = format!(
+        "this needs the scope {needed}; the token of {} has {has}",
+        caller.name()
+    );
+    ApiError::new(ErrorCode::Forbidden, message).hint(format!(
+        "somebody with an admin token can make one that may: `tidemill token create --scope {needed}`"
+    ))
+}
+
+/// Who asks.
+fn identify(handle: &CoordinatorHandle, request: &Request) -> Result<Caller, ApiError> {
+    let via = request.extensions().get::<Via>().copied();
+    if via == Some(Via::InProcess) {
+        return Ok(Caller::Operator);
+    }
+    match bearer(request.headers()) {
+        Shown::Nothing => without_token(handle, via, request.headers()),
+        Shown::Token(text) => by_token(handle, via, text),
+        Shown::Other => {
+            let message = "the Authorization header is not `Bearer` and one token";
+            Err(failed(
+                handle,
+                via,
+                ApiError::new(ErrorCode::Unauthorized, message).hint(SHOW_A_TOKEN),
+            ))
+        }
+    }
+}
+
+/// While there was never a token, programs of this machine may do everything, and nobody else anything.
+fn without_token(
+    handle: &CoordinatorHandle,
+    via: Option<Via>,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
+    let is_near = matches!(via, Some(Via::Port(peer)) if peer.ip().to_canonical().is_loopback());
+    if !is_near || handle.access().is_closed() {
+        return Ok(Caller::Nobody);
+    }
+    if is_local(headers) {
+        return Ok(Caller::Local);
+    }
+    let refusal = ApiError::new(ErrorCode::Forbidden, "only programs on this machine are served");
+    Err(refusal.hint("address the coordinator as localhost or 127.0.0.1"))
+}
+
+fn by_token(handle: &CoordinatorHandle, via: Option<Via>, text: &str) -> Result<Caller, ApiError> {
+    let refuse = |message: String, hint: &str| {
+        failed(
+            handle,
+            via,
+            ApiError::new(ErrorCode::Unauthorized, message).hint(hint),
+        )
+    };
+    let shown = Presented::read(text).map_err(|error| refuse(error.to_string(), SHOW_A_TOKEN))?;
+    if handle.inner.guard.is_operator(&shown) {
+        return Ok(Caller::Operator);
+    }
+    let now = handle.inner.clock.now();
+    let access = handle.access();
+    let token = access
+        .check(&shown, now)
+        .map_err(|refusal| refuse(refusal.to_string(), ANOTHER_TOKEN))?;
+    handle.inner.guard.note_use(&token.id, now);
+    Ok(Caller::Token {
+        id: token.id.clone(),
+        subject: token.subject.clone(),
+        scope: token.scope,
+        expires_at: token.expires_at,
+    })
+}
+
+/// A failed attempt: the refusal, or after too many of them the wish to be left alone.
+fn failed(handle: &CoordinatorHandle, via: Option<Via>, refusal: ApiError) -> ApiError {
+    let from = match via {
+        Some(Via::Port(peer)) => peer.ip(),
+        // Nobody vouches for these: they share one place in the table.
+        Some(Via::InProcess) | None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    };
+    match handle
+        .inner
+        .guard
+        .note_failure(from, handle.inner.clock.monotonic())
+    {
+        None => refusal,
+        Some(wait) => ApiError::new(
+            ErrorCode::TooManyRequests,
+            "too many failed attempts from this address",
+        )
+        .retry_after(wait)
+        .hint("wait, then show a good token: those are never made to wait"),
+    }
+}
+
+/// What a request shows.
+enum Shown<'a> {
+    Nothing,
+    Token(&'a str),
+    Other,
+}
+
+fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    match bearer(headers) {
+        Shown::Token(text) => Some(text),
+        Shown::Nothing | Shown::Other => None,
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Shown<'_> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Shown::Nothing;
+    };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    match token {
+        Some(token) if values.next().is_none() => Shown::Token(token),
+        _ => Shown::Other,
+    }
+}

@@ -1,0 +1,127 @@
+//! The REST API: a list of routes that one can read aloud, and the description that is generated from it. Handlers are in the file of their resource.
+//! The same router is served on a port ([`serve`]) and called in process by the command line.
+
+mod artifacts;
+mod audit;
+mod error;
+mod events;
+mod fleet;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
+mod gate;
+mod health;
+mod local;
+mod logs;
+mod needs;
+mod plans;
+mod record;
+mod runs;
+mod select;
+mod serve;
+mod steps;
+mod tokens;
+mod via;
+
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::query as fuzz_query;
+pub use serve::{Api, Certificates, Limits, ServeConfig, ServeError, TlsError, serve};
+pub(crate) use via::Via;
+
+use crate::handle::CoordinatorHandle;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::{Router, middleware};
+use needs::Needs;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Longest body of a submission: a pipeline of 10,000 steps needs a few MiB.
+const SUBMISSION_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Longest body of anything else that is parsed.
+const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest time for an answer that is not a stream.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "tidemill",
+    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, or `last`; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may."
+), modifiers(&TokenScheme))]
+struct Description;
+
+/// Tells the description how tokens are shown.
+struct TokenScheme;
+
+impl utoipa::Modify for TokenScheme {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", scheme);
+    }
+}
+
+fn routes() -> OpenApiRouter<CoordinatorHandle> {
+    let submissions = OpenApiRouter::new()
+        .routes(routes!(runs::submit, runs::list))
+        .routes(routes!(plans::plan))
+        .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX));
+    let answers = OpenApiRouter::new()
+        .routes(routes!(health::coordinator))
+        .routes(routes!(runs::show))
+        .routes(routes!(runs::cancel))
+        .routes(routes!(runs::retry))
+        .routes(routes!(runs::diff))
+        .routes(routes!(steps::show))
+        .routes(routes!(steps::explain))
+        .routes(routes!(artifacts::of_run))
+        .routes(routes!(artifacts::missing))
+        .routes(routes!(fleet::workers))
+        .routes(routes!(fleet::drain))
+        .routes(routes!(fleet::preempt))
+        .routes(routes!(fleet::resume))
+        .routes(routes!(fleet::queues))
+        .routes(routes!(tokens::whoami))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(audit::list))
+        .routes(routes!(health::openapi_json))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);
+    let streams = OpenApiRouter::new()
+        .routes(routes!(events::watch))
+        .routes(routes!(logs::read))
+        .routes(routes!(audit::export))
+        .routes(routes!(artifacts::put_blob, artifacts::get_blob))
+        .routes(routes!(artifacts::put_tree, artifacts::get_tree))
+        .layer(DefaultBodyLimit::disable());
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(submissions.merge(answers).layer(timeout))
+        .merge(streams)
+}
+
+/// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.
+pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let gate = (handle.clone(), Arc::new(Needs::of(&openapi())));
+    router
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(gate, gate::pass))
+        .layer(middleware::from_fn(error::finish))
+        .with_state(handle.clone())
+}
+
+/// The description of the API, as `docs/reference/openapi.json` holds it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, mut description) = routes().split_for_parts();
+    env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    description
+}

@@ -1,0 +1,148 @@
+//! What each route needs, read from the API's own description: the `security` of an operation names the scope. There is no second list that could fall behind,
+//! and an operation that names none is served to nobody.
+
+use axum::http::Method;
+use std::collections::BTreeMap;
+use tidemill_protocol::access::Scope;
+
+/// The name of the one security scheme of the description.
+const SCHEME: &str = "token";
+
+/// What a route needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Need {
+    /// Nothing.
+    Open,
+    /// A token with at least this scope.
+    Scope(Scope),
+}
+
+/// The needs of all routes.
+#[derive(Debug, Default)]
+pub(super) struct Needs {
+    /// By path as the router writes it, then by method.
+    paths: BTreeMap<String, BTreeMap<String, Need>>,
+}
+
+/// What the table says of a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// What it needs.
+    Need(Need),
+    /// The path is known, the method is not one of its.
+    NoSuchMethod,
+    /// Nobody declared it.
+    NoSuchPath,
+}
+
+impl Needs {
+    /// Reads the table from the description.
+    pub(super) fn of(description: &utoipa::openapi::OpenApi) -> Self {
+        let json = serde_json::to_value(description).expect("the description is plain data");
+        let mut needs = Self::default();
+        for (path, item) in json["paths"].as_object().into_iter().flatten() {
+            for (method, operation) in item.as_object().into_iter().flatten() {
+                if let Some(need) = declared(&operation["security"]) {
+                    let methods = needs.paths.entry(path.clone()).or_default();
+                    methods.insert(method.to_uppercase(), need);
+                }
+            }
+        }
+        needs
+    }
+
+    /// What a request needs. HEAD is GET without a body.
+    pub(super) fn find(&self, method: &Method, path: Option<&str>) -> Found {
+        let Some(methods) = path.and_then(|path| self.paths.get(path)) else {
+            return Found::NoSuchPath;
+        };
+        let method = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        let need = methods.get(method.as_str());
+        need.map_or(Found::NoSuchMethod, |need| Found::Need(*need))
+    }
+}
+
+/// The need that an operation declares: `[{}]` is open, `[{"token": ["reader"]}]` a scope, anything else no declaration.
+fn declared(security: &serde_json::Value) -> Option<Need> {
+    let [requirement] = security.as_array()?.as_slice() else {
+        return None;
+    };
+    let requirement = requirement.as_object()?;
+    if requirement.is_empty() {
+        return Some(Need::Open);
+    }
+    let [scope] = requirement.get(SCHEME)?.as_array()?.as_slice() else {
+        return None;
+    };
+    scope.as_str()?.parse().ok().map(Need::Scope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_declared_in_one_clear_way_is_not_declared() {
+        assert_eq!(declared(&json!([{}])), Some(Need::Open));
+        let reader = json!([{"token": ["reader"]}]);
+        assert_eq!(declared(&reader), Some(Need::Scope(Scope::Reader)));
+        for bad in [
+            json!(null),
+            json!([]),
+            json!([{}, {"token": ["admin"]}]),
+            json!([{"token": []}]),
+            json!([{"token": ["reader", "admin"]}]),
+            json!([{"token": ["root"]}]),
+            json!([{"other": ["reader"]}]),
+        ] {
+            assert_eq!(declared(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_operation_of_the_api_declares_what_it_needs() {
+        let description = crate::api::openapi();
+        let needs = Needs::of(&description);
+        let json = serde_json::to_value(&description).unwrap();
+        let mut operations = 0;
+        for (path, item) in json["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                let method: Method = method.to_uppercase().parse().unwrap();
+                let found = needs.find(&method, Some(path));
+                assert!(
+                    matches!(found, Found::Need(_)),
+                    "{method} {path} declares nothing"
+                );
+                if found == Found::Need(Need::Open) {
+                    assert!(
+                        matches!(path.as_str(), "/healthz" | "/readyz"),
+                        "{path} is open to all"
+                    );
+                }
+                operations += 1;
+            }
+        }
+        assert!(operations > 25, "only {operations} operations were looked at");
+    }
+
+    #[test]
+    fn head_is_get_and_an_unknown_method_or_path_is_said_so() {
+        let needs = Needs::of(&crate::api::openapi());
+        let workers = Some("/api/v1/workers");
+        assert_eq!(
+            needs.find(&Method::HEAD, workers),
+            Found::Need(Need::Scope(Scope::Reader))
+        );
+        assert_eq!(needs.find(&Method::DELETE, workers), Found::NoSuchMethod);
+        assert_eq!(
+            needs.find(&Method::GET, Some("/api/v1/secrets")),
+            Found::NoSuchPath
+        );
+        assert_eq!(needs.find(&Method::GET, None), Found::NoSuchPath);
+    }
+}

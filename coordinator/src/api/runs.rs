@@ -1,0 +1,220 @@
+//! Runs: submit, list, show, end, retry, compare.
+
+use super::error::ApiError;
+use super::record::Made;
+use super::select;
+use crate::access::Caller;
+use crate::handle::CoordinatorHandle;
+use crate::views::{Phrased, describe_changes, draft_diff, run_summary, run_view};
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use tidemill_protocol::api::{ErrorBody, ErrorCode, Page, RunDiffView, RunSummary, RunView, SubmitRequest};
+use tidemill_protocol::ids::RunId;
+use tidemill_protocol::name::Name;
+use tidemill_protocol::status::RunStatus;
+
+/// Runs on one page when nobody says how many.
+const PAGE_DEFAULT: usize = 50;
+/// Runs on one page at most.
+const PAGE_MAX: usize = 1_000;
+
+/// Reads a body that may be large, off the async threads.
+pub(super) async fn parse(body: Bytes) -> Result<SubmitRequest, ApiError> {
+    let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&body)).await;
+    match parsed {
+        Ok(Ok(request)) => Ok(request),
+        Ok(Err(error)) => Err(ApiError::new(
+            ErrorCode::BadRequest,
+            format!("the body is no submission: {error}"),
+        )),
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}
+
+/// Starts a run.
+#[utoipa::path(post, path = "/api/v1/runs", tag = "runs", security(("token" = ["submitter"])), request_body = SubmitRequest, responses(
+    (status = 201, description = "A new run.", body = RunSummary),
+    (status = 200, description = "The run that an earlier submission with the same key started.", body = RunSummary),
+    (status = 422, description = "The pipeline is not valid.", body = ErrorBody),
+    (status = 507, description = "The coordinator's disk is nearly full; runs that are there go on.", body = ErrorBody),
+))]
+pub(super) async fn submit(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
+    let mut request = parse(body).await?;
+    request.submitted_by = caller.acts_as(request.submitted_by);
+    let submitted = handle.submit(request).await?;
+    let status = if submitted.new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let made = Made("run", submitted.run.to_string());
+    Ok((
+        status,
+        Extension(made),
+        Json(summary(&handle, submitted.run).await?),
+    ))
+}
+
+async fn summary(handle: &CoordinatorHandle, run: RunId) -> Result<RunSummary, ApiError> {
+    let found = handle
+        .look(move |sight| sight.engine.run(run).map(run_summary))
+        .await?;
+    found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("there is no run `{run}`")))
+}
+
+/// Which runs to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
+pub(super) struct ListQuery {
+    /// How many, at most 1,000; 50 when absent.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<RunId>,
+    /// Only runs with this status.
+    status: Option<RunStatus>,
+    /// Only runs of this pipeline.
+    pipeline: Option<Name>,
+    /// Only runs of this experiment.
+    experiment: Option<Name>,
+}
+
+/// Lists runs, newest first.
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", security(("token" = ["reader"])), params(ListQuery), responses(
+    (status = 200, description = "One page.", body = Page<RunSummary>),
+))]
+pub(super) async fn list(
+    State(handle): State<CoordinatorHandle>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Page<RunSummary>>, ApiError> {
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let page = handle.look(move |sight| {
+        let fits = |run: &&tidemill_engine::Run| {
+            query.status.is_none_or(|status| run.status() == status)
+                && query
+                    .pipeline
+                    .as_ref()
+                    .is_none_or(|name| run.plan().pipeline == *name)
+                && query
+                    .experiment
+                    .as_ref()
+                    .is_none_or(|name| run.plan().experiment == *name)
+        };
+        let runs = sight.engine.runs_newest_first(query.cursor).filter(fits);
+        let mut items: Vec<RunSummary> = runs.take(limit + 1).map(run_summary).collect();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| more).map(|run| run.id.to_string());
+        Page { items, next_cursor }
+    });
+    Ok(Json(page.await?))
+}
+
+/// Shows a run with its steps.
+#[utoipa::path(get, path = "/api/v1/runs/{run}", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path)), responses(
+    (status = 200, description = "The run.", body = RunView),
+    (status = 404, description = "There is no such run.", body = ErrorBody),
+    (status = 409, description = "The prefix fits several runs.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path(run): Path<String>,
+) -> Result<Json<RunView>, ApiError> {
+    let view = handle
+        .look(move |sight| Ok::<_, ApiError>(run_view(sight.engine, select::run(sight, &run)?, sight.fleet)));
+    Ok(Json(view.await??))
+}
+
+/// Who asks for a change.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
+pub(super) struct ByQuery {
+    /// For display; a token's own subject counts instead where one is shown.
+    #[serde(default)]
+    by: Option<String>,
+}
+
+/// The run that is to be changed, and in whose name: a submitter changes the runs of its own subject only.
+async fn resolve(
+    handle: &CoordinatorHandle,
+    caller: Caller,
+    (run, query): (String, ByQuery),
+) -> Result<(RunId, String), ApiError> {
+    let by = caller.acts_as(query.by).unwrap_or_else(|| "unknown".to_owned());
+    let id = handle.look(move |sight| {
+        let run = select::run(sight, &run)?;
+        if caller.may_end_run_of(run.submitted_by()) {
+            return Ok(run.id());
+        }
+        let message = format!(
+            "the run belongs to {}, not to {}",
+            run.submitted_by(),
+            caller.name()
+        );
+        Err(ApiError::new(ErrorCode::Forbidden, message)
+            .hint("a token with the scope operator may end and retry everybody's runs"))
+    });
+    Ok((id.await??, by))
+}
+
+/// Ends a run. Steps that run always still run; a second time nothing more does.
+#[utoipa::path(post, path = "/api/v1/runs/{run}/cancel", tag = "runs", security(("token" = ["submitter"])), params(("run" = String, Path), ByQuery), responses(
+    (status = 200, description = "The run, which is being cancelled.", body = RunSummary),
+    (status = 409, description = "The run has ended.", body = ErrorBody),
+))]
+pub(super) async fn cancel(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+    Query(query): Query<ByQuery>,
+) -> Result<Json<RunSummary>, ApiError> {
+    let (run, by) = resolve(&handle, caller, (run, query)).await?;
+    handle.cancel(run, by).await?;
+    Ok(Json(summary(&handle, run).await?))
+}
+
+/// Gives the steps of a run that did not end well another chance.
+#[utoipa::path(post, path = "/api/v1/runs/{run}/retry", tag = "runs", security(("token" = ["submitter"])), params(("run" = String, Path), ByQuery), responses(
+    (status = 200, description = "The run, which goes on.", body = RunSummary),
+    (status = 409, description = "The run has not ended, or ended well.", body = ErrorBody),
+))]
+pub(super) async fn retry(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+    Query(query): Query<ByQuery>,
+) -> Result<Json<RunSummary>, ApiError> {
+    let (run, by) = resolve(&handle, caller, (run, query)).await?;
+    handle.retry(run, by).await?;
+    Ok(Json(summary(&handle, run).await?))
+}
+
+/// Compares two runs.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/diff/{other}", tag = "runs", security(("token" = ["reader"])),
+    params(("run" = String, Path), ("other" = String, Path)), responses(
+    (status = 200, description = "What differs.", body = RunDiffView),
+))]
+pub(super) async fn diff(
+    State(handle): State<CoordinatorHandle>,
+    Path((left, right)): Path<(String, String)>,
+) -> Result<Json<RunDiffView>, ApiError> {
+    let drafted = handle.look(move |sight| {
+        let (left, right) = (select::run(sight, &left)?, select::run(sight, &right)?);
+        Ok::<_, ApiError>(draft_diff(sight.engine, left, right))
+    });
+    let (mut view, changes) = drafted.await??;
+    let described = describe_changes(&handle.inner.store, &changes).await;
+    for (step, phrases) in view.steps.iter_mut().zip(described) {
+        step.key = phrases.iter().map(Phrased::text).collect();
+    }
+    Ok(Json(view))
+}

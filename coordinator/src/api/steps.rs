@@ -1,0 +1,109 @@
+//! One step: how it stands, and why.
+
+use super::error::ApiError;
+use super::select;
+use crate::handle::CoordinatorHandle;
+use crate::views::{describe_changes, sentences, step_view};
+use axum::Json;
+use axum::extract::{Path, State};
+use std::collections::{BTreeMap, BTreeSet};
+use tidemill_engine::{PartChange, PartValue};
+use tidemill_protocol::api::{ErrorBody, ExplanationView, KeyPartView, StepView};
+use tidemill_protocol::ids::StepRef;
+
+/// Shows a step.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/steps/{step}", tag = "steps", security(("token" = ["reader"])),
+    params(("run" = String, Path), ("step" = String, Path)), responses(
+    (status = 200, description = "The step.", body = StepView),
+    (status = 404, description = "There is no such step.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path((run, step)): Path<(String, String)>,
+) -> Result<Json<StepView>, ApiError> {
+    let view = handle.look(move |sight| {
+        let run = select::run(sight, &run)?;
+        let index = select::step(run, &step)?;
+        Ok::<_, ApiError>(
+            step_view(sight.engine, run, index, sight.fleet).expect("a step that was found can be shown"),
+        )
+    });
+    Ok(Json(view.await??))
+}
+
+type Parts = BTreeMap<String, PartValue>;
+
+/// Says why a step stands as it does, and what its key is made of beside that of the newest earlier run.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/steps/{step}/explain", tag = "steps", security(("token" = ["reader"])),
+    params(("run" = String, Path), ("step" = String, Path)), responses(
+    (status = 200, description = "Why.", body = ExplanationView),
+    (status = 404, description = "There is no such step.", body = ErrorBody),
+))]
+pub(super) async fn explain(
+    State(handle): State<CoordinatorHandle>,
+    Path((run, step)): Path<(String, String)>,
+) -> Result<Json<ExplanationView>, ApiError> {
+    let link = handle.inner.broker.link().borrow().clone();
+    let now = handle.inner.clock.now();
+    let looked = handle.look(move |sight| {
+        let run = select::run(sight, &run)?;
+        let index = select::step(run, &step)?;
+        let step = StepRef {
+            run: run.id(),
+            step: index,
+        };
+        let explanation = sight
+            .engine
+            .explain(step, sight.fleet)
+            .expect("a step that was found can be explained");
+        let (reasons, hints) = sentences(sight.engine, &explanation, &link, now);
+        let view = ExplanationView {
+            path: run
+                .planned(index)
+                .expect("a step that was found is planned")
+                .path
+                .clone(),
+            status: explanation.status,
+            reasons,
+            hints,
+            key: Vec::new(),
+        };
+        let earlier = sight.engine.earlier(step);
+        let before = earlier.and_then(|earlier| sight.engine.parts_of(earlier));
+        Ok::<_, ApiError>((view, sight.engine.parts_of(step).unwrap_or_default(), before))
+    });
+    let (mut view, now, before) = looked.await??;
+    view.key = key_parts(&handle, &now, before.as_ref()).await;
+    Ok(Json(view))
+}
+
+async fn key_parts(handle: &CoordinatorHandle, now: &Parts, before: Option<&Parts>) -> Vec<KeyPartView> {
+    let empty = Parts::new();
+    let earlier = before.unwrap_or(&empty);
+    let names: BTreeSet<&String> = now.keys().chain(earlier.keys()).collect();
+    let digest = |parts: &Parts, name: &String| parts.get(name).map(|part| part.digest);
+    let changes: Vec<PartChange> = names
+        .iter()
+        .filter(|name| before.is_some() && digest(now, name) != digest(earlier, name))
+        .map(|name| PartChange {
+            part: (*name).clone(),
+            before: earlier.get(*name).copied(),
+            now: now.get(*name).copied(),
+        })
+        .collect();
+    let described = describe_changes(&handle.inner.store, &[changes]).await;
+    let mut details: BTreeMap<String, String> = described
+        .into_iter()
+        .flatten()
+        .map(|phrase| (phrase.part, phrase.detail))
+        .collect();
+    names
+        .into_iter()
+        .map(|name| KeyPartView {
+            part: name.clone(),
+            now: digest(now, name).map(|digest| digest.to_hex()),
+            before: digest(earlier, name).map(|digest| digest.to_hex()),
+            detail: details.remove(name).unwrap_or_default(),
+        })
+        .collect()
+}

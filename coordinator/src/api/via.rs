@@ -1,0 +1,12 @@
+//! The way by which a request came. Whoever serves the API says so; a request that nobody vouches for is served nothing that is not open to all.
+
+use std::net::SocketAddr;
+
+/// The way by which a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// A call inside the process that owns the state folder.
+    InProcess,
+    /// A port, from this address.
+    Port(SocketAddr),
+}

@@ -1,0 +1,48 @@
+//! The archive: a copy of the journal in the object store, from which a coordinator that lost its disk is rebuilt and which a standby follows.
+//!
+//! ```text
+//! journal/<public key>/segments/<slot>          sealed pieces of the journal, in slots without gaps
+//!                      snapshots/<event>        the engine's state after that event
+//!                      epochs/<epoch>           who claimed which epoch
+//!                      beats/<epoch>/<number>   signs of life; only the newest few are kept
+//! ```
+//!
+//! Every object is created once and never changed. Because a slot can be filled once only, whoever fills the next slot is the coordinator, and another
+//! one that still believes to be it finds its slot taken and ends. `writer` fills slots beside the driver, `gate` is what the driver knows of it;
+//! `beats` keep the epoch; `follow` brings a local journal up to the archive, for `recover` and `standby`. The rules are in decision 0020.
+
+mod attach;
+mod beats;
+mod epoch;
+mod error;
+mod follow;
+mod gate;
+mod place;
+mod record;
+mod recover;
+mod segments;
+mod snapshots;
+mod standby;
+mod sure;
+mod writer;
+
+pub(crate) use attach::{Attached, Copying, Journal, attach};
+pub use error::ArchiveError;
+pub(crate) use gate::Gate;
+pub use record::{RecordFlaw, Segment};
+pub use recover::{RecoverOptions, RecoveredState, recover_state};
+pub use standby::{TookOver, stand_by};
+pub(crate) use sure::Sure;
+
+use std::time::Duration;
+
+/// How often a coordinator shows that it lives and looks for a newer epoch.
+pub const BEAT_EVERY: Duration = Duration::from_secs(2);
+/// How long after its last good beat a coordinator may still act on the world.
+pub const SURE_FOR: Duration = Duration::from_secs(8);
+/// How long a standby must have seen no new beat, in a store that answers, before it takes over. Well above [`SURE_FOR`].
+pub const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How long events wait at most before they are sealed, when nobody waits for it.
+pub const SEAL_AFTER: Duration = Duration::from_secs(5);
+/// Snapshots that the archive keeps; segments that all of them cover are deleted.
+pub const ARCHIVED_SNAPSHOTS_KEPT: usize = 3;

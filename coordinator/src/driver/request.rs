@@ -1,0 +1,68 @@
+//! What may be asked of the driver. Every answer is given once what it says is durable.
+
+use crate::access::{AccessCommand, AccessRejection};
+use std::collections::BTreeMap;
+use tidemill_engine::{Command, Engine, Event, Fleet, Rejection};
+use tidemill_protocol::ids::RunId;
+use tidemill_protocol::time::Millis;
+use tidemill_protocol::wire::{Heartbeat, ReportBatch};
+use tokio::sync::oneshot;
+
+/// How many requests may wait for the driver, and how many it takes at once.
+pub(crate) const REQUESTS_MAX: usize = 1_000;
+
+/// The durable state as a reader sees it.
+pub(crate) struct Sight<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) fleet: &'a Fleet,
+    /// The monotonic clock, by which the fleet is judged.
+    pub(crate) now: Millis,
+    /// The event with which each run began, as far as it is known.
+    pub(crate) began: &'a BTreeMap<RunId, u64>,
+}
+
+/// A look at the state. Runs on the driver's thread, so it must be short.
+pub(crate) type Look = Box<dyn FnOnce(&Sight<'_>) + Send>;
+
+/// What may be asked.
+pub(crate) enum Request {
+    /// A command, answered when its events are durable.
+    Command {
+        command: Command,
+        reply: oneshot::Sender<Result<(), Rejection>>,
+    },
+    /// A command about tokens, answered when its events are durable and the gate knows of them.
+    Access {
+        command: AccessCommand,
+        reply: oneshot::Sender<Result<(), AccessRejection>>,
+    },
+    /// What a worker reported. The reply comes when all of it is durable; stale reports are no error.
+    Reports {
+        batch: ReportBatch,
+        reply: oneshot::Sender<()>,
+    },
+    /// A sign of life; not durable.
+    Heartbeat(Box<Heartbeat>),
+    /// A task that came back too often.
+    DeadLetter {
+        command: Command,
+        reply: oneshot::Sender<()>,
+    },
+    /// A look at the state.
+    Look(Look),
+    /// Time has passed: leases may have run out. `connected` says whether workers could have been heard.
+    Tick { connected: bool },
+    /// Finish what was taken and end.
+    Stop,
+}
+
+/// Events that became durable together. Those of the engine come first in a batch, those about tokens after them.
+#[derive(Debug)]
+pub(crate) struct DurableEvents {
+    /// Sequence number of the first.
+    pub(crate) first: u64,
+    /// The engine's events.
+    pub(crate) events: Vec<Event>,
+    /// The sequence number after the whole batch.
+    pub(crate) next: u64,
+}

@@ -1,0 +1,216 @@
+//! The way to a coordinator from inside its process: cheap to clone, safe to use from anywhere. What it answers is durable.
+
+use crate::access::{Access, AccessCommand, AccessRejection, Guard};
+use crate::audit::AuditLog;
+use crate::driver::{DurableEvents, Request, Sight};
+use crate::effects::Outgoing;
+use crate::error::{CommandError, Stopped};
+use crate::journal::EventReader;
+use crate::logs::LogHub;
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use tidemill_artifacts::{ArtifactStore, Reserve};
+use tidemill_engine::{Command, Rejection};
+use tidemill_language::PlanRequest;
+use tidemill_protocol::api::{CoordinatorView, Problem, SubmitRequest};
+use tidemill_protocol::ids::{RunId, WorkerId};
+use tidemill_protocol::plan::Plan;
+use tidemill_protocol::time::{Clock, Timestamp};
+use tidemill_protocol::wire::Control;
+use tidemill_transport::Broker;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Who a run belongs to when nobody said so.
+const NOBODY: &str = "unknown";
+
+/// The way to a coordinator from inside its process.
+#[derive(Debug, Clone)]
+pub struct CoordinatorHandle {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What all handles share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) events: broadcast::Sender<Arc<DurableEvents>>,
+    /// What the gate of the API remembers.
+    pub(crate) guard: Guard,
+    /// The tokens as they are durable.
+    pub(crate) access: watch::Receiver<Arc<Access>>,
+    /// The way into the audit log, and its folder.
+    pub(crate) audit: AuditLog,
+    pub(crate) audit_dir: std::path::PathBuf,
+    pub(crate) journal: Arc<dyn EventReader>,
+    pub(crate) outgoing: mpsc::Sender<Outgoing>,
+    pub(crate) logs: LogHub,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) store: ArtifactStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) view: CoordinatorView,
+    /// Where long uploads are written before they are stored.
+    pub(crate) uploads: std::path::PathBuf,
+    /// What the disk of the state folder has for new runs.
+    pub(crate) room: Reserve,
+    pub(crate) token: CancellationToken,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request")
+    }
+}
+
+/// Why a submission was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The pipeline or its parameters are not valid: every problem.
+    Invalid(Vec<Problem>),
+    /// As for every command.
+    Command(CommandError),
+    /// The planner broke.
+    Unplannable,
+    /// The disk has room for the runs that are there, and not for more.
+    DiskFull {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are kept free.
+        reserve: u64,
+    },
+}
+
+/// An accepted submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The run.
+    pub run: RunId,
+    /// Whether it is new; false when its idempotency key was used before.
+    pub new: bool,
+}
+
+impl CoordinatorHandle {
+    pub(crate) async fn request(&self, request: Request) -> Result<(), Stopped> {
+        self.inner.requests.send(request).await.map_err(|_| Stopped)
+    }
+
+    /// Has a command carried out; returns when what it changed is durable.
+    pub async fn command(&self, command: Command) -> Result<(), CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Request::Command { command, reply }).await?;
+        Ok(answer.await.map_err(|_| Stopped)??)
+    }
+
+    /// Has a command about tokens carried out; returns when it is durable and holds for every request that comes after.
+    pub async fn access_command(
+        &self,
+        command: AccessCommand,
+    ) -> Result<Result<(), AccessRejection>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Request::Access { command, reply }).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// The tokens as they are now.
+    pub fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.inner.access.borrow())
+    }
+
+    /// Looks at the durable state. The look runs on the driver's thread, so it must be short.
+    pub(crate) async fn look<R: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Sight<'_>) -> R + Send + 'static,
+    ) -> Result<R, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        let look = move |sight: &Sight<'_>| drop(reply.send(look(sight)));
+        self.request(Request::Look(Box::new(look))).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Binds parameters and expands a pipeline, off the async threads because it may be large.
+    pub(crate) async fn plan(request: SubmitRequest) -> Result<Arc<Plan>, SubmitError> {
+        let planning = tokio::task::spawn_blocking(move || {
+            let wishes = PlanRequest {
+                parameters: request.parameters,
+                display_name: request.display_name,
+                experiment: request.experiment,
+                tags: request.tags,
+                priority: request.priority,
+                force_rerun: request.force_rerun,
+            };
+            tidemill_language::plan(&request.spec, &wishes)
+        });
+        // Planning that panics is a fault of ours; it ends this request, not the coordinator.
+        let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
+        planned.map(Arc::new).map_err(SubmitError::Invalid)
+    }
+
+    /// Plans a pipeline and starts a run of it.
+    pub async fn submit(&self, mut request: SubmitRequest) -> Result<Submitted, SubmitError> {
+        let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
+        let idempotency_key = request.idempotency_key.take();
+        let command = Command::SubmitRun {
+            run: self.new_run_id(),
+            plan: Self::plan(request).await?,
+            submitted_by,
+            idempotency_key,
+        };
+        self.accept(command).await
+    }
+
+    /// Starts a run of a plan, as [`Self::submit`] does once it has one.
+    pub async fn submit_plan(&self, plan: Arc<Plan>, submitted_by: String) -> Result<Submitted, SubmitError> {
+        let command = Command::SubmitRun {
+            run: self.new_run_id(),
+            plan,
+            submitted_by,
+            idempotency_key: None,
+        };
+        self.accept(command).await
+    }
+
+    async fn accept(&self, command: Command) -> Result<Submitted, SubmitError> {
+        let Command::SubmitRun { run, .. } = command else {
+            unreachable!("only submissions are accepted here")
+        };
+        if let Some(free) = self.inner.room.shortage() {
+            let reserve = self.inner.room.bytes();
+            return Err(SubmitError::DiskFull { free, reserve });
+        }
+        match self.command(command).await {
+            Ok(()) => Ok(Submitted { run, new: true }),
+            Err(CommandError::Rejected(Rejection::AlreadySubmitted(run))) => {
+                Ok(Submitted { run, new: false })
+            }
+            Err(error) => Err(SubmitError::Command(error)),
+        }
+    }
+
+    /// Ends a run, for a person.
+    pub async fn cancel(&self, run: RunId, by: String) -> Result<(), CommandError> {
+        self.command(Command::CancelRun { run, by }).await
+    }
+
+    /// Gives the steps of a run that did not end well another chance.
+    pub async fn retry(&self, run: RunId, by: String) -> Result<(), CommandError> {
+        self.command(Command::RetryRun { run, by }).await
+    }
+
+    /// Sends an instruction to a worker; it may be lost.
+    pub(crate) async fn instruct(&self, worker: WorkerId, control: Control) -> Result<(), Stopped> {
+        let message = Outgoing::Control(worker, control);
+        self.inner.outgoing.send(message).await.map_err(|_| Stopped)
+    }
+
+    /// A run id of this moment: ids sort by the time of submission.
+    fn new_run_id(&self) -> RunId {
+        let Timestamp(now) = self.inner.clock.now();
+        let moment = uuid::Timestamp::from_unix_time(now / 1000, millis_as_nanos(now % 1000), 0, 0);
+        RunId(uuid::Uuid::new_v7(moment))
+    }
+}
+
+fn millis_as_nanos(millis: u64) -> u32 {
+    u32::try_from(millis).unwrap_or(0) * 1_000_000
+}

@@ -1,0 +1,42 @@
+//! Shell one: the coordinator. Owns the engine, keeps its journal, carries out its effects, and answers over REST.
+//!
+//! * [`start`] opens the journal, replays it, starts the parts and hands back a [`Coordinator`];
+//! * [`Coordinator::router`] is the whole API, to be served on a port ([`serve`]) or called in process;
+//! * [`journal`] is also the command line's way to look at a journal without a coordinator;
+//! * [`archive`] is the journal's copy in the object store: recovery, epochs, and a standby that takes over.
+//!
+//! One loop changes state (`driver`). `effects` carries what it decided out to the bus, `inbox` brings in what workers say, `views` draws pictures of
+//! the state for `api`.
+
+pub mod access;
+mod api;
+pub mod archive;
+pub mod audit;
+mod blocking;
+mod config;
+mod driver;
+mod effects;
+mod entry;
+mod error;
+mod handle;
+mod import;
+mod inbox;
+pub mod journal;
+mod logs;
+mod metrics;
+mod open;
+mod operator;
+mod signing;
+mod start;
+mod views;
+
+#[cfg(feature = "fuzzing")]
+pub use api::fuzz_query;
+pub use api::{Api, Certificates, Limits, ServeConfig, ServeError, TlsError, openapi, serve};
+pub use config::{ArchiveConfig, ArchiveMode, ConfigError, CoordinatorConfig, JournalChoice};
+pub use entry::Entry;
+pub use error::{CommandError, CoordinatorError, StartError, Stopped};
+pub use handle::{CoordinatorHandle, SubmitError, Submitted};
+pub use import::import_journal;
+pub use operator::OPERATOR_FILE;
+pub use start::{Coordinator, Parts, start};

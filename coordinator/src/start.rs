@@ -1,0 +1,483 @@
+//! Starting a coordinator: journal, key, epoch, driver, and the parts around it; and waiting for its end.
+
+use crate::access::{Access, Guard};
+use crate::api::{self, Api};
+use crate::archive::{self, Attached, Copying, Sure};
+use crate::audit::{self, AUDIT_DIR, AuditLog};
+use crate::blocking::blocking;
+use crate::config::{ArchiveMode, CoordinatorConfig};
+use crate::driver::{Driver, Keeper, REQUESTS_MAX, Recovered, Request};
+use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing, Publisher, Reconciler, run_alarms};
+use crate::error::{CommandError, CoordinatorError, StartError, Stopped};
+use crate::handle::{CoordinatorHandle, Inner};
+use crate::inbox::{
+    LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
+};
+use crate::journal::{EventReader, JournalError};
+use crate::logs::LogHub;
+use crate::metrics::Metrics;
+use crate::open::{open_journal, replay};
+use crate::operator;
+use crate::signing;
+use axum::Extension;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemill_artifacts::{ArtifactStore, Reserve};
+use tidemill_engine::{Alarm, Command, Fleet, FleetSettings};
+use tidemill_protocol::api::{ArchiveView, CoordinatorView};
+use tidemill_protocol::time::{Clock, Timestamp};
+use tidemill_protocol::wire::{SignerKey, TrustedKey, TrustedKeys};
+use tidemill_transport::{Broker, BrokerError, Queue};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// Durable batches that a slow watcher may be behind before it has to read the journal.
+const WATCH_BATCHES: usize = 1_024;
+
+/// What a coordinator stands on.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The bus.
+    pub broker: Arc<dyn Broker>,
+    /// The store of artifacts.
+    pub store: ArtifactStore,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running coordinator.
+#[derive(Debug)]
+pub struct Coordinator {
+    handle: CoordinatorHandle,
+    key: TrustedKey,
+    token: CancellationToken,
+    parts: JoinSet<Result<(), CoordinatorError>>,
+    driver: oneshot::Receiver<Result<(), JournalError>>,
+}
+
+/// The receiving ends of what [`CoordinatorHandle`] and [`Outbox`] send.
+struct Mailboxes {
+    requests: mpsc::Receiver<Request>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    alarms: mpsc::Receiver<(Timestamp, Alarm)>,
+}
+
+/// What of the state folder the API asks.
+struct Kept {
+    journal: Arc<dyn EventReader>,
+    uploads: PathBuf,
+    access: watch::Receiver<Arc<Access>>,
+    guard: Guard,
+    metrics: Arc<Metrics>,
+    room: Reserve,
+    audit: (AuditLog, PathBuf),
+}
+
+/// Opens the journal, replays it, and starts everything. Cancelling `token` ends the coordinator; so does a failing journal, which then cancels it.
+pub async fn start(
+    config: CoordinatorConfig,
+    parts: Parts,
+    token: CancellationToken,
+) -> Result<Coordinator, StartError> {
+    config.validate()?;
+    let state_error = |source| StartError::State {
+        state_dir: config.state_dir.clone(),
+        source,
+    };
+    std::fs::create_dir_all(&config.state_dir).map_err(state_error)?;
+    let (log, snapshots) = open_journal(&config).await?;
+    let key = signing::key_of(&config).map_err(state_error)?;
+    let (log, recovered) = replay(log, snapshots.clone(), &config).await?;
+    let metrics = Arc::new(Metrics::default());
+    let journal = archive::Journal {
+        reader: log.reader(),
+        first: log.first(),
+        last: log.last(),
+        snapshots: snapshots.clone(),
+        snapshot: recovered.snapshot,
+        epoch: recovered.engine.epoch(),
+    };
+    let attached = attach(&config, &parts, &key, journal, &metrics).await?;
+    let known = recovered.engine.epoch();
+    let epoch = attached.as_ref().map_or(known + 1, |attached| attached.epoch);
+    let view = view(&config, &parts, &key, epoch);
+    let uploads = fresh_uploads(&config.state_dir).map_err(state_error)?;
+    let gate = watch::Sender::new(Arc::new(recovered.access.clone()));
+    let guard = Guard::new(operator::renew(&config.state_dir).map_err(state_error)?);
+    let (audit, auditor) = open_audit(&config, &parts).await?;
+    let kept = Kept {
+        audit,
+        journal: log.reader(),
+        uploads,
+        access: gate.subscribe(),
+        metrics,
+        guard,
+        room: Reserve::new(&config.state_dir, config.disk_reserve),
+    };
+    let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
+    let mut keeper = Keeper::new(log, snapshots, config.snapshot_every, recovered.snapshot);
+    let (copying, sure) = match attached {
+        Some(attached) => {
+            keeper.archive_through(attached.gate);
+            (Some(attached.copying), attached.sure)
+        }
+        None => (None, Sure::always()),
+    };
+    let driver = spawn_driver(
+        recovered,
+        keeper,
+        outbox.clone(),
+        &handle,
+        (mailboxes.requests, gate, &config),
+    )?;
+    let mut coordinator = Coordinator {
+        handle,
+        key: key.trusted(),
+        token,
+        parts: JoinSet::new(),
+        driver,
+    };
+    coordinator.begin(epoch, copying).await?;
+    let ending = coordinator.token.clone();
+    coordinator.spawn("audit log", auditor.run(ending));
+    let carried = (mailboxes.outgoing, mailboxes.alarms);
+    coordinator
+        .spawn_carriers(&config, (key, sure), outbox, carried)
+        .await;
+    coordinator.spawn_inbox().await?;
+    Ok(coordinator)
+}
+
+/// Attaches the journal to its archive, where it is to have one.
+async fn attach(
+    config: &CoordinatorConfig,
+    parts: &Parts,
+    key: &SignerKey,
+    journal: archive::Journal,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<Attached>, StartError> {
+    let Some(settings) = &config.archive else {
+        return Ok(None);
+    };
+    let place = (parts.store.clone(), key.trusted().to_string());
+    let (clock, metrics) = (Arc::clone(&parts.clock), Arc::clone(metrics));
+    let attached = archive::attach(place, settings, journal, clock, metrics).await?;
+    Ok(Some(attached))
+}
+
+/// Opens the audit log: the way into it with its folder, and its writer.
+async fn open_audit(
+    config: &CoordinatorConfig,
+    parts: &Parts,
+) -> Result<((AuditLog, PathBuf), audit::Writer), StartError> {
+    let (dir, limits) = (config.state_dir.join(AUDIT_DIR), config.audit);
+    let folder = dir.clone();
+    let opened = blocking(move || audit::Files::open(&folder, limits)).await;
+    let files = opened.map_err(|source| StartError::Audit {
+        dir: dir.clone(),
+        source,
+    })?;
+    let (log, writer) = audit::channel(files, Arc::clone(&parts.clock));
+    Ok(((log, dir), writer))
+}
+
+fn view(config: &CoordinatorConfig, parts: &Parts, key: &SignerKey, epoch: u64) -> CoordinatorView {
+    let archive = config.archive.as_ref().map(|archive| ArchiveView {
+        mode: match archive.mode {
+            ArchiveMode::Async => "async",
+            ArchiveMode::Sync => "sync",
+        }
+        .to_owned(),
+        lag_events: 0,
+        lag_ms: 0,
+    });
+    CoordinatorView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        epoch,
+        public_key: key.trusted().to_string(),
+        store_url: parts.store.url().to_owned(),
+        broker_url: config.broker_url.clone(),
+        started_at: parts.clock.now(),
+        archive,
+    }
+}
+
+/// An empty folder for uploads: what an earlier process left there was never stored.
+fn fresh_uploads(state_dir: &Path) -> std::io::Result<PathBuf> {
+    let folder = state_dir.join("uploads");
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => std::fs::create_dir(&folder)?,
+    }
+    Ok(folder)
+}
+
+fn wire_up(
+    parts: Parts,
+    view: CoordinatorView,
+    kept: Kept,
+    token: &CancellationToken,
+) -> (CoordinatorHandle, Outbox, Mailboxes) {
+    let (requests, requests_in) = mpsc::channel(REQUESTS_MAX);
+    let (outgoing, outgoing_in) = mpsc::channel(OUTGOING_MAX);
+    let (alarms, alarms_in) = mpsc::channel(ALARMS_MAX);
+    let outbox = Outbox {
+        outgoing: outgoing.clone(),
+        alarms,
+        dropped: Arc::default(),
+    };
+    let inner = Inner {
+        requests,
+        events: broadcast::Sender::new(WATCH_BATCHES),
+        guard: kept.guard,
+        audit: kept.audit.0,
+        audit_dir: kept.audit.1,
+        access: kept.access,
+        journal: kept.journal,
+        logs: LogHub::new(outgoing.clone()),
+        outgoing,
+        broker: parts.broker,
+        store: parts.store,
+        clock: parts.clock,
+        metrics: kept.metrics,
+        view,
+        uploads: kept.uploads,
+        room: kept.room,
+        token: token.clone(),
+    };
+    let handle = CoordinatorHandle {
+        inner: Arc::new(inner),
+    };
+    let mailboxes = Mailboxes {
+        requests: requests_in,
+        outgoing: outgoing_in,
+        alarms: alarms_in,
+    };
+    (handle, outbox, mailboxes)
+}
+
+/// Starts the driver's thread; what it sends when it ends is how it ended.
+fn spawn_driver(
+    recovered: Recovered,
+    keeper: Keeper,
+    outbox: Outbox,
+    handle: &CoordinatorHandle,
+    (requests, gate, config): (
+        mpsc::Receiver<Request>,
+        watch::Sender<Arc<Access>>,
+        &CoordinatorConfig,
+    ),
+) -> Result<oneshot::Receiver<Result<(), JournalError>>, StartError> {
+    let clock = Arc::clone(&handle.inner.clock);
+    let settings = FleetSettings {
+        lease: config.lease,
+        ..FleetSettings::default()
+    };
+    let driver = Driver {
+        fleet: Fleet::new(settings, clock.monotonic(), &recovered.engine),
+        engine: recovered.engine,
+        access: recovered.access,
+        gate,
+        began: recovered.began,
+        keeper,
+        outbox,
+        clock,
+        durable: handle.inner.events.clone(),
+        metrics: Arc::clone(&handle.inner.metrics),
+        runtime: tokio::runtime::Handle::current(),
+    };
+    let (ended, driver_end) = oneshot::channel();
+    let token = handle.inner.token.clone();
+    std::thread::Builder::new()
+        .name("driver".into())
+        .spawn(move || {
+            // Also when the loop panics: without a driver nothing may go on.
+            let guard = token.drop_guard();
+            // Nobody waits when the start itself failed.
+            drop(ended.send(driver.run(requests)));
+            drop(guard);
+        })
+        .map_err(StartError::Thread)?;
+    Ok(driver_end)
+}
+
+impl Coordinator {
+    /// The way to it from inside the process.
+    pub fn handle(&self) -> CoordinatorHandle {
+        self.handle.clone()
+    }
+
+    /// The whole API, to be called in this process only: whoever calls it is the operator of the state folder and may do everything.
+    pub fn router(&self) -> axum::Router {
+        api::router(&self.handle).layer(Extension(api::Via::InProcess))
+    }
+
+    /// The whole API, to be served on a port by [`crate::serve`].
+    pub fn api(&self) -> Api {
+        Api::new(&self.handle)
+    }
+
+    /// The key by which workers know its messages.
+    pub fn public_key(&self) -> TrustedKey {
+        self.key
+    }
+
+    /// Waits for the end: of the token, or of a part that should not have ended. Everything is stopped when it returns, and the journal is closed.
+    pub async fn wait(mut self) -> Result<(), CoordinatorError> {
+        let first = tokio::select! {
+            () = self.token.cancelled() => Ok(()),
+            Some(ended) = self.parts.join_next() => ended.unwrap_or_else(resume_or_cancelled),
+        };
+        self.token.cancel();
+        if self.handle.request(Request::Stop).await.is_err() {
+            tracing::debug!("the driver had ended already");
+        }
+        let mut result = match self.driver.await {
+            // It ended because the archive's part did, or because it was told to while the store was away.
+            Ok(Ok(()) | Err(JournalError::Unarchived)) => first,
+            Ok(Err(error)) => Err(CoordinatorError::Journal(error)),
+            Err(_) => Err(CoordinatorError::PartEnded("driver")),
+        };
+        while let Some(ended) = self.parts.join_next().await {
+            let ended = ended.unwrap_or_else(resume_or_cancelled);
+            result = result.and(ended);
+        }
+        result
+    }
+
+    /// Begins the epoch; with an archive returns only when that is known there, so that nothing is done by a coordinator of which nobody can know.
+    async fn begin(&mut self, epoch: u64, copying: Option<Copying>) -> Result<(), StartError> {
+        let mut known = None;
+        if let Some(Copying {
+            writer,
+            beats,
+            progress,
+            first,
+        }) = copying
+        {
+            known = Some((progress, first));
+            let token = self.token.clone();
+            self.parts
+                .spawn(async move { writer.run(token).await.map_err(CoordinatorError::Archive) });
+            let token = self.token.clone();
+            self.parts
+                .spawn(async move { beats.run(token).await.map_err(CoordinatorError::Archive) });
+        }
+        let begun = self.handle.command(Command::StartEpoch { epoch }).await;
+        if let Err(CommandError::Rejected(rejection)) = &begun {
+            unreachable!("an epoch one larger than the journal's is accepted: {rejection}");
+        }
+        let is_known = match &mut known {
+            Some((progress, first)) if begun.is_ok() => progress
+                .wait_for(|progress| progress.archived >= *first)
+                .await
+                .is_ok(),
+            _ => begun.is_ok(),
+        };
+        if is_known {
+            return Ok(());
+        }
+        self.token.cancel();
+        while let Some(ended) = self.parts.join_next().await {
+            if let Err(CoordinatorError::Archive(error)) = ended.unwrap_or_else(resume_or_cancelled) {
+                return Err(error.into());
+            }
+        }
+        Err(Stopped.into())
+    }
+
+    /// Publisher, alarms and reconciler. Returns when a broker that is there has what it should have.
+    async fn spawn_carriers(
+        &mut self,
+        config: &CoordinatorConfig,
+        (key, sure): (SignerKey, Sure),
+        outbox: Outbox,
+        (outgoing, alarms): (mpsc::Receiver<Outgoing>, mpsc::Receiver<(Timestamp, Alarm)>),
+    ) {
+        let inner = Arc::clone(&self.handle.inner);
+        let publisher = Publisher {
+            broker: Arc::clone(&inner.broker),
+            key,
+            sure,
+            clock: Arc::clone(&inner.clock),
+            task_validity: config.task_validity,
+            metrics: Arc::clone(&inner.metrics),
+        };
+        let token = self.token.clone();
+        self.spawn("publisher", async move { publisher.run(outgoing, token).await });
+        let alarms = run_alarms(
+            alarms,
+            self.handle(),
+            Arc::clone(&inner.clock),
+            self.token.clone(),
+        );
+        self.spawn("alarms", alarms);
+        let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after);
+        reconciler.begin().await;
+        let token = self.token.clone();
+        self.spawn("reconciler", async move { reconciler.run(token).await });
+    }
+
+    /// Subscribes before it returns: whoever hears of this coordinator may send to it.
+    async fn spawn_inbox(&mut self) -> Result<(), BrokerError> {
+        let inner = Arc::clone(&self.handle.inner);
+        let (broker, token) = (&inner.broker, &self.token);
+        let reports = run_reports(
+            broker.consume(&Queue::Reports, REPORTS_WINDOW).await?,
+            self.handle(),
+            inner.outgoing.clone(),
+            Arc::clone(&inner.clock),
+            token.clone(),
+        );
+        let heartbeats = broker.consume(&Queue::Heartbeats, PASSING_WINDOW).await?;
+        let heartbeats = run_heartbeats(heartbeats, self.handle(), token.clone());
+        let keys = TrustedKeys(vec![self.key]);
+        let letters = broker.consume(&Queue::DeadLetters, LETTERS_WINDOW).await?;
+        let letters = run_dead_letters(letters, keys, self.handle(), token.clone());
+        let logs = run_logs(Arc::clone(broker), inner.logs.clone(), token.clone());
+        self.spawn_consumer("reports", reports);
+        self.spawn_consumer("heartbeats", heartbeats);
+        self.spawn_consumer("dead letters", letters);
+        self.spawn_consumer("logs", logs);
+        Ok(())
+    }
+
+    fn spawn(&mut self, part: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let token = self.token.clone();
+        self.parts.spawn(async move {
+            work.await;
+            ended(part, &token)
+        });
+    }
+
+    fn spawn_consumer(
+        &mut self,
+        part: &'static str,
+        work: impl Future<Output = Result<(), BrokerError>> + Send + 'static,
+    ) {
+        let token = self.token.clone();
+        self.parts.spawn(async move {
+            match work.await {
+                Err(source) if !token.is_cancelled() => Err(CoordinatorError::Bus { part, source }),
+                _ => ended(part, &token),
+            }
+        });
+    }
+}
+
+fn ended(part: &'static str, token: &CancellationToken) -> Result<(), CoordinatorError> {
+    if token.is_cancelled() {
+        Ok(())
+    } else {
+        Err(CoordinatorError::PartEnded(part))
+    }
+}
+
+fn resume_or_cancelled(error: JoinError) -> Result<(), CoordinatorError> {
+    match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,18 @@
+//! Pictures of the state for the API: from the engine's data to what travels over REST. Pure, except for the store that is asked which files of two folders
+//! differ.
+
+mod changes;
+mod explain;
+mod fleet;
+mod history;
+mod plan;
+mod run;
+mod step;
+
+pub(crate) use changes::{Phrased, describe_changes};
+pub(crate) use explain::sentences;
+pub(crate) use fleet::{queue_views, worker_views};
+pub(crate) use history::History;
+pub(crate) use plan::draft_plan;
+pub(crate) use run::{artifacts, draft_diff, run_summary, run_view};
+pub(crate) use step::step_view;

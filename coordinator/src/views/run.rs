@@ -1,0 +1,169 @@
+//! Runs: in a list, whole, their artifacts, and two of them beside each other.
+
+use super::step::step_view;
+use std::collections::{BTreeMap, BTreeSet};
+use tidemill_engine::{Engine, Fleet, PartChange, Run};
+use tidemill_protocol::api::{ArtifactView, RunDiffView, RunSummary, RunView, StepDiffView};
+use tidemill_protocol::ids::{StepIndex, StepPath, StepRef};
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::plan::display_value;
+use tidemill_protocol::status::StepStatus;
+
+/// A run as a list shows it.
+pub(crate) fn run_summary(run: &Run) -> RunSummary {
+    let plan = run.plan();
+    RunSummary {
+        id: run.id(),
+        pipeline: plan.pipeline.clone(),
+        display_name: plan.display_name.clone(),
+        experiment: plan.experiment.clone(),
+        status: run.status(),
+        submitted_by: run.submitted_by().to_owned(),
+        submitted_at: run.submitted_at(),
+        started_at: run.started_at(),
+        finished_at: run.finished_at(),
+        steps: run.counts(),
+        tags: plan.tags.clone(),
+    }
+}
+
+/// A run with its steps.
+pub(crate) fn run_view(engine: &Engine, run: &Run, fleet: &Fleet) -> RunView {
+    let plan = run.plan();
+    let name_of = |step| {
+        run.planned(step)
+            .map_or_else(String::new, |step| step.path.to_string())
+    };
+    RunView {
+        summary: run_summary(run),
+        description: plan.description.clone(),
+        parameters: parameters(run),
+        steps_list: indexes(run)
+            .filter_map(|step| step_view(engine, run, step, fleet))
+            .collect(),
+        outputs: plan
+            .outputs
+            .iter()
+            .map(|(name, output)| {
+                (
+                    name.clone(),
+                    format!("{}.{}", name_of(output.step), output.output),
+                )
+            })
+            .collect(),
+        warnings: plan.warnings.clone(),
+    }
+}
+
+/// Every output of a run's steps, in plan order.
+pub(crate) fn artifacts(run: &Run) -> Vec<ArtifactView> {
+    let mut list = Vec::new();
+    for index in indexes(run) {
+        let (Some(step), Some(planned)) = (run.step(index), run.planned(index)) else {
+            continue;
+        };
+        let Some(result) = step.result() else { continue };
+        list.extend(result.outputs.iter().map(|(output, artifact)| ArtifactView {
+            run: run.id(),
+            step: planned.path.clone(),
+            output: output.clone(),
+            artifact: *artifact,
+            reused: step.status() == StepStatus::Reused,
+        }));
+    }
+    list
+}
+
+/// What differs between two runs, with the differing key parts of each step still to be put into words.
+pub(crate) fn draft_diff(engine: &Engine, left: &Run, right: &Run) -> (RunDiffView, Vec<Vec<PartChange>>) {
+    let (left_names, right_names) = (names(left), names(right));
+    let all: BTreeSet<&StepPath> = left_names.keys().chain(right_names.keys()).copied().collect();
+    let mut steps = Vec::new();
+    let mut changes = Vec::new();
+    for path in all {
+        let (from, to) = (left_names.get(path).copied(), right_names.get(path).copied());
+        let status = |run: &Run, step: Option<StepIndex>| Some(run.step(step?)?.status());
+        let differing = match (from, to) {
+            (Some(from), Some(to)) => engine
+                .compare(
+                    StepRef {
+                        run: left.id(),
+                        step: from,
+                    },
+                    StepRef {
+                        run: right.id(),
+                        step: to,
+                    },
+                )
+                .unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let view = StepDiffView {
+            path: path.clone(),
+            left: status(left, from),
+            right: status(right, to),
+            key: Vec::new(),
+            outputs: differing_outputs((left, from), (right, to)),
+        };
+        let good = |status: Option<StepStatus>| status.is_some_and(StepStatus::is_good);
+        let same_end = view.left == view.right || (good(view.left) && good(view.right));
+        if !same_end || !differing.is_empty() || !view.outputs.is_empty() {
+            steps.push(view);
+            changes.push(differing);
+        }
+    }
+    let diff = RunDiffView {
+        left: left.id(),
+        right: right.id(),
+        parameters: differing_parameters(left, right),
+        steps,
+    };
+    (diff, changes)
+}
+
+fn differing_parameters(left: &Run, right: &Run) -> BTreeMap<String, (String, String)> {
+    let (left, right) = (parameters(left), parameters(right));
+    let names: BTreeSet<&PortName> = left.keys().chain(right.keys()).collect();
+    let value = |of: &BTreeMap<PortName, String>, name: &PortName| of.get(name).cloned().unwrap_or_default();
+    names
+        .into_iter()
+        .map(|name| (name.to_string(), (value(&left, name), value(&right, name))))
+        .filter(|(_, (left, right))| left != right)
+        .collect()
+}
+
+fn differing_outputs(
+    (left, from): (&Run, Option<StepIndex>),
+    (right, to): (&Run, Option<StepIndex>),
+) -> Vec<String> {
+    let result = |run: &Run, step: Option<StepIndex>| run.step(step?)?.result().cloned();
+    let (Some(left), Some(right)) = (result(left, from), result(right, to)) else {
+        return Vec::new();
+    };
+    let names: BTreeSet<&PortName> = left.outputs.keys().chain(right.outputs.keys()).collect();
+    let digest = |of: &BTreeMap<PortName, tidemill_protocol::artifact::ArtifactRef>, name: &PortName| {
+        of.get(name).map(|artifact| artifact.digest)
+    };
+    names
+        .into_iter()
+        .filter(|name| digest(&left.outputs, name) != digest(&right.outputs, name))
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn parameters(run: &Run) -> BTreeMap<PortName, String> {
+    let parameters = run.plan().parameters.iter();
+    parameters
+        .map(|(name, value)| (name.clone(), display_value(value)))
+        .collect()
+}
+
+fn names(run: &Run) -> BTreeMap<&StepPath, StepIndex> {
+    indexes(run)
+        .filter_map(|index| Some((&run.planned(index)?.path, index)))
+        .collect()
+}
+
+fn indexes(run: &Run) -> impl Iterator<Item = StepIndex> + use<> {
+    (0..run.counts().total).map(StepIndex)
+}

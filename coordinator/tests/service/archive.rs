@@ -1,0 +1,310 @@
+//! The journal's copy in the store: what it holds comes back, what is damaged is refused, and of two coordinators with one key only one goes on.
+
+use super::harness::{Service, chain};
+use super::worker::ScriptedWorker;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tidemill_artifacts::{ArtifactStore, StoreConfig};
+use tidemill_coordinator::archive::{ArchiveError, RecoverOptions, RecoveredState, recover_state};
+use tidemill_coordinator::{ArchiveMode, CoordinatorError, StartError};
+use tidemill_protocol::ids::RunId;
+
+/// How long something may take on a busy machine that takes a moment.
+const SOON: Duration = Duration::from_mins(1);
+
+fn folder() -> Arc<TempDir> {
+    Arc::new(tempfile::tempdir().unwrap())
+}
+
+/// A store in a folder, where objects can be tampered with.
+async fn store(dir: &TempDir) -> ArtifactStore {
+    let config = StoreConfig::local(dir.path()).unwrap();
+    ArtifactStore::open(&config).await.unwrap()
+}
+
+async fn archived(dir: &Arc<TempDir>, store: &ArtifactStore, mode: ArchiveMode) -> Service {
+    let started = Service::start_archived(Arc::clone(dir), store.clone(), mode).await;
+    started.unwrap()
+}
+
+async fn work(service: &Service, steps: usize) -> RunId {
+    let names: Vec<String> = (0..steps).map(|number| format!("s{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut plan = chain(&names);
+    plan.steps.iter_mut().for_each(|step| step.after.clear());
+    plan.force_rerun = true;
+    let run = service.submit(plan).await;
+    let mut worker = ScriptedWorker::join(service, "w1").await;
+    worker.work(steps).await;
+    service.watch(run).await;
+    run
+}
+
+async fn recover(store: &ArtifactStore, to: &Path) -> Result<RecoveredState, ArchiveError> {
+    let clock = super::harness::TestClock::default();
+    recover_state(store, to, &RecoverOptions::default(), &clock).await
+}
+
+/// The files of a kind in the archive of the only coordinator, in order.
+fn objects(store: &TempDir, kind: &str) -> Vec<PathBuf> {
+    let mut coordinators = fs::read_dir(store.path().join("journal")).unwrap();
+    let folder = coordinators.next().unwrap().unwrap().path().join(kind);
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Copies what makes a state folder: the journal and the key.
+fn copy_state(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy_state(&path, &target);
+        } else {
+            fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_state_folder_comes_back_from_its_archive() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Async).await;
+    let run = work(&service, 3).await;
+    let before = service.get(&format!("/api/v1/runs/{run}")).await;
+    let epoch = service.get("/api/v1").await.1["epoch"].as_u64().unwrap();
+    let key = dir.path().join("coordinator.key");
+    let kept = fs::read(&key).unwrap();
+    service.stop().await.unwrap();
+
+    let lost = folder();
+    let recovered = recover(&store, lost.path()).await.unwrap();
+    assert_eq!((recovered.runs, recovered.runs_going_on), (1, 0), "{recovered:?}");
+    assert_eq!((recovered.first, recovered.epoch), (1, epoch));
+    assert!(recovered.unknown_results.is_empty(), "{recovered:?}");
+    let again = recover(&store, lost.path()).await;
+    assert!(matches!(again, Err(ArchiveError::Exists(_))), "{again:?}");
+
+    let path = lost.path().join("coordinator.key");
+    fs::write(&path, kept).unwrap();
+    fs::set_permissions(&path, fs::metadata(&key).unwrap().permissions()).unwrap();
+    let service = archived(&lost, &store, ArchiveMode::Async).await;
+    assert_eq!(service.get(&format!("/api/v1/runs/{run}")).await, before);
+    assert_eq!(service.get("/api/v1").await.1["epoch"], epoch + 1);
+    work(&service, 1).await;
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_long_archive_is_cut_behind_its_snapshots_and_still_gives_everything_back() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let (mut runs, mut before) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let service = archived(&dir, &store, ArchiveMode::Async).await;
+        runs.push(work(&service, 400).await);
+        before = Vec::new();
+        for run in &runs {
+            before.push(service.get(&format!("/api/v1/runs/{run}")).await);
+        }
+        // The end archives what is left, the snapshot too.
+        service.stop().await.unwrap();
+    }
+    assert_eq!(objects(&place, "snapshots").len(), 3, "older ones are deleted");
+    let segments = objects(&place, "segments");
+    let first = segments[0].file_name().unwrap().to_str().unwrap();
+    assert!(
+        first.parse::<u64>().unwrap() > 1,
+        "{first}: what snapshots cover is deleted"
+    );
+
+    let lost = folder();
+    let recovered = recover(&store, lost.path()).await.unwrap();
+    assert!(
+        recovered.first > 1 && recovered.snapshot >= recovered.first - 1,
+        "{recovered:?}"
+    );
+    // Without the old key it is a new coordinator with an archive of its own, which begins with the snapshot.
+    let service = archived(&lost, &store, ArchiveMode::Async).await;
+    for (run, before) in runs.iter().zip(&before) {
+        assert_eq!(service.get(&format!("/api/v1/runs/{run}")).await, *before);
+    }
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_or_incomplete_archive_is_refused_and_leaves_nothing_behind() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Sync).await;
+    work(&service, 2).await;
+    service.stop().await.unwrap();
+    let segments = objects(&place, "segments");
+    assert!(segments.len() >= 3, "{segments:?}");
+    let victim = &segments[1];
+    let whole = fs::read(victim).unwrap();
+    let mut bent = whole.clone();
+    let middle = bent.len() / 2;
+    bent[middle] ^= 1;
+    let lost = folder();
+    for damaged in [
+        Some(bent),
+        Some(whole[..middle].to_vec()),
+        Some(fs::read(&segments[2]).unwrap()),
+        None,
+    ] {
+        match &damaged {
+            Some(bytes) => fs::write(victim, bytes).unwrap(),
+            None => fs::remove_file(victim).unwrap(),
+        }
+        let refused = recover(&store, lost.path()).await;
+        assert!(
+            matches!(
+                refused,
+                Err(ArchiveError::Damaged { .. } | ArchiveError::Broken(_))
+            ),
+            "{refused:?}"
+        );
+        assert!(
+            !lost.path().join("journal").exists(),
+            "half a journal must not look like one"
+        );
+    }
+    fs::write(victim, whole).unwrap();
+    recover(&store, lost.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_copy_of_a_state_folder_is_refused() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Async).await;
+    work(&service, 1).await;
+    service.stop().await.unwrap();
+    let old = folder();
+    copy_state(dir.path(), old.path());
+    let service = archived(&dir, &store, ArchiveMode::Async).await;
+    service.stop().await.unwrap();
+    let refused = Service::start_archived(old, store, ArchiveMode::Async).await;
+    assert!(
+        matches!(refused, Err(StartError::Archive(ArchiveError::Behind { .. }))),
+        "it would forget an epoch at least"
+    );
+}
+
+#[tokio::test]
+async fn of_two_coordinators_on_copies_of_one_state_the_older_ends_before_it_answers_anything() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Async).await;
+    service.stop().await.unwrap();
+    let copy = folder();
+    copy_state(dir.path(), copy.path());
+    let older = archived(&dir, &store, ArchiveMode::Sync).await;
+    // What the older one has appended since is not in the copy; a standby would have it from the archive.
+    fs::remove_dir_all(copy.path().join("journal")).unwrap();
+    // A recovery is refused for the sake of one that has left a sign of life.
+    while !has_beaten(&place) {
+        tokio::task::yield_now().await;
+    }
+    recover_forced(&store, copy.path()).await;
+    let newer = archived(&copy, &store, ArchiveMode::Sync).await;
+    let answer = older
+        .handle()
+        .submit_plan(Arc::new(chain(&["a"])), "tester".into())
+        .await;
+    assert!(answer.is_err(), "its slot is taken: {answer:?}");
+    let ended = tokio::time::timeout(SOON, older.coordinator.wait()).await;
+    let ended = ended.expect("it ends by itself");
+    assert!(
+        matches!(&ended, Err(CoordinatorError::Archive(error)) if error.is_superseded()),
+        "{ended:?}"
+    );
+    let run = work(&newer, 1).await;
+    assert_eq!(
+        newer.get(&format!("/api/v1/runs/{run}")).await.1["status"],
+        "succeeded"
+    );
+    newer.stop().await.unwrap();
+}
+
+/// Whether a whole sign of life lies in the store.
+fn has_beaten(store: &TempDir) -> bool {
+    objects(store, "beats").iter().any(|epoch| {
+        let numbers = fs::read_dir(epoch).into_iter().flatten().flatten();
+        let mut names = numbers.map(|number| number.file_name());
+        names.any(|name| name.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
+    })
+}
+
+async fn recover_forced(store: &ArtifactStore, to: &Path) {
+    let options = RecoverOptions {
+        force: true,
+        ..RecoverOptions::default()
+    };
+    let alive = recover(store, to).await;
+    assert!(matches!(alive, Err(ArchiveError::Alive { .. })), "{alive:?}");
+    let clock = super::harness::TestClock::default();
+    recover_state(store, to, &options, &clock).await.unwrap();
+}
+
+#[tokio::test]
+async fn in_synchronous_mode_nothing_is_answered_that_the_archive_does_not_hold() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Sync).await;
+    let segments = objects(&place, "segments")[0].parent().unwrap().to_owned();
+    let away = segments.with_file_name("away");
+    fs::rename(&segments, &away).unwrap();
+    fs::write(&segments, "a file where the store wants a folder").unwrap();
+    let handle = service.handle();
+    let mut answer = Box::pin(handle.submit_plan(Arc::new(chain(&["a"])), "tester".into()));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut answer).await;
+    assert!(early.is_err(), "it was answered: {early:?}");
+    fs::remove_file(&segments).unwrap();
+    fs::rename(&away, &segments).unwrap();
+    let run = tokio::time::timeout(SOON, answer)
+        .await
+        .expect("it goes on")
+        .unwrap()
+        .run;
+    let newest = objects(&place, "segments").pop().unwrap();
+    let held = objects(&place, "segments").iter().any(|path| {
+        let text = String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        text.contains("run_submitted")
+    });
+    assert!(held, "{run} is not in {}", newest.display());
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_result_committed_after_the_last_segment_is_listed() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Sync).await;
+    service.submit(chain(&["a"])).await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let task = worker.task().await;
+    let manifest = tidemill_protocol::artifact::AttemptManifest {
+        version: 1,
+        attempt: task.attempt,
+        token: task.token,
+        key: task.key,
+        outputs: std::collections::BTreeMap::new(),
+    };
+    store.commit(&manifest).await.unwrap();
+    service.stop().await.unwrap();
+    let lost = folder();
+    let recovered = recover(&store, lost.path()).await.unwrap();
+    assert_eq!(recovered.unknown_results, [task.attempt]);
+    assert_eq!(recovered.runs_going_on, 1);
+}

@@ -1,0 +1,249 @@
+//! The API at its edge: connections that say nothing, too little or too slowly, and too many of them, take nothing from those who ask.
+
+use crate::harness::{Service, chain};
+use rustix::process::{Resource, getrlimit};
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+use tidemill_coordinator::{Certificates, Limits, ServeConfig, serve};
+use tidemill_protocol::ids::RunId;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long anything may take on a machine that stalls.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// A limit that does not matter in a test.
+const LONG: Duration = Duration::from_hours(1);
+/// A limit that is soon over.
+const SHORT: Duration = Duration::from_millis(50);
+
+/// A coordinator on a port.
+struct Served {
+    service: Service,
+    address: SocketAddr,
+    _serving: JoinSet<()>,
+}
+
+async fn served(limits: Limits) -> Served {
+    served_with(limits, None).await
+}
+
+async fn served_with(limits: Limits, tls: Option<Certificates>) -> Served {
+    let service = Service::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = ServeConfig {
+        limits,
+        tls,
+        ..ServeConfig::default()
+    };
+    let api = service.coordinator.api();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        serve(listener, api, config, CancellationToken::new())
+            .await
+            .unwrap();
+    });
+    Served {
+        service,
+        address,
+        _serving: serving,
+    }
+}
+
+fn patient() -> Limits {
+    Limits {
+        head_within: LONG,
+        idle_max: LONG,
+        body_pause_max: LONG,
+        answer_pause_max: LONG,
+        ..Limits::default()
+    }
+}
+
+impl Served {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    async fn connect_and_say(&self, text: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn health(&self) -> String {
+        let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        let mut stream = self.connect_and_say(request).await;
+        until_closed(&mut stream).await
+    }
+}
+
+/// Everything that still comes, until the other side closes.
+async fn until_closed(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let reading = stream.read_to_end(&mut bytes);
+    // A reset closes as well as an end does.
+    drop(
+        tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("it is closed"),
+    );
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What comes until this text has come.
+async fn until_said(stream: &mut TcpStream, wanted: &str) -> String {
+    let mut said = String::new();
+    let mut piece = [0; 4_096];
+    while !said.contains(wanted) {
+        let reading = stream.read(&mut piece);
+        let count = tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("it is said")
+            .unwrap();
+        assert!(count > 0, "it was closed after {said:?}");
+        said.push_str(std::str::from_utf8(&piece[..count]).unwrap());
+    }
+    said
+}
+
+#[tokio::test]
+async fn whoever_does_not_say_in_time_what_they_want_is_not_waited_for() {
+    let served = served(Limits {
+        head_within: SHORT,
+        ..patient()
+    })
+    .await;
+    let mut silent = served.connect().await;
+    assert_eq!(until_closed(&mut silent).await, "");
+    let mut slow = served.connect_and_say("GET /healthz HTTP/1.1\r\nhost: loc").await;
+    assert_eq!(until_closed(&mut slow).await, "");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_come_about_in_time_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&certificate, made.cert.pem()).unwrap();
+    fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let limits = Limits {
+        head_within: SHORT,
+        ..patient()
+    };
+    let tls = Certificates::load(certificate, key).unwrap();
+    let served = served_with(limits, Some(tls)).await;
+    let mut silent = served.connect().await;
+    assert_eq!(until_closed(&mut silent).await, "");
+    let mut slow = served.connect_and_say("\u{16}\u{3}\u{1}").await;
+    assert_eq!(until_closed(&mut slow).await, "");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_stream_that_says_little_is_not() {
+    let served = served(Limits {
+        idle_max: SHORT,
+        ..patient()
+    })
+    .await;
+    let run: RunId = served.service.submit(chain(&["a"])).await;
+    let ask = format!("GET /api/v1/runs/{run}/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut watcher = served.connect_and_say(&ask).await;
+    until_said(&mut watcher, "data:").await;
+
+    let ask = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut idle = served.connect_and_say(ask).await;
+    assert!(until_closed(&mut idle).await.ends_with("ok\n"));
+
+    // The stream is older than the connection that was idle for too long, and goes on.
+    served
+        .service
+        .handle()
+        .cancel(run, "tester".into())
+        .await
+        .unwrap();
+    until_said(&mut watcher, "cancelled").await;
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_given_up() {
+    let served = served(Limits {
+        body_pause_max: SHORT,
+        ..patient()
+    })
+    .await;
+    let head = "POST /api/v1/plan HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 100\r\n\r\n{";
+    let mut stream = served.connect_and_say(head).await;
+    let answer = until_closed(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
+    let served = served(Limits {
+        answer_pause_max: SHORT,
+        ..patient()
+    })
+    .await;
+    let mut stream = served.connect().await;
+    let ask = "GET /api/v1/openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(16);
+    // It asks for ever and reads nothing, until the other side has had enough of it.
+    let asking = async { while stream.write_all(ask.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, asking)
+        .await
+        .expect("it is closed");
+}
+
+#[tokio::test]
+async fn thousands_of_connections_that_say_too_little_leave_health_answering() {
+    let served = served(Limits {
+        connections_max: 64,
+        ..patient()
+    })
+    .await;
+    // Both ends of a connection are in this process.
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(1_024);
+    let count = usize::try_from(files).unwrap().saturating_sub(400).min(2_000);
+    assert!(count > 200, "only {files} files may be open");
+    let mut open = Vec::new();
+    for index in 0..count {
+        open.push(served.connect_and_say("GET /healthz HTTP/1.1\r\nhost:").await);
+        if index % 250 == 0 {
+            assert!(served.health().await.ends_with("ok\n"));
+        }
+    }
+    assert!(served.health().await.ends_with("ok\n"));
+    let mut first = open.swap_remove(0);
+    assert_eq!(until_closed(&mut first).await, "", "the first ones had to leave");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_being_answered_is_not_sent_away_for_another() {
+    let served = served(Limits {
+        connections_max: 1,
+        ..patient()
+    })
+    .await;
+    let run = served.service.submit(chain(&["a"])).await;
+    let ask = format!("GET /api/v1/runs/{run}/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut watcher = served.connect_and_say(&ask).await;
+    until_said(&mut watcher, "data:").await;
+    let mut other = served.connect().await;
+    let refused = until_closed(&mut other).await;
+    assert!(
+        refused.starts_with("HTTP/1.1 503") && refused.contains("retry-after"),
+        "{refused}"
+    );
+    served
+        .service
+        .handle()
+        .cancel(run, "tester".into())
+        .await
+        .unwrap();
+    until_said(&mut watcher, "cancelled").await;
+}

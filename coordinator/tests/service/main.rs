@@ -1,0 +1,20 @@
+//! The coordinator as a whole, without a port and without a process to run: requests go through the router, the bus is the one in memory, and a scripted worker
+//! speaks the wire. One file per area.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod access;
+mod archive;
+mod artifacts;
+mod audit;
+mod durability;
+mod edge;
+mod faults;
+mod fleet;
+mod harness;
+mod logs;
+mod plans;
+mod reference;
+mod runs;
+mod tokens;
+mod worker;

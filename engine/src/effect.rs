@@ -1,0 +1,46 @@
+//! Everything the engine may ask the world to do. Effects are held until the events that caused them are durable; each may be performed twice without harm.
+
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex, WorkerId};
+use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::wire::{StepTask, StopReason};
+
+/// What must be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Publish this task to the queue of its compute target (`task.template.rules.target`).
+    PublishTask(Arc<StepTask>),
+    /// Tell a worker to stop an attempt.
+    StopAttempt {
+        /// The worker.
+        worker: WorkerId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// Only under this token.
+        token: FencingToken,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Wake the engine with this alarm at or after this moment.
+    SetAlarm {
+        /// When.
+        at: Timestamp,
+        /// With what.
+        alarm: Alarm,
+    },
+}
+
+/// A moment at which the engine wants to be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Alarm {
+    /// A step's pause before its next attempt is over.
+    RetryStep {
+        /// The run.
+        run: RunId,
+        /// The step.
+        step: StepIndex,
+        /// The attempt that failed: an alarm for another one is stale.
+        attempt: u32,
+    },
+}

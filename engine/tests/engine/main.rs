@@ -1,0 +1,13 @@
+//! The engine through its public face: every table, row by row, with what must not happen too. Worlds in which everything fails are in
+//! `tests/simulation`.
+
+mod attempts;
+mod bed;
+mod checkpoints;
+mod dispatch;
+mod draft;
+mod foresight;
+mod returning;
+mod reuse;
+mod runs;
+mod steps;

@@ -1,0 +1,5 @@
+//! Trees and manifests of attempts.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidemill_fuzz::run(tidemill_fuzzing::manifest, data));

@@ -1,0 +1,167 @@
+//! A pipeline that was loaded but whose local files and folders are not yet named by content.
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemill_protocol::api::Problem;
+use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::spec::{BindingSource, BindingSpec, InputType, PipelineSpec, ValueSpec};
+
+/// Names a local file or folder of a loaded pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// What a local file or folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceRole {
+    /// A code folder: ignore rules apply.
+    Code,
+    /// Data: taken whole.
+    Data,
+}
+
+/// Whether it is one file or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// One file.
+    File,
+    /// A folder.
+    Folder,
+}
+
+/// A local file or folder that the pipeline needs. The caller hashes and uploads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSource {
+    /// Its name in this pipeline.
+    pub id: SourceId,
+    /// Where it is, absolute.
+    pub path: PathBuf,
+    /// What it is for.
+    pub role: SourceRole,
+    /// File or folder; it existed as such when the pipeline was loaded.
+    pub kind: SourceKind,
+}
+
+/// A pipeline that was loaded without an error.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The local files and folders it needs, no path twice in the same role.
+    pub sources: Vec<LocalSource>,
+    /// What is worth knowing though nothing is wrong.
+    pub warnings: Vec<Diagnostic>,
+    pub(super) spec: PipelineSpec,
+}
+
+impl Loaded {
+    /// Takes in the contents of the sources.
+    ///
+    /// # Panics
+    /// When a source's content is missing from `contents`.
+    #[must_use]
+    pub fn finish(mut self, contents: &BTreeMap<SourceId, ArtifactRef>) -> PipelineSpec {
+        self.spec.contents = self
+            .sources
+            .iter()
+            .map(|source| {
+                *contents
+                    .get(&source.id)
+                    .expect("the caller gives the content of every source")
+            })
+            .collect();
+        self.spec
+    }
+
+    /// Takes local data out of the parameters of a submission: a parameter for an input that takes files, whose text is no address, names a
+    /// file or folder, relative to `folder`. What is taken becomes a source; everything else stays a parameter.
+    pub fn take_local_data(
+        &mut self,
+        parameters: &mut BTreeMap<String, String>,
+        folder: &Path,
+    ) -> Result<(), Vec<Problem>> {
+        let root = Arc::clone(&self.spec.components[self.spec.root as usize]);
+        let mut problems = Vec::new();
+        parameters.retain(|name, text| {
+            let Some((port, input)) = root.inputs.get_key_value(name.as_str()) else {
+                return true;
+            };
+            if text.contains("://") || !matches!(input.input_type, InputType::Data(_)) {
+                return true;
+            }
+            match local_source(&folder.join(&*text), self.sources.len()) {
+                Ok(source) => self.give(port.clone(), source),
+                Err(message) => problems.push(missing(name, message)),
+            }
+            false
+        });
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn give(&mut self, port: PortName, source: LocalSource) {
+        let same = |known: &&LocalSource| known.path == source.path && known.role == source.role;
+        let id = self.sources.iter().find(same).map_or(source.id, |known| known.id);
+        if id == source.id {
+            self.sources.push(source);
+        }
+        let binding = BindingSpec {
+            source: BindingSource::Value(ValueSpec::Content(id.0)),
+            data_type: None,
+            mode: None,
+        };
+        self.spec.inputs.insert(port, binding);
+    }
+
+    /// The pipeline with stand-ins for its contents (the digests of their paths): to draw or to check, never to submit.
+    pub fn outline(&self) -> PipelineSpec {
+        let stand_in = |source: &LocalSource| ArtifactRef {
+            kind: match source.kind {
+                SourceKind::File => ArtifactKind::Blob,
+                SourceKind::Folder => ArtifactKind::Tree,
+            },
+            digest: Digest::of(source.path.as_os_str().as_encoded_bytes()),
+            size_bytes: 0,
+            files: 0,
+        };
+        PipelineSpec {
+            contents: self.sources.iter().map(stand_in).collect(),
+            ..self.spec.clone()
+        }
+    }
+}
+
+/// A file or folder that exists, as the source of this number.
+fn local_source(path: &Path, number: usize) -> Result<LocalSource, String> {
+    let found = path
+        .canonicalize()
+        .and_then(|path| Ok((std::fs::metadata(&path)?, path)));
+    let (meta, path) = found.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    Ok(LocalSource {
+        id: SourceId(u32::try_from(number).expect("sources are far fewer than u32 counts")),
+        path,
+        role: SourceRole::Data,
+        kind: if meta.is_dir() {
+            SourceKind::Folder
+        } else {
+            SourceKind::File
+        },
+    })
+}
+
+fn missing(input: &str, message: String) -> Problem {
+    Problem {
+        code: Code::MissingPath.as_str().to_owned(),
+        severity: Severity::Error.as_str().to_owned(),
+        message,
+        help: Some("give the path of a file or folder, or an address".to_owned()),
+        file: None,
+        line: None,
+        column: None,
+        path: format!("inputs.{input}"),
+    }
+}

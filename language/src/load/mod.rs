@@ -1,0 +1,110 @@
+//! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
+//!
+//! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to; `ports`, `binding`, `paths`, `environment`,
+//! `command`, `other` and `rules` read the parts. All of them note problems and go on, so that one reading finds them all.
+
+mod binding;
+mod check;
+mod checkpoint;
+mod command;
+mod component;
+mod conda;
+mod environment;
+mod graph;
+mod loaded;
+mod other;
+mod paths;
+mod pipeline;
+mod ports;
+mod rules;
+mod step;
+mod units;
+
+pub use loaded::{Loaded, LocalSource, SourceId, SourceKind, SourceRole};
+
+use crate::diagnostic::{Code, Findings, Place, Problems};
+use crate::workspace::Workspace;
+use crate::yaml::{Node, parse, read_text};
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tidemill_protocol::codec;
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::plan::Environment;
+use tidemill_protocol::spec::ComponentSpec;
+
+/// Reads a pipeline file and everything it refers to. All problems are reported together; warnings alone do not stop it.
+pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
+    let mut loader = Loader {
+        workspace,
+        findings: Findings::default(),
+        components: Vec::new(),
+        interned: HashMap::new(),
+        files: HashMap::new(),
+        opening: Vec::new(),
+        sources: Vec::new(),
+        source_ids: HashMap::new(),
+        environments: HashMap::new(),
+        conda_files: HashMap::new(),
+        once: HashSet::new(),
+        steps: 0,
+    };
+    let spec = loader.pipeline_file(file);
+    let warnings = loader.findings.finish()?;
+    let mut spec = spec.expect("a pipeline that was not read left an error behind");
+    spec.components = loader.components;
+    spec.warnings = warnings.iter().map(ToString::to_string).collect();
+    Ok(Loaded {
+        sources: loader.sources,
+        warnings,
+        spec,
+    })
+}
+
+/// What is gathered while files are read.
+pub(crate) struct Loader<'w> {
+    workspace: &'w Workspace,
+    findings: Findings,
+    components: Vec<Arc<ComponentSpec>>,
+    /// Components by what they are: equal ones are kept once.
+    interned: HashMap<Digest, u32>,
+    /// Component files that were read; none for those with errors.
+    files: HashMap<PathBuf, Option<u32>>,
+    /// Component files that are being read, outermost first.
+    opening: Vec<PathBuf>,
+    sources: Vec<LocalSource>,
+    source_ids: HashMap<(PathBuf, SourceRole), u32>,
+    environments: HashMap<String, Option<Environment>>,
+    conda_files: HashMap<PathBuf, Option<tidemill_protocol::plan::PythonEnvironment>>,
+    /// Warnings that are given once, whatever number of steps they concern.
+    once: HashSet<String>,
+    steps: usize,
+}
+
+impl Loader<'_> {
+    /// Reads and parses a file; `from` is the place that asked for it.
+    fn tree(&mut self, path: &Path, from: Option<Place>) -> Option<Node> {
+        let (file, text) = read_text(path, &mut self.findings, from)?;
+        parse(file, &text, &mut self.findings)
+    }
+
+    /// Keeps a component once.
+    fn intern(&mut self, component: ComponentSpec) -> u32 {
+        let digest = Digest::of(&codec::encode(&component));
+        *self.interned.entry(digest).or_insert_with(|| {
+            self.components.push(Arc::new(component));
+            u32::try_from(self.components.len() - 1).expect("steps are capped far below u32")
+        })
+    }
+
+    fn component(&self, index: u32) -> Arc<ComponentSpec> {
+        Arc::clone(&self.components[index as usize])
+    }
+
+    /// Notes a warning unless the same was noted before.
+    fn warn_once(&mut self, code: Code, place: Place, path: &str, message: String, help: &str) {
+        if self.once.insert(format!("{}{message}", code.as_str())) {
+            self.findings.add(code, place, path, message).help_text(help);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Locations: local files and folders become sources, registered assets and datastores are looked up, addresses are passed on.
+
+use super::{Loader, LocalSource, SourceId, SourceKind, SourceRole};
+use crate::diagnostic::{Code, Place, did_you_mean};
+use crate::workspace::{AssetName, Location};
+use std::path::{Path, PathBuf};
+use tidemill_protocol::spec::{DataType, ValueSpec};
+
+/// Addresses that are passed on as they are.
+const REMOTE: [&str; 16] = [
+    "http://",
+    "https://",
+    "wasb://",
+    "wasbs://",
+    "abfs://",
+    "abfss://",
+    "adl://",
+    "s3://",
+    "s3a://",
+    "gs://",
+    "az://",
+    "hdfs://",
+    "dbfs:/",
+    "ftp://",
+    "sftp://",
+    "azureml-direct://",
+];
+
+/// Where a value is written: the folder that relative paths count from, the place, and the path in the words of the file.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) place: Place,
+    pub(super) path: &'a str,
+}
+
+/// A data location that was found, and the type that its registration says, if it does.
+pub(super) struct Found {
+    pub(super) value: ValueSpec,
+    pub(super) data_type: Option<DataType>,
+}
+
+/// Whether a text is an address or a registered name and not a local path.
+pub(super) fn is_address(text: &str) -> bool {
+    text.starts_with("azureml:") || REMOTE.iter().any(|scheme| text.starts_with(scheme))
+}
+
+impl Loader<'_> {
+    /// The value of a data location.
+    pub(super) fn data_location(&mut self, text: &str, site: Site<'_>) -> Option<Found> {
+        let untyped = |value| Found {
+            value,
+            data_type: None,
+        };
+        if let Some(rest) = text.strip_prefix("azureml://")
+            && let Some((_, rest)) = rest
+                .split_once("datastores/")
+                .or_else(|| rest.split_once("datastore/"))
+        {
+            return self.datastore(rest, site).map(untyped);
+        }
+        if text.starts_with("azureml:") {
+            return self.data_asset(text, site);
+        }
+        if REMOTE.iter().any(|scheme| text.starts_with(scheme)) {
+            return Some(untyped(self.remote(text, site)));
+        }
+        if let Some((scheme, _)) = text.split_once("://")
+            && scheme != "file"
+        {
+            self.findings
+                .add(
+                    Code::Unsupported,
+                    site.place,
+                    site.path,
+                    format!("addresses that start with `{scheme}://` are not supported"),
+                )
+                .help_text(
+                    "name the data in the workspace's `[data]` table, or use a path or an http address",
+                );
+            return None;
+        }
+        let path: PathBuf = site.folder.join(local_path(text)).components().collect();
+        self.local(&path, SourceRole::Data, site)
+            .map(|id| untyped(ValueSpec::Content(id)))
+    }
+
+    fn remote(&mut self, address: &str, site: Site<'_>) -> ValueSpec {
+        let message =
+            format!("`{address}` is passed on as an address: a change of what is behind it is not noticed");
+        self.warn_once(
+            Code::NotHashed,
+            site.place,
+            site.path,
+            message,
+            "download it in a first step, or keep a copy beside the pipeline, if results must follow its content",
+        );
+        ValueSpec::Uri(address.to_owned())
+    }
+
+    /// `D/paths/P`: through the workspace's datastores.
+    fn datastore(&mut self, rest: &str, site: Site<'_>) -> Option<ValueSpec> {
+        let (store, inner) = rest
+            .split_once("/paths/")
+            .unwrap_or((rest.trim_end_matches('/'), ""));
+        let Some(location) = self.workspace.datastores.get(store).cloned() else {
+            let near = did_you_mean(store, self.workspace.datastores.keys().map(String::as_str));
+            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
+                format!("say in tidemill.toml where it is:\n[datastores]\n{store} = \"/data/{store}\"   # or a URL")
+            });
+            self.findings
+                .add(
+                    Code::UnknownDatastore,
+                    site.place,
+                    site.path,
+                    format!("the datastore `{store}` is not known"),
+                )
+                .help_text(&help);
+            return None;
+        };
+        if inner.split('/').any(|segment| segment == "..") {
+            self.findings.add(
+                Code::BadValue,
+                site.place,
+                site.path,
+                "a path in a datastore must not hold `..`",
+            );
+            return None;
+        }
+        match location {
+            Location::Local(folder) => self
+                .local(&folder.join(inner), SourceRole::Data, site)
+                .map(ValueSpec::Content),
+            Location::Url(base) => {
+                Some(self.remote(&format!("{}/{inner}", base.trim_end_matches('/')), site))
+            }
+        }
+    }
+
+    fn data_asset(&mut self, text: &str, site: Site<'_>) -> Option<Found> {
+        let entry = AssetName::parse(text).and_then(|asset| asset.find(&self.workspace.data).cloned());
+        let Some(entry) = entry else {
+            let name = AssetName::parse(text).map_or(text, |asset| asset.name);
+            let near = did_you_mean(name, self.workspace.data.keys().map(String::as_str));
+            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
+                format!("say in tidemill.toml where it is:\n[data]\n\"{name}\" = \"path/to/it\"")
+            });
+            self.findings
+                .add(
+                    Code::UnknownData,
+                    site.place,
+                    site.path,
+                    format!("the data asset or model `{text}` is not known"),
+                )
+                .help_text(&help);
+            return None;
+        };
+        let value = match entry.location {
+            Location::Local(path) => ValueSpec::Content(self.local(&path, SourceRole::Data, site)?),
+            Location::Url(address) => self.remote(&address, site),
+        };
+        Some(Found {
+            value,
+            data_type: entry.data_type,
+        })
+    }
+
+    /// A code folder.
+    pub(super) fn code(&mut self, text: &str, site: Site<'_>) -> Option<u32> {
+        if is_address(text) || text.contains("://") && !text.starts_with("file:") {
+            self.findings
+                .add(
+                    Code::Unsupported,
+                    site.place,
+                    site.path,
+                    format!("code must be a local folder, not `{text}`"),
+                )
+                .help_text("copy the code beside the pipeline");
+            return None;
+        }
+        let path: PathBuf = site.folder.join(local_path(text)).components().collect();
+        self.local(&path, SourceRole::Code, site)
+    }
+
+    /// A local file or folder that exists, as a source.
+    fn local(&mut self, path: &Path, role: SourceRole, site: Site<'_>) -> Option<u32> {
+        let meta = std::fs::metadata(path);
+        let canonical = path.canonicalize();
+        let (Ok(meta), Ok(canonical)) = (meta, canonical) else {
+            let help = sibling(path).map(|near| format!("did you mean `{near}`?"));
+            self.findings
+                .add(
+                    Code::MissingPath,
+                    site.place,
+                    site.path,
+                    format!("`{}` does not exist", path.display()),
+                )
+                .help_with(help);
+            return None;
+        };
+        let kind = if meta.is_dir() {
+            SourceKind::Folder
+        } else if meta.is_file() {
+            SourceKind::File
+        } else {
+            self.findings.add(
+                Code::MissingPath,
+                site.place,
+                site.path,
+                format!("`{}` is neither a file nor a folder", path.display()),
+            );
+            return None;
+        };
+        if let Some(id) = self.source_ids.get(&(canonical.clone(), role)) {
+            return Some(*id);
+        }
+        let id = u32::try_from(self.sources.len()).expect("sources are capped by the text that names them");
+        self.source_ids.insert((canonical.clone(), role), id);
+        self.sources.push(LocalSource {
+            id: SourceId(id),
+            path: canonical,
+            role,
+            kind,
+        });
+        Some(id)
+    }
+
+    /// Whether a source is a folder.
+    pub(super) fn is_folder(&self, content: u32) -> bool {
+        self.sources
+            .get(content as usize)
+            .is_some_and(|source| source.kind == SourceKind::Folder)
+    }
+}
+
+/// The path of `file:PATH`, `file://PATH` or `PATH`.
+pub(super) fn local_path(text: &str) -> &Path {
+    let path = text
+        .strip_prefix("file://")
+        .or_else(|| text.strip_prefix("file:"));
+    Path::new(path.unwrap_or(text))
+}
+
+/// Whether a text names a YAML file.
+pub(super) fn is_yaml(text: &str) -> bool {
+    let extension = Path::new(text).extension().unwrap_or_default();
+    extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
+}
+
+/// The neighbour of a missing path whose name is nearest.
+pub(super) fn sibling(path: &Path) -> Option<String> {
+    const NEIGHBOURS_MAX: usize = 1000;
+    let name = path.file_name()?.to_str()?;
+    let folder: PathBuf = path.parent()?.into();
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .take(NEIGHBOURS_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    crate::diagnostic::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+}

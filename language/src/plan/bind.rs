@@ -1,0 +1,333 @@
+//! Binding: every input of every pipeline and step gets its value, its source, or nothing when it may go without.
+
+use super::PlanRequest;
+use super::expand::{Expansion, Leaf};
+use super::problems::ProblemList;
+use crate::diagnostic::{Code, did_you_mean};
+use crate::literal::{accept, shown};
+use std::collections::BTreeMap;
+use tidemill_protocol::artifact::ArtifactKind;
+use tidemill_protocol::key::InputValue;
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::plan::{InputBinding, InputMode, InputPort, PortType};
+use tidemill_protocol::spec::{
+    BindingSource, BindingSpec, DataType, InputSpec, InputType, PipelineSpec, StepSpec, TextPart, ValueSpec,
+};
+
+/// An input with its value or source, and how it is handed over.
+#[derive(Debug, Clone)]
+pub(super) struct Input {
+    pub(super) binding: InputBinding,
+    pub(super) port: InputPort,
+}
+
+/// The bound inputs of one pipeline or step.
+pub(super) type Inputs = BTreeMap<PortName, Input>;
+
+pub(super) struct Binder<'a, 's> {
+    spec: &'s PipelineSpec,
+    expansion: &'a Expansion<'s>,
+    problems: &'a mut ProblemList,
+    scopes: Vec<Inputs>,
+    leaves: Vec<Inputs>,
+}
+
+/// What stands at a place: where it is in messages, and the pipeline whose inputs and steps it sees.
+struct Site<'p> {
+    path: &'p dyn Fn() -> String,
+    instance: usize,
+}
+
+impl<'a, 's> Binder<'a, 's> {
+    pub(super) fn new(
+        spec: &'s PipelineSpec,
+        expansion: &'a Expansion<'s>,
+        problems: &'a mut ProblemList,
+    ) -> Self {
+        Self {
+            spec,
+            expansion,
+            problems,
+            scopes: Vec::with_capacity(expansion.instances.len()),
+            leaves: Vec::with_capacity(expansion.leaves.len()),
+        }
+    }
+
+    /// Binds everything, outer pipelines first.
+    pub(super) fn bind(&mut self, request: &PlanRequest) {
+        let root = self.root(request);
+        self.scopes.push(root);
+        for instance in self.expansion.instances.iter().skip(1) {
+            let Some((parent, step)) = instance.parent else {
+                continue;
+            };
+            let path = instance.prefix.trim_end_matches('.');
+            let inputs = self.inputs(&instance.component.inputs, step, parent, path);
+            self.scopes.push(inputs);
+        }
+        for leaf in &self.expansion.leaves {
+            let Leaf {
+                path,
+                step,
+                component,
+                instance,
+            } = leaf;
+            let inputs = self.inputs(&component.inputs, step, *instance, path.as_str());
+            self.leaves.push(inputs);
+        }
+    }
+
+    /// The inputs of the leaves and those of the pipelines.
+    pub(super) fn finish(self) -> (Vec<Inputs>, Vec<Inputs>) {
+        (self.leaves, self.scopes)
+    }
+
+    fn root(&mut self, request: &PlanRequest) -> Inputs {
+        let declared = &self.expansion.instances[0].component.inputs;
+        for name in request.parameters.keys() {
+            if !declared.contains_key(name.as_str()) {
+                let help = did_you_mean(name, declared.keys().map(PortName::as_str));
+                let message = format!("the pipeline has no input `{}`", shown(name));
+                self.problems
+                    .add_with_help(Code::UnknownParameter, "inputs", message, help);
+            }
+        }
+        let mut inputs = Inputs::new();
+        for (name, input) in declared {
+            let path = || format!("inputs.{name}");
+            let site = Site {
+                path: &path,
+                instance: usize::MAX,
+            };
+            let noted = self.problems.len();
+            let bound = match request.parameters.get(name.as_str()) {
+                Some(text) => self.literal(text, input, &site),
+                None => match self.spec.inputs.get(name) {
+                    Some(binding) => self.bound(binding, input, &site),
+                    None => self.default(input, &site),
+                },
+            };
+            match bound {
+                Some(bound) => {
+                    inputs.insert(name.clone(), bound);
+                }
+                // A value that was refused has left a problem behind already.
+                None if input.optional || self.problems.len() > noted => {}
+                None => self.missing(name, &site),
+            }
+        }
+        inputs
+    }
+
+    fn inputs(
+        &mut self,
+        declared: &BTreeMap<PortName, InputSpec>,
+        step: &StepSpec,
+        instance: usize,
+        path: &str,
+    ) -> Inputs {
+        let mut inputs = Inputs::new();
+        for (name, input) in declared {
+            let path = || format!("{path}.inputs.{name}");
+            let site = Site {
+                path: &path,
+                instance,
+            };
+            let noted = self.problems.len();
+            let bound = step
+                .inputs
+                .get(name)
+                .and_then(|binding| self.bound(binding, input, &site));
+            let bound = bound.or_else(|| self.default(input, &site));
+            match bound {
+                Some(bound) => {
+                    inputs.insert(name.clone(), bound);
+                }
+                // A value that was refused has left a problem behind already.
+                None if input.optional || self.problems.len() > noted => {}
+                None => self.missing(name, &site),
+            }
+        }
+        inputs
+    }
+
+    fn missing(&mut self, name: &PortName, site: &Site<'_>) {
+        let message = format!("the required input `{name}` has no value");
+        let help = (site.instance == usize::MAX).then(|| format!("give it one: `-p {name}=VALUE`"));
+        self.problems
+            .add_with_help(Code::MissingInput, &(site.path)(), message, help);
+    }
+
+    fn default(&mut self, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
+        let value = input.default.as_ref()?;
+        self.value(value, input, site)
+    }
+
+    /// What a binding gives; nothing when it leads to an input that has nothing, or when a problem was noted.
+    fn bound(&mut self, binding: &BindingSpec, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
+        let mut found = match &binding.source {
+            BindingSource::Value(value) => self.value(value, input, site)?,
+            BindingSource::Parent(name) => {
+                let outer = self.scopes.get(site.instance)?.get(name)?.clone();
+                match (&outer.binding, input.input_type) {
+                    (InputBinding::Value(InputValue::Literal(literal)), _) => {
+                        let text = literal.text.clone();
+                        self.literal(&text, input, site)?
+                    }
+                    _ => outer,
+                }
+            }
+            BindingSource::Text(parts) => {
+                let text = self.text(parts, site)?;
+                self.literal(&text, input, site)?
+            }
+            BindingSource::Step(source) => {
+                let Some((output, data_type)) = self.expansion.output(site.instance, source) else {
+                    let message = format!(
+                        "there is no output `{}` of a step `{}`",
+                        source.output, source.step
+                    );
+                    self.problems.add(Code::UnknownOutput, &(site.path)(), message);
+                    return None;
+                };
+                Input {
+                    binding: InputBinding::Step(output),
+                    port: port(data_type),
+                }
+            }
+        };
+        let from_step = matches!(found.binding, InputBinding::Step(_));
+        // What an artifact is, its content says; of an output that is still to come, the author may say it.
+        if let (true, Some(data_type)) = (from_step, binding.data_type) {
+            found.port.port_type = port(data_type).port_type;
+        }
+        let is_artifact = matches!(found.binding, InputBinding::Value(InputValue::Artifact(_)));
+        if from_step || is_artifact {
+            found.port.mode = binding.mode.or(input.mode).unwrap_or_default();
+        }
+        Some(found)
+    }
+
+    fn value(&mut self, value: &ValueSpec, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
+        match value {
+            ValueSpec::Literal(text) => self.literal(text, input, site),
+            ValueSpec::Uri(address) => Some(address_input(address)),
+            ValueSpec::Content(index) => {
+                let Some(artifact) = self.spec.contents.get(*index as usize) else {
+                    self.problems.add(
+                        Code::BadSpec,
+                        &(site.path)(),
+                        "the content of this input is missing",
+                    );
+                    return None;
+                };
+                let port_type = match artifact.kind {
+                    ArtifactKind::Blob => PortType::File,
+                    ArtifactKind::Tree => PortType::Folder,
+                };
+                Some(Input {
+                    binding: InputBinding::Value(InputValue::Artifact(*artifact)),
+                    port: InputPort {
+                        port_type,
+                        mode: input.mode.unwrap_or_default(),
+                    },
+                })
+            }
+        }
+    }
+
+    /// A literal as this input takes it: of its type, or as an address when it takes files.
+    fn literal(&mut self, text: &str, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
+        let refusal = match input.input_type {
+            InputType::Literal(literal_type) => match accept(text, literal_type, input) {
+                Ok(literal) => {
+                    return Some(Input {
+                        binding: InputBinding::Value(InputValue::Literal(literal)),
+                        port: InputPort {
+                            port_type: PortType::Literal,
+                            mode: InputMode::ReadOnly,
+                        },
+                    });
+                }
+                Err(refusal) => refusal,
+            },
+            InputType::Data(_) if text.contains("://") && !text.starts_with("file:") => {
+                return Some(address_input(text));
+            }
+            InputType::Data(data_type) => crate::literal::Refusal {
+                code: Code::WrongType,
+                message: format!(
+                    "`{}` is a literal, but the input takes `{}`",
+                    shown(text),
+                    data_type.as_str()
+                ),
+                help: Some(
+                    "name local data in the pipeline file (`type` and `path`), or give an address".to_owned(),
+                ),
+            },
+        };
+        self.problems
+            .add_with_help(refusal.code, &(site.path)(), refusal.message, refusal.help);
+        None
+    }
+
+    fn text(&mut self, parts: &[TextPart], site: &Site<'_>) -> Option<String> {
+        let mut text = String::new();
+        for part in parts {
+            let name = match part {
+                TextPart::Text(part) => {
+                    text.push_str(part);
+                    continue;
+                }
+                TextPart::Parent(name) => name,
+            };
+            let Some(part) = literal_of(self.scopes.get(site.instance)?, name.as_str()) else {
+                let message = format!("`{name}` has no literal value that could be part of a text");
+                self.problems.add(Code::WrongType, &(site.path)(), message);
+                return None;
+            };
+            text.push_str(&part);
+        }
+        Some(text)
+    }
+}
+
+/// The literal text of an input, if it has one.
+pub(super) fn literal_of(inputs: &Inputs, name: &str) -> Option<std::sync::Arc<str>> {
+    match &inputs.get(name)?.binding {
+        InputBinding::Value(InputValue::Literal(literal)) => Some(literal.text.clone()),
+        InputBinding::Value(InputValue::Uri(address)) => Some(address.clone()),
+        InputBinding::Value(InputValue::Artifact(_)) | InputBinding::Step(_) => None,
+    }
+}
+
+fn address_input(address: &str) -> Input {
+    Input {
+        binding: InputBinding::Value(InputValue::Uri(address.into())),
+        port: InputPort {
+            port_type: PortType::File,
+            // Nobody fetches it: the process receives the address.
+            mode: InputMode::Direct,
+        },
+    }
+}
+
+fn port(data_type: DataType) -> InputPort {
+    InputPort {
+        port_type: match data_type {
+            DataType::UriFile => PortType::File,
+            _ => PortType::Folder,
+        },
+        mode: InputMode::default(),
+    }
+}
+
+/// The pipeline's parameters as bound.
+pub(super) fn parameters(scopes: &[Inputs]) -> BTreeMap<PortName, InputValue> {
+    let root = scopes.first().into_iter().flatten();
+    root.filter_map(|(name, input)| match &input.binding {
+        InputBinding::Value(value) => Some((name.clone(), value.clone())),
+        InputBinding::Step(_) => None,
+    })
+    .collect()
+}

@@ -1,0 +1,127 @@
+//! Planning: a spec and parameters become a plan. Pure, and trusting nothing: the spec may come from anywhere, so every index, name and
+//! expression in it is checked again here, and everything is bounded.
+//!
+//! [`expand`] flattens nested pipelines, [`bind`] gives every input its value or its source, [`edges`] works out what waits for what, and
+//! [`template`] makes what steps share.
+
+mod bind;
+mod edges;
+mod expand;
+mod problems;
+mod template;
+
+use bind::Binder;
+use expand::Expansion;
+use problems::ProblemList;
+use std::collections::BTreeMap;
+use template::Templates;
+use tidemill_protocol::api::Problem;
+use tidemill_protocol::name::Name;
+use tidemill_protocol::plan::{Plan, PlannedStep, StepOutput};
+use tidemill_protocol::spec::{OutputRef, PipelineSpec, SPEC_FORMAT};
+
+use crate::diagnostic::Code;
+
+/// What a submission says beside the pipeline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanRequest {
+    /// Values for the pipeline's inputs, as text; the declared types decide how each is read.
+    pub parameters: BTreeMap<String, String>,
+    /// What people call the run; the pipeline's display name when absent.
+    pub display_name: Option<String>,
+    /// The experiment; the pipeline's when absent.
+    pub experiment: Option<String>,
+    /// Labels beside the pipeline's own, which they replace when equally named.
+    pub tags: BTreeMap<String, String>,
+    /// Added to every step's priority.
+    pub priority: i32,
+    /// Run every step, whatever is known.
+    pub force_rerun: bool,
+}
+
+/// Plans one run: binds the parameters, expands nested pipelines, and resolves every name. Reports every problem at once.
+pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Problem>> {
+    let mut problems = ProblemList::default();
+    if spec.format != SPEC_FORMAT {
+        let message = format!(
+            "the pipeline has format {}, this version reads {SPEC_FORMAT}",
+            spec.format
+        );
+        problems.add(Code::BadSpec, "", message);
+        return Err(problems.into_list());
+    }
+    let experiment = experiment(spec, request, &mut problems);
+    let Some(expansion) = Expansion::of(spec, &mut problems) else {
+        return Err(problems.into_list());
+    };
+    let mut binder = Binder::new(spec, &expansion, &mut problems);
+    binder.bind(request);
+    let (bound, scopes) = binder.finish();
+    let edges = edges::find(&expansion, &bound, &mut problems);
+    let mut templates = Templates::new(spec, &expansion, request.priority);
+    let mut steps = Vec::with_capacity(expansion.leaves.len());
+    for (index, (inputs, after)) in bound.into_iter().zip(edges.after).enumerate() {
+        let template = templates.of(index, &inputs, &scopes, &edges.when, &mut problems);
+        steps.push(PlannedStep {
+            path: expansion.leaves[index].path.clone(),
+            template,
+            inputs: inputs
+                .into_iter()
+                .map(|(name, input)| (name, input.binding))
+                .collect(),
+            after,
+        });
+    }
+    let outputs = outputs(spec, &expansion);
+    if !problems.is_empty() {
+        return Err(problems.into_list());
+    }
+    let mut tags = spec.tags.clone();
+    tags.extend(request.tags.clone());
+    Ok(Plan {
+        pipeline: spec.name.clone(),
+        display_name: request
+            .display_name
+            .clone()
+            .unwrap_or_else(|| spec.display_name.clone()),
+        experiment,
+        description: spec.description.clone(),
+        tags,
+        parameters: bind::parameters(&scopes),
+        on_step_failure: spec.on_step_failure,
+        force_rerun: spec.force_rerun || request.force_rerun,
+        templates: templates.finish(),
+        steps,
+        outputs,
+        warnings: spec.warnings.clone(),
+    })
+}
+
+fn experiment(spec: &PipelineSpec, request: &PlanRequest, problems: &mut ProblemList) -> Name {
+    match request.experiment.as_deref().map(str::parse::<Name>) {
+        Some(Ok(name)) => name,
+        Some(Err(error)) => {
+            problems.add(Code::BadName, "experiment", error.to_string());
+            spec.experiment.clone()
+        }
+        None => spec.experiment.clone(),
+    }
+}
+
+/// Which step outputs are the pipeline's own.
+fn outputs(
+    spec: &PipelineSpec,
+    expansion: &Expansion<'_>,
+) -> BTreeMap<tidemill_protocol::name::PortName, StepOutput> {
+    let _ = spec;
+    let root = &expansion.instances[0];
+    let resolved = root
+        .graph
+        .outputs
+        .iter()
+        .filter_map(|(name, source): (_, &OutputRef)| {
+            let (output, _) = expansion.output(0, source)?;
+            Some((name.clone(), output))
+        });
+    resolved.collect()
+}

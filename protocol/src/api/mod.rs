@@ -1,0 +1,25 @@
+//! What travels over REST: request bodies and views, one file per resource. JSON with lower-case names; fields are only ever added.
+
+mod artifacts;
+mod audit;
+mod error;
+mod queues;
+pub mod routes;
+mod runs;
+mod service;
+mod steps;
+mod tokens;
+mod workers;
+
+pub use artifacts::{ArtifactView, MissingRequest, MissingResponse};
+pub use audit::{AuditDecision, AuditEntry};
+pub use error::{ErrorBody, ErrorCode};
+pub use queues::{BrokerQueueView, QueueView};
+pub use runs::{
+    EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
+    StepDiffView, SubmitRequest,
+};
+pub use service::{ArchiveView, CoordinatorView, Problem};
+pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, StepView, UsageView};
+pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};
+pub use workers::{RunningAttemptView, WorkerView};

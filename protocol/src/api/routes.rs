@@ -1,0 +1,64 @@
+//! Where each resource lives, as coordinator and client both write it. Paths only: what travels is in the other files here, and the
+//! handlers are the coordinator's.
+//!
+//! `{run}` is an id, a unique prefix of one (at least 4 characters), or `last`; `{step}` is a step's path in the run.
+//!
+//! ```text
+//! GET  /api/v1                                          CoordinatorView
+//! POST /api/v1/runs                 SubmitRequest     → RunSummary          201; 200 when the idempotency key was used before
+//! GET  /api/v1/runs                 ?limit&cursor&status&pipeline&experiment → Page<RunSummary>, newest first
+//! GET  /api/v1/runs/{run}                             → RunView
+//! POST /api/v1/runs/{run}/cancel                      → RunSummary
+//! POST /api/v1/runs/{run}/retry                       → RunSummary
+//! GET  /api/v1/runs/{run}/events    ?after=SEQUENCE   → text/event-stream of EventView; id = sequence; ends after the run's last event
+//! GET  /api/v1/runs/{run}/diff/{other}                → RunDiffView
+//! GET  /api/v1/runs/{run}/artifacts                   → [ArtifactView]
+//! GET  /api/v1/runs/{run}/steps/{step}                → StepView
+//! GET  /api/v1/runs/{run}/steps/{step}/explain        → ExplanationView
+//! GET  /api/v1/runs/{run}/steps/{step}/logs  ?stream=stdout|stderr&attempt=N&follow=true&offset=BYTES
+//!                                                     → the bytes; with `follow` until the attempt ends
+//! POST /api/v1/plan                 SubmitRequest     → PlanView            changes nothing
+//! POST /api/v1/artifacts/missing    MissingRequest    → MissingResponse
+//! PUT  /api/v1/blobs/{digest}       bytes             → ArtifactRef         refused unless the bytes have this digest
+//! GET  /api/v1/blobs/{digest}                         → the bytes
+//! PUT  /api/v1/trees/{digest}       canonical bytes   → ArtifactRef         refused while a file of it is missing
+//! GET  /api/v1/trees/{digest}                         → Tree
+//! GET  /api/v1/workers                                → [WorkerView]
+//! POST /api/v1/workers/{worker}/drain                 → 204
+//! POST /api/v1/workers/{worker}/preempt               → 204
+//! POST /api/v1/workers/{worker}/resume                → 204
+//! GET  /api/v1/queues                                 → [QueueView]
+//! GET  /api/v1/whoami                                 → CallerView
+//! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
+//! GET  /api/v1/tokens                                 → [TokenView]
+//! DELETE /api/v1/tokens/{id}                          → TokenView
+//! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
+//! GET  /api/v1/audit/export                           → every line, byte for byte
+//! GET  /api/v1/openapi.json                           → the description of all this
+//! GET  /healthz   /readyz                             → 200, or 503 with the reason
+//! ```
+
+/// The root of the API, and the coordinator's own view.
+pub const ROOT: &str = "/api/v1";
+/// Submission and list of runs.
+pub const RUNS: &str = "/api/v1/runs";
+/// What a submission would do.
+pub const PLAN: &str = "/api/v1/plan";
+/// Which contents the store lacks.
+pub const MISSING: &str = "/api/v1/artifacts/missing";
+/// Files by digest.
+pub const BLOBS: &str = "/api/v1/blobs";
+/// Folders by digest.
+pub const TREES: &str = "/api/v1/trees";
+/// Workers.
+pub const WORKERS: &str = "/api/v1/workers";
+/// Queues.
+pub const QUEUES: &str = "/api/v1/queues";
+/// Who asks.
+pub const WHOAMI: &str = "/api/v1/whoami";
+/// Tokens.
+pub const TOKENS: &str = "/api/v1/tokens";
+/// The audit log.
+pub const AUDIT: &str = "/api/v1/audit";
+/// The description of the API.
+pub const OPENAPI: &str = "/api/v1/openapi.json";

@@ -1,0 +1,27 @@
+//! The words of tidemill: plain data that every part shares, and pure functions on it. No I/O, no clock, no randomness.
+//!
+//! Three families of types age at three speeds and never share a struct (they share ids and words):
+//! * [`api`] travels over REST as JSON and is kept compatible for years;
+//! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
+//! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
+//!
+//! The remaining modules are the shared words themselves: ids, rights, names, digests, statuses, failures, artifacts, and what of
+//! a step's output may reach a terminal.
+
+pub mod access;
+pub mod api;
+pub mod artifact;
+pub mod codec;
+pub mod compute;
+pub mod digest;
+pub mod failure;
+pub mod ids;
+pub mod key;
+pub mod literal;
+pub mod name;
+pub mod plan;
+pub mod spec;
+pub mod status;
+pub mod terminal;
+pub mod time;
+pub mod wire;

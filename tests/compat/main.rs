@@ -1,0 +1,15 @@
+//! What was written once is read for ever: golden bytes of every fact and of every message, and golden digests of step keys. The bytes in
+//! `golden/` are made once and never made again; a change that cannot read them, or that gives other keys, is a change of format and says so.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+mod facts;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod samples;

@@ -1,0 +1,27 @@
+//! The product in one process, through its binary: what is executed, what is reused, what a failure means, that no value becomes syntax.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod control;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod follow;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod parameters;
+#[cfg(test)]
+mod retry;
+#[cfg(test)]
+mod reuse;
+#[cfg(test)]
+mod shut_in;
+#[cfg(test)]
+mod tls;
+mod waiting;

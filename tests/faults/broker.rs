@@ -1,0 +1,164 @@
+//! Rows 16 to 31: what may happen to RabbitMQ. Each trial has a node of its own.
+
+use crate::campaign::{Campaign, cpu};
+use crate::trial::{Trial, fast, slow};
+use std::time::Duration;
+use testkit::{BEGIN_DEADLINE, BrokerAccess, Gate, Rabbit, Steps, Store, eventually, is_alive};
+use tidemill_protocol::status::{RunStatus, StepStatus};
+
+pub(crate) const TRIALS: &[Trial] = &[
+    fast(
+        "a_killed_broker_comes_back_and_every_running_step_keeps_its_attempt",
+        killed,
+    ),
+    fast("a_broker_that_lost_everything_is_given_everything_again", wiped),
+    slow("a_queue_that_serves_nobody_any_more_is_replaced", mute_queue),
+    slow(
+        "a_broker_that_closes_every_connection_costs_no_attempt",
+        disconnected,
+    ),
+    slow(
+        "a_broker_out_of_memory_takes_messages_later_and_costs_no_attempt",
+        || {
+            alarmed(
+                &["set_vm_memory_high_watermark", "0.0000001"],
+                &["set_vm_memory_high_watermark", "0.4"],
+            );
+        },
+    ),
+    slow(
+        "a_broker_out_of_disk_takes_messages_later_and_costs_no_attempt",
+        || {
+            alarmed(
+                &["set_disk_free_limit", "100000GB"],
+                &["set_disk_free_limit", "50MB"],
+            );
+        },
+    ),
+    slow("a_deleted_queue_is_declared_and_filled_again", queue_deleted),
+    slow("revoked_credentials_stop_dispatch_and_no_step", revoked),
+    slow(
+        "a_step_of_five_minutes_is_not_noticed_by_a_broker_that_waits_one_for_acknowledgements",
+        long_step,
+    ),
+];
+
+const TWO: [testkit::WorkerPlan; 2] = [cpu("one", 2), cpu("two", 2)];
+
+fn on(rabbit: &Rabbit) -> Campaign {
+    let broker = BrokerAccess {
+        url: rabbit.url(),
+        authorities: None,
+    };
+    Campaign::start_over(broker, Store::Folder, &TWO)
+}
+
+/// Four runs whose steps take a while, one of which certainly runs.
+fn busy(rabbit: &Rabbit) -> Campaign {
+    let mut campaign = on(rabbit);
+    for _ in 0..4 {
+        campaign.submit(20);
+    }
+    campaign.wait_for_starts(1);
+    campaign
+}
+
+/// Nothing of what ran may have been given up.
+fn end_without_loss(campaign: Campaign) {
+    let tally = campaign.end();
+    assert_eq!(tally.given_up(), 0, "{tally}");
+}
+
+fn killed() {
+    let mut rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    rabbit.kill();
+    rabbit.restart();
+    campaign.submit(0);
+    end_without_loss(campaign);
+}
+
+fn wiped() {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    rabbit.ctl(["stop_app"]);
+    rabbit.ctl(["reset"]);
+    rabbit.ctl(["start_app"]);
+    campaign.submit(0);
+    end_without_loss(campaign);
+}
+
+fn disconnected() {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    for _ in 0..3 {
+        rabbit.ctl(["close_all_connections", "by a test"]);
+        campaign.submit(5);
+    }
+    end_without_loss(campaign);
+}
+
+fn alarmed(alarm: &[&str], all_clear: &[&str]) {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    rabbit.ctl(alarm);
+    // The API needs no broker: what it accepts now is run later.
+    campaign.submit(0);
+    rabbit.ctl(all_clear);
+    end_without_loss(campaign);
+}
+
+fn queue_deleted() {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    let queue = format!("{}.tasks.cpu-cluster", campaign.cluster.prefix());
+    rabbit.ctl(["delete_queue", &queue]);
+    campaign.submit(0);
+    let tally = campaign.end();
+    assert_eq!(tally.runs, 5);
+}
+
+/// What a quorum queue is like that lost its leader: listed, and silent.
+fn mute_queue() {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    let process = format!("%2F_{}.tasks.cpu-cluster", campaign.cluster.prefix());
+    rabbit.ctl(["eval", &format!("sys:suspend('{process}').")]);
+    campaign.submit(0);
+    end_without_loss(campaign);
+}
+
+fn revoked() {
+    let rabbit = Rabbit::start("");
+    let mut campaign = busy(&rabbit);
+    rabbit.ctl(["change_password", "guest", "another"]);
+    rabbit.ctl(["close_all_connections", "by a test"]);
+    let late = campaign.submit(0);
+    let view = campaign.cluster.run(&late.to_string());
+    let claimed = view.steps_list.iter().flat_map(|step| &step.attempts);
+    let claimed = claimed.filter(|attempt| attempt.claimed_at.is_some()).count();
+    assert_eq!(claimed, 0, "no worker can be told of it");
+    rabbit.ctl(["change_password", "guest", "guest"]);
+    end_without_loss(campaign);
+}
+
+fn long_step() {
+    let rabbit = Rabbit::start("consumer_timeout = 60000\n");
+    let campaign = on(&rabbit);
+    let gate = Gate::new(&campaign.cluster.sandbox, "gate");
+    let id = campaign.cluster.submit("gate.yml", &["-p", &gate.parameter()]);
+    let step = gate.wait_for_arrivals(1, BEGIN_DEADLINE)[0];
+    let begun = std::time::Instant::now();
+    eventually(Duration::from_mins(7), "five minutes pass", || {
+        assert!(is_alive(step), "the step runs");
+        (begun.elapsed() > Duration::from_mins(5)).then_some(())
+    });
+    gate.open();
+    let run = campaign
+        .cluster
+        .wait_for_run(&id, RunStatus::Succeeded, Duration::from_mins(1));
+    assert_eq!(run.step("hold").status, StepStatus::Succeeded);
+    assert_eq!(run.step("hold").attempts.len(), 1);
+    assert!(!campaign.cluster.coordinator_log().contains("PRECONDITION_FAILED"));
+    campaign.end();
+}

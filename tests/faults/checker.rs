@@ -1,0 +1,166 @@
+//! The checker is shown evidence of a real run that went well, then the same evidence with one thing broken on purpose at a time: it must find each.
+
+use crate::trial::{Trial, fast};
+use testkit::{Evidence, Invariant, Sandbox, Workload, gather, judge};
+use tidemill_artifacts::StoreConfig;
+use tidemill_engine::{Event, Fact};
+use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::status::{RunStatus, StepStatus};
+
+pub(crate) const TRIALS: &[Trial] = &[fast(
+    "the_checker_accepts_a_good_run_and_finds_each_invariant_that_is_broken_on_purpose",
+    finds_what_is_broken,
+)];
+
+fn finds_what_is_broken() {
+    let sandbox = Sandbox::new();
+    let mut workload = Workload::new(&sandbox);
+    let job = workload.job(0);
+    let (file, parameters) = job.arguments.split_first().expect("the file comes first");
+    let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
+    let run = sandbox.run(file, &parameters);
+    let state = sandbox.state_dir();
+    let store = StoreConfig::local(&state.join("store")).expect("the path is absolute");
+    let promise = job.promise(run.summary.id);
+    let good = gather(&sandbox, &state, &store, vec![promise], vec![run]);
+    assert_eq!(judge(&good), []);
+    for (invariant, harm) in HARMS {
+        let mut bad = good.clone();
+        harm(&mut bad);
+        let found = judge(&bad);
+        let is_found = found.iter().any(|breach| breach.invariant == *invariant);
+        assert!(
+            is_found,
+            "{invariant} was broken, and what was found is {found:?}"
+        );
+    }
+    let mut returned = good.clone();
+    replace_and_take_up_again(&mut returned, false);
+    let found = judge(&returned);
+    let is_blamed = found
+        .iter()
+        .any(|breach| breach.invariant == Invariant::NewestCommits);
+    assert!(!is_blamed, "nobody had claimed the replacement: {found:?}");
+}
+
+/// Before the first commit its attempt is given up and replaced, the replacement perhaps claimed, and then the attempt is taken up again.
+fn replace_and_take_up_again(evidence: &mut Evidence, is_claimed: bool) {
+    let commit = position(evidence, |fact| matches!(fact, Fact::AttemptSucceeded { .. }));
+    let Fact::AttemptSucceeded {
+        attempt,
+        token,
+        worker,
+        ..
+    } = evidence.events[commit].fact.clone()
+    else {
+        unreachable!("it was looked for");
+    };
+    let replacement = AttemptId {
+        attempt: attempt.attempt + 1,
+        ..attempt
+    };
+    let newer = FencingToken(token.0 + 1);
+    let dispatch = position(
+        evidence,
+        |fact| matches!(fact, Fact::AttemptDispatched { attempt: of, .. } if *of == attempt),
+    );
+    let mut dispatched = evidence.events[dispatch].fact.clone();
+    if let Fact::AttemptDispatched { attempt, token, .. } = &mut dispatched {
+        (*attempt, *token) = (replacement, newer);
+    }
+    let claimed = Fact::AttemptClaimed {
+        attempt: replacement,
+        token: newer,
+        worker: worker.clone(),
+    };
+    let resumed = Fact::AttemptResumed {
+        attempt,
+        token,
+        worker,
+        withdrawn: Some(replacement.attempt),
+    };
+    let facts = [Some(dispatched), is_claimed.then_some(claimed), Some(resumed)];
+    let template = evidence.events[commit].clone();
+    let events = facts.into_iter().flatten().map(|fact| Event {
+        fact,
+        ..template.clone()
+    });
+    evidence.events.splice(commit..commit, events);
+}
+
+type Harm = fn(&mut Evidence);
+
+const HARMS: &[(Invariant, Harm)] = &[
+    (Invariant::PromisedRunsEnd, |e| e.runs.clear()),
+    (Invariant::PromisedRunsEnd, |e| {
+        e.promises[0].status = RunStatus::Failed;
+    }),
+    (Invariant::OneResult, |e| {
+        let commit = position(e, |fact| matches!(fact, Fact::AttemptSucceeded { .. }));
+        e.events.insert(commit, e.events[commit].clone());
+    }),
+    (Invariant::OneResult, |e| {
+        let step = &mut first_run(e).steps_list[0];
+        let attempt = step.attempts[0].clone();
+        step.attempts.push(attempt);
+    }),
+    (Invariant::ResultsAreWhole, |e| {
+        let first = e.artifacts.values_mut().next().expect("something was committed");
+        *first = Err("its bytes are gone".into());
+    }),
+    (Invariant::ResultsAreWhole, |e| {
+        e.artifacts.pop_first();
+    }),
+    (Invariant::InputsAreResults, |e| {
+        let answer = e.promises[0].answer.as_mut().expect("the answer is known");
+        answer.2 = "0".into();
+    }),
+    (Invariant::InputsAreResults, |e| {
+        for step in &mut first_run(e).steps_list {
+            step.outputs.clear();
+        }
+    }),
+    (Invariant::NewestCommits, |e| {
+        let commit = position(e, |fact| matches!(fact, Fact::AttemptSucceeded { .. }));
+        if let Fact::AttemptSucceeded { token, .. } = &mut e.events[commit].fact {
+            *token = FencingToken(token.0 + 1_000);
+        }
+    }),
+    (Invariant::NewestCommits, |e| {
+        let dispatch = position(e, |fact| matches!(fact, Fact::AttemptDispatched { .. }));
+        e.events.insert(dispatch, e.events[dispatch].clone());
+    }),
+    (Invariant::NewestCommits, |e| replace_and_take_up_again(e, true)),
+    (Invariant::AnswersAreDurable, |e| {
+        e.events
+            .retain(|event| !matches!(event.fact, Fact::RunSubmitted { .. }));
+    }),
+    (Invariant::NothingIsLeft, |e| {
+        e.left.push("process 1 is left: sleep".into());
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        first_run(e).steps_list[0].status = StepStatus::Failed;
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        let end = position(e, |fact| matches!(fact, Fact::RunFinished { .. }));
+        e.events.truncate(end);
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        // The result of one step under the name of another.
+        let commits: Vec<usize> = (0..e.events.len())
+            .filter(|at| matches!(e.events[*at].fact, Fact::AttemptSucceeded { .. }))
+            .collect();
+        let (first, last) = (e.events[commits[0]].clone(), e.events[commits[3]].clone());
+        e.events[commits[0]] = last;
+        e.events[commits[3]] = first;
+    }),
+];
+
+fn first_run(evidence: &mut Evidence) -> &mut tidemill_protocol::api::RunView {
+    evidence.runs.values_mut().next().expect("there is a run")
+}
+
+fn position(evidence: &Evidence, wanted: impl Fn(&Fact) -> bool) -> usize {
+    let is_wanted = |event: &Event| wanted(&event.fact);
+    evidence.events.iter().position(is_wanted).expect("it happened")
+}

@@ -1,0 +1,174 @@
+//! The fault matrix for people: that every row names tests that exist, the page that shows it, and the table of results at the end of a campaign.
+
+use crate::rows::{self, Row};
+use crate::trial::{Pace, Trial, fast};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(crate) const TRIALS: &[Trial] = &[
+    fast(
+        "every_row_of_the_fault_matrix_names_tests_that_exist_or_says_why_there_are_none",
+        rows_hold,
+    ),
+    fast("the_page_of_faults_shows_the_matrix_as_it_is", page_is_current),
+];
+
+fn rows_hold() {
+    let rows = rows::all();
+    let numbers: Vec<u8> = rows.iter().map(|row| row.number).collect();
+    assert_eq!(numbers, (1..=80).collect::<Vec<u8>>());
+    let known = names_of_tests(&testkit::repository());
+    let trials: BTreeSet<&str> = crate::trial::all().map(|trial| trial.name).collect();
+    for row in &rows {
+        let is_one = row.tests.is_empty() == row.none.is_some();
+        assert!(
+            is_one,
+            "row {} names tests, or says why there are none",
+            row.number
+        );
+        for name in &row.tests {
+            let exists = trials.contains(name.as_str()) || known.contains(name);
+            assert!(exists, "row {} names `{name}`, which is no test", row.number);
+        }
+    }
+}
+
+/// Every function of the repository that is marked as a test.
+fn names_of_tests(root: &Path) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder can be listed").flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let is_ours = name != "target" && !name.to_string_lossy().starts_with('.');
+            if path.is_dir() && is_ours {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source is text");
+                let is_contract = folder.ends_with("contract");
+                names.extend(tests_in(&text, is_contract));
+            }
+        }
+    }
+    names
+}
+
+/// The promises of a contract are tests of whoever implements it: each of its functions is one.
+fn tests_in(text: &str, is_contract: bool) -> Vec<String> {
+    let mut marked = false;
+    let mut names = Vec::new();
+    for line in text.lines().map(str::trim) {
+        marked |= is_contract || line.contains("test]") || line.contains("test(");
+        let words = line.trim_start_matches("pub ").trim_start_matches("async ");
+        let Some(rest) = words.strip_prefix("fn ") else {
+            continue;
+        };
+        if std::mem::take(&mut marked) {
+            names.extend(rest.split('(').next().map(str::to_owned));
+        }
+    }
+    names
+}
+
+const PAGE: &str = "docs/faults.md";
+const BEGIN: &str = "<!-- the matrix; written by `TIDEMILL_WRITE=1 scripts/faults page` -->\n";
+const END: &str = "<!-- end of the matrix -->";
+
+fn page_is_current() {
+    let path = testkit::repository().join(PAGE);
+    let page = fs::read_to_string(&path).expect("the page is there");
+    let (before, rest) = page
+        .split_once(BEGIN)
+        .expect("the page has a place for the matrix");
+    let (shown, after) = rest.split_once(END).expect("the matrix has an end");
+    let wanted = table();
+    if crate::settings::writes_pages() {
+        fs::write(&path, format!("{before}{BEGIN}{wanted}{END}{after}")).expect("the page can be written");
+    } else {
+        assert_eq!(
+            shown, wanted,
+            "{PAGE} is not current: TIDEMILL_WRITE=1 scripts/faults page"
+        );
+    }
+}
+
+fn table() -> String {
+    let slow: BTreeSet<&str> = crate::trial::all()
+        .filter(|trial| trial.pace == Pace::Slow)
+        .map(|trial| trial.name)
+        .collect();
+    let mut table = String::from("\n| | fault | proved by |\n| --- | --- | --- |\n");
+    for row in rows::all() {
+        let proof = match &row.none {
+            Some(why) => format!("*{why}*"),
+            None => shown(&row.tests, &slow),
+        };
+        writeln!(table, "| {} | {} | {proof} |", row.number, row.fault).expect("writing into text works");
+    }
+    table.push('\n');
+    table
+}
+
+fn shown(tests: &[String], slow: &BTreeSet<&str>) -> String {
+    let shown = tests.iter().map(|name| {
+        let mark = if slow.contains(name.as_str()) {
+            " (campaign)"
+        } else {
+            ""
+        };
+        format!("{}{mark}", name.replace('_', " "))
+    });
+    shown.collect::<Vec<_>>().join("; ")
+}
+
+/// Prints how each row came out of a campaign. Fails when a row did.
+#[expect(clippy::print_stdout, reason = "the table is what was asked for")]
+pub(crate) fn tell(results: &Path) -> ExitCode {
+    let text = fs::read_to_string(results).expect("the results of the campaign are there");
+    let outcomes = outcomes(&text);
+    let mut all_well = true;
+    for row in rows::all() {
+        let verdict = verdict(&row, &outcomes);
+        all_well &= !verdict.starts_with("FAILED");
+        println!("{:>3}  {:<55} {verdict}", row.number, row.fault);
+    }
+    if all_well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn verdict(row: &Row, outcomes: &BTreeMap<&str, bool>) -> String {
+    if let Some(why) = &row.none {
+        return format!("none: {why}");
+    }
+    let went_well = |name: &&String| outcomes.get(name.as_str()) == Some(&true);
+    let bad: Vec<&str> = row
+        .tests
+        .iter()
+        .filter(|name| !went_well(name))
+        .map(String::as_str)
+        .collect();
+    if bad.is_empty() {
+        format!("passed ({})", row.tests.len())
+    } else {
+        format!("FAILED: {}", bad.join(", "))
+    }
+}
+
+/// Whether each test went well, by its name without its modules.
+fn outcomes(junit: &str) -> BTreeMap<&str, bool> {
+    let cases = junit.split("<testcase ").skip(1);
+    cases
+        .filter_map(|case| {
+            let (_, rest) = case.split_once("name=\"")?;
+            let (name, rest) = rest.split_once('"')?;
+            let own = name.rsplit("::").next()?;
+            Some((own, !rest.contains("<failure") && !rest.contains("<error")))
+        })
+        .collect()
+}

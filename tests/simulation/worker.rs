@@ -1,0 +1,301 @@
+//! A simulated worker: takes tasks, claims, executes, spools reports until they are stored, says that it lives, and stops what it is told to.
+
+use crate::bus::{Bus, ToCoordinator, ToWorker};
+use crate::coverage::{Coverage, Sight};
+use crate::oracle::Oracle;
+use crate::plans;
+use crate::scenario::WorkerScript;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use testkit::Random;
+use tidemill_protocol::compute::ComputeTarget;
+use tidemill_protocol::failure::{Failure, FailureReason};
+use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
+use tidemill_protocol::name::Name;
+use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::wire::{
+    AttemptUsage, Heartbeat, Offer, Phase, Report, ReportBody, RunningAttempt, StepTask, StopReason, Success,
+};
+
+const HEARTBEAT_TICKS: u64 = 5;
+const RESEND_TICKS: u64 = 12;
+const EXECUTION_TICKS_MAX: u64 = 60;
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) place: usize,
+    pub(crate) id: WorkerId,
+    targets: Vec<Name>,
+    slots: u32,
+    incarnation: u64,
+    pub(crate) down_until: u64,
+    pub(crate) partitioned_until: u64,
+    pub(crate) silent_until: u64,
+    pub(crate) drains_until: u64,
+    /// Reports on its disk that are not known to be stored, with the tick at which each is sent again.
+    spool: BTreeMap<u64, (Report, u64)>,
+    next_sequence: u64,
+    /// Attempts that it took once, on its disk: a repeated task is dropped.
+    taken: BTreeSet<(AttemptId, FencingToken)>,
+    executing: Vec<Execution>,
+}
+
+#[derive(Debug)]
+struct Execution {
+    task: Arc<StepTask>,
+    number: u64,
+    ends_at: u64,
+}
+
+/// What a worker reaches in a tick.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) now: u64,
+    pub(crate) bus: &'a mut Bus,
+    pub(crate) random: &'a mut Random,
+    pub(crate) seen: &'a mut Coverage,
+    pub(crate) oracle: &'a mut Oracle,
+}
+
+impl Worker {
+    pub(crate) fn new(place: usize, script: &WorkerScript) -> Self {
+        Self {
+            place,
+            id: format!("worker-{place}").parse().expect("a name"),
+            targets: script
+                .targets
+                .iter()
+                .map(|target| target.parse().expect("a name"))
+                .collect(),
+            slots: script.slots,
+            incarnation: 1,
+            down_until: 0,
+            partitioned_until: 0,
+            silent_until: 0,
+            drains_until: 0,
+            spool: BTreeMap::new(),
+            next_sequence: 0,
+            taken: BTreeSet::new(),
+            executing: Vec::new(),
+        }
+    }
+
+    /// The host dies: what it executes is gone, its disk stays.
+    pub(crate) fn die(&mut self, until: u64) {
+        self.executing.clear();
+        self.down_until = until;
+        self.incarnation += 1;
+    }
+
+    /// The machine is about to be taken away: what it executes is to be made elsewhere.
+    pub(crate) fn preempt(&mut self, until: u64) {
+        for execution in std::mem::take(&mut self.executing) {
+            let usage = AttemptUsage::default();
+            self.report(&execution.task, ReportBody::Preempted { usage });
+        }
+        self.drains_until = until;
+    }
+
+    /// The daemon restarts: what it executes goes on.
+    pub(crate) fn restart_daemon(&mut self) {
+        self.incarnation += 1;
+    }
+
+    /// Whether nothing of it is left to do.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.executing.is_empty()
+    }
+
+    pub(crate) fn tick(&mut self, with: &mut Surroundings<'_>) -> Result<(), String> {
+        if with.now < self.down_until {
+            return Ok(());
+        }
+        self.finish_due(with);
+        self.save_checkpoints(with);
+        if with.now < self.partitioned_until || with.bus.is_away(with.now) {
+            return Ok(());
+        }
+        for message in with.bus.for_worker(with.now, self.place) {
+            self.obey(&message);
+        }
+        self.take_tasks(with)?;
+        self.send_reports(with);
+        if with.now.is_multiple_of(HEARTBEAT_TICKS) && with.now >= self.silent_until {
+            let heartbeat = ToCoordinator::Heartbeat(self.heartbeat(with.now));
+            with.bus
+                .tell_coordinator(with.now, &heartbeat, with.random, with.seen);
+        }
+        Ok(())
+    }
+
+    fn finish_due(&mut self, with: &mut Surroundings<'_>) {
+        while let Some(place) = self
+            .executing
+            .iter()
+            .position(|execution| execution.ends_at <= with.now)
+        {
+            let Execution { task, number, .. } = self.executing.swap_remove(place);
+            let body = if plans::fails(&task) {
+                let failure = Failure::new(FailureReason::ExitCode { code: 1 });
+                ReportBody::Failed {
+                    failure,
+                    usage: AttemptUsage::default(),
+                }
+            } else {
+                let written = plans::written(&task, number);
+                with.oracle.stored(&task, &self.id, written);
+                let outputs = BTreeMap::from([(plans::output(), written)]);
+                ReportBody::Succeeded(Success {
+                    outputs,
+                    ..Success::default()
+                })
+            };
+            self.report(&task, body);
+        }
+    }
+
+    fn save_checkpoints(&mut self, with: &mut Surroundings<'_>) {
+        let mut saved = Vec::new();
+        for execution in &self.executing {
+            if execution.task.template.rules.checkpoint.is_some() && with.random.chance(60) {
+                saved.push((Arc::clone(&execution.task), execution.number));
+            }
+        }
+        for (task, number) in saved {
+            let content = format!("checkpoint of execution {number} at {}", with.now);
+            let checkpoint = plans::artifact(&content);
+            self.report(&task, ReportBody::Checkpointed { checkpoint });
+        }
+    }
+
+    fn take_tasks(&mut self, with: &mut Surroundings<'_>) -> Result<(), String> {
+        while self.executing.len() < self.slots as usize {
+            let Some(task) = with.bus.take_task(with.now, &self.targets, with.random) else {
+                break;
+            };
+            if with.now < self.drains_until {
+                self.report(&task, ReportBody::Returned);
+                break;
+            }
+            if !self.taken.insert((task.attempt, task.token)) {
+                continue;
+            }
+            // It makes an earlier attempt at the step: its next heartbeat decides which of the two counts.
+            if self.makes_an_earlier(&task) {
+                self.taken.remove(&(task.attempt, task.token));
+                with.seen.see(Sight::ReplacementLeft);
+                continue;
+            }
+            self.report(&task, ReportBody::Claimed);
+            if task.checkpoint.is_some() {
+                with.seen.see(Sight::ContinuedFromACheckpoint);
+            }
+            let number = with.oracle.execution_started(&task)?;
+            let ends_at = with.now + 1 + with.random.below(EXECUTION_TICKS_MAX);
+            self.executing.push(Execution {
+                task,
+                number,
+                ends_at,
+            });
+        }
+        Ok(())
+    }
+
+    fn makes_an_earlier(&self, task: &StepTask) -> bool {
+        self.executing.iter().any(|execution| {
+            execution.task.attempt.step_ref() == task.attempt.step_ref() && execution.task.token < task.token
+        })
+    }
+
+    fn obey(&mut self, message: &ToWorker) {
+        match message {
+            ToWorker::Stored { sequence } => {
+                self.spool.remove(sequence);
+            }
+            ToWorker::Stop {
+                attempt,
+                token,
+                reason,
+            } => {
+                let held = |execution: &Execution| {
+                    execution.task.attempt == *attempt && execution.task.token == *token
+                };
+                let Some(place) = self.executing.iter().position(held) else {
+                    return;
+                };
+                let execution = self.executing.swap_remove(place);
+                if *reason != StopReason::Fenced {
+                    self.report(
+                        &execution.task,
+                        ReportBody::Stopped {
+                            usage: AttemptUsage::default(),
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, task: &StepTask, body: ReportBody) {
+        let report = Report {
+            attempt: task.attempt,
+            token: task.token,
+            at: Timestamp(0),
+            body,
+        };
+        self.spool.insert(self.next_sequence, (report, 0));
+        self.next_sequence += 1;
+    }
+
+    fn send_reports(&mut self, with: &mut Surroundings<'_>) {
+        for (sequence, (report, due)) in &mut self.spool {
+            if *due > with.now {
+                continue;
+            }
+            *due = with.now + RESEND_TICKS;
+            let message = ToCoordinator::Report {
+                worker: self.place,
+                sequence: *sequence,
+                report: report.clone(),
+            };
+            with.bus
+                .tell_coordinator(with.now, &message, with.random, with.seen);
+        }
+    }
+
+    fn heartbeat(&self, now: u64) -> Heartbeat {
+        let running = self.executing.iter().map(|execution| RunningAttempt {
+            attempt: execution.task.attempt,
+            token: execution.task.token,
+            phase: Phase::Running,
+        });
+        let target = |name: &Name| ComputeTarget {
+            name: name.clone(),
+            compute_type: name.clone(),
+        };
+        Heartbeat {
+            worker: self.id.clone(),
+            incarnation: self.incarnation,
+            offer: Offer {
+                targets: self.targets.iter().map(target).collect(),
+                slots: self.slots,
+                cpus: 1,
+                memory_bytes: 1,
+                gpus: Vec::new(),
+                host: self.id.to_string(),
+                version: String::new(),
+                draining: now < self.drains_until,
+                disk_full: false,
+            },
+            running: running.collect(),
+        }
+    }
+
+    /// Lets every misfortune of its own end.
+    pub(crate) fn heal(&mut self, now: u64) {
+        self.down_until = self.down_until.min(now);
+        self.partitioned_until = self.partitioned_until.min(now);
+        self.silent_until = self.silent_until.min(now);
+        self.drains_until = self.drains_until.min(now);
+    }
+}

@@ -1,0 +1,311 @@
+//! The invariants as questions about evidence. No process, file or clock is touched here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tidemill_engine::{Engine, Event, Fact, audit};
+use tidemill_protocol::api::{RunView, StepView};
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef};
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::status::{AttemptStatus, RunStatus};
+
+/// What must hold whatever happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Invariant {
+    /// A run whose submission was answered exists and ends as it should.
+    PromisedRunsEnd,
+    /// A step has at most one committed result, and everybody names the same one.
+    OneResult,
+    /// What was committed can be read, and is what was committed.
+    ResultsAreWhole,
+    /// A step reads exactly what the steps before it committed.
+    InputsAreResults,
+    /// Attempts and tokens only grow, and only the newest attempt commits.
+    NewestCommits,
+    /// What was answered is in the journal.
+    AnswersAreDurable,
+    /// No process of an ended attempt is left.
+    NothingIsLeft,
+    /// The journal, replayed, is what the API shows.
+    ReplayAgrees,
+}
+
+impl fmt::Display for Invariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PromisedRunsEnd => "I1",
+            Self::OneResult => "I2",
+            Self::ResultsAreWhole => "I3",
+            Self::InputsAreResults => "I4",
+            Self::NewestCommits => "I5",
+            Self::AnswersAreDurable => "I6",
+            Self::NothingIsLeft => "I7",
+            Self::ReplayAgrees => "I9",
+        })
+    }
+}
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// Which.
+    pub invariant: Invariant,
+    /// Where, and how.
+    pub what: String,
+}
+
+impl fmt::Display for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.invariant, self.what)
+    }
+}
+
+/// A run whose submission was answered, and how it should end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// The run.
+    pub run: RunId,
+    /// How it should end.
+    pub status: RunStatus,
+    /// What its last step should have written, and where: step and output. None when nothing is known of it.
+    pub answer: Option<(String, PortName, String)>,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// What clients were answered.
+    pub promises: Vec<Promise>,
+    /// What the API shows.
+    pub runs: BTreeMap<RunId, RunView>,
+    /// What the journal holds, in order.
+    pub events: Vec<Event>,
+    /// For each committed artifact, its bytes when it is small, or why it cannot be read.
+    pub artifacts: BTreeMap<Digest, Result<Vec<u8>, String>>,
+    /// Processes that are left, in words.
+    pub left: Vec<String>,
+}
+
+/// Everything that does not hold, worst first.
+pub fn judge(evidence: &Evidence) -> Vec<Breach> {
+    let mut found = Found::default();
+    promises(evidence, &mut found);
+    commits(evidence, &mut found);
+    results(evidence, &mut found);
+    replay(evidence, &mut found);
+    for process in &evidence.left {
+        found.add(Invariant::NothingIsLeft, process.clone());
+    }
+    found.0.sort_by_key(|breach| breach.invariant);
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Breach>);
+
+impl Found {
+    fn add(&mut self, invariant: Invariant, what: String) {
+        self.0.push(Breach { invariant, what });
+    }
+}
+
+fn promises(evidence: &Evidence, found: &mut Found) {
+    let journaled: BTreeSet<RunId> = evidence
+        .events
+        .iter()
+        .filter_map(|event| match &event.fact {
+            Fact::RunSubmitted { run, .. } => Some(*run),
+            _ => None,
+        })
+        .collect();
+    for promise in &evidence.promises {
+        let run = promise.run;
+        if !journaled.contains(&run) {
+            let what = format!("run {run} was answered and is not in the journal");
+            found.add(Invariant::AnswersAreDurable, what);
+        }
+        let Some(view) = evidence.runs.get(&run) else {
+            found.add(Invariant::PromisedRunsEnd, format!("run {run} is not known"));
+            continue;
+        };
+        if view.summary.status != promise.status {
+            let what = format!("run {run} is {} and not {}", view.summary.status, promise.status);
+            found.add(Invariant::PromisedRunsEnd, what);
+        }
+        if let Some((step, output, wanted)) = &promise.answer {
+            answer(evidence, view, (step, output, wanted), found);
+        }
+    }
+}
+
+/// The last step's result follows from what every step before it read: if it is right, all of them read the right bytes.
+fn answer(
+    evidence: &Evidence,
+    run: &RunView,
+    (step, output, wanted): (&str, &PortName, &str),
+    found: &mut Found,
+) {
+    let id = run.summary.id;
+    let view = run.steps_list.iter().find(|view| view.path.as_str() == step);
+    let Some(artifact) = view.and_then(|view| view.outputs.get(output)) else {
+        let what = format!("{id}/{step} has no output `{output}`");
+        found.add(Invariant::InputsAreResults, what);
+        return;
+    };
+    if let Some(Ok(bytes)) = evidence.artifacts.get(&artifact.digest) {
+        let text = String::from_utf8_lossy(bytes);
+        if text.trim() != wanted {
+            let what = format!("{id}/{step} wrote {text:?} and not {wanted:?}");
+            found.add(Invariant::InputsAreResults, what);
+        }
+    }
+}
+
+/// What the journal tells of one step.
+#[derive(Default)]
+struct Tale {
+    newest: Option<(AttemptId, FencingToken)>,
+    /// Who may commit: the newest, or one that was taken up again before anybody had claimed its replacement.
+    holder: Option<(AttemptId, FencingToken)>,
+    /// Somebody has claimed the newest.
+    claimed: bool,
+    commits: u32,
+}
+
+fn commits(evidence: &Evidence, found: &mut Found) {
+    let mut tales: BTreeMap<StepRef, Tale> = BTreeMap::new();
+    for event in &evidence.events {
+        match &event.fact {
+            Fact::AttemptDispatched { attempt, token, .. } => {
+                let tale = tales.entry(attempt.step_ref()).or_default();
+                let grows = tale
+                    .newest
+                    .is_none_or(|(before, fence)| before.attempt < attempt.attempt && fence < *token);
+                if !grows {
+                    let what = format!("attempt {attempt} with token {token} follows a newer one");
+                    found.add(Invariant::NewestCommits, what);
+                }
+                tale.newest = Some((*attempt, *token));
+                tale.holder = tale.newest;
+                tale.claimed = false;
+            }
+            Fact::AttemptClaimed { attempt, token, .. } => {
+                let tale = tales.entry(attempt.step_ref()).or_default();
+                tale.claimed |= tale.newest == Some((*attempt, *token));
+            }
+            Fact::AttemptResumed { attempt, token, .. } => {
+                let tale = tales.entry(attempt.step_ref()).or_default();
+                let is_replaced = tale.claimed && tale.newest != Some((*attempt, *token));
+                if is_replaced {
+                    let what =
+                        format!("attempt {attempt} was taken up again after its replacement was claimed");
+                    found.add(Invariant::NewestCommits, what);
+                }
+                tale.holder = Some((*attempt, *token));
+            }
+            Fact::AttemptSucceeded { attempt, token, .. } => {
+                let tale = tales.entry(attempt.step_ref()).or_default();
+                tale.commits += 1;
+                if tale.holder != Some((*attempt, *token)) {
+                    let what =
+                        format!("attempt {attempt} committed with token {token}, which is not the newest");
+                    found.add(Invariant::NewestCommits, what);
+                }
+                if tale.commits > 1 {
+                    let what = format!("attempt {attempt} committed a second result");
+                    found.add(Invariant::OneResult, what);
+                }
+            }
+            _ => {}
+        }
+    }
+    let steps = evidence
+        .runs
+        .values()
+        .flat_map(|run| run.steps_list.iter().map(move |step| (run.summary.id, step)));
+    for (run, step) in steps {
+        if good_attempts(step) > 1 {
+            let what = format!("the API shows two good attempts of {run}/{}", step.path);
+            found.add(Invariant::OneResult, what);
+        }
+    }
+}
+
+fn good_attempts(step: &StepView) -> usize {
+    let attempts = step.attempts.iter();
+    attempts.filter(|a| a.status == AttemptStatus::Succeeded).count()
+}
+
+fn results(evidence: &Evidence, found: &mut Found) {
+    for (digest, content) in &evidence.artifacts {
+        if let Err(why) = content {
+            found.add(
+                Invariant::ResultsAreWhole,
+                format!("{digest} cannot be read: {why}"),
+            );
+        }
+    }
+    for event in &evidence.events {
+        if let Fact::AttemptSucceeded { attempt, success, .. } = &event.fact {
+            for (port, artifact) in &success.outputs {
+                if !evidence.artifacts.contains_key(&artifact.digest) {
+                    let what = format!("nobody looked at output `{port}` of {attempt}");
+                    found.add(Invariant::ResultsAreWhole, what);
+                }
+            }
+        }
+    }
+}
+
+fn replay(evidence: &Evidence, found: &mut Found) {
+    // A history that could not have happened is refused by a panic: here it is one more finding.
+    let replayed = catch_unwind(AssertUnwindSafe(|| {
+        let mut engine = Engine::new();
+        let mut effects = Vec::new();
+        for event in &evidence.events {
+            engine.apply(event, &mut effects);
+            effects.clear();
+        }
+        engine
+    }));
+    let Ok(engine) = replayed else {
+        let what = "the journal tells what cannot have happened".to_owned();
+        found.add(Invariant::ReplayAgrees, what);
+        return;
+    };
+    if let Err(violation) = audit(&engine) {
+        found.add(
+            Invariant::ReplayAgrees,
+            format!("the replayed state is unsound: {violation}"),
+        );
+    }
+    for (id, shown) in &evidence.runs {
+        let Some(run) = engine.run(*id) else {
+            found.add(
+                Invariant::ReplayAgrees,
+                format!("run {id} is shown and not replayed"),
+            );
+            continue;
+        };
+        if run.status() != shown.summary.status {
+            let what = format!(
+                "run {id} is shown {} and replayed {}",
+                shown.summary.status,
+                run.status()
+            );
+            found.add(Invariant::ReplayAgrees, what);
+        }
+        for (step, view) in run.steps().zip(&shown.steps_list) {
+            if step.status() != view.status {
+                let what = format!(
+                    "{id}/{} is shown {} and replayed {}",
+                    view.path,
+                    view.status,
+                    step.status()
+                );
+                found.add(Invariant::ReplayAgrees, what);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the tests of the whole house share: the built binary, a folder of one's own for each test, daemons that never outlive it, a cluster
+//! of real processes over RabbitMQ, faults to do to it, a checker that judges it afterwards, and waiting for a condition.
+
+mod authority;
+mod binary;
+mod checker;
+mod cluster;
+mod daemon;
+mod eventually;
+mod gate;
+mod measured;
+mod parts;
+mod ports;
+mod processes;
+mod queues;
+mod rabbit;
+mod random;
+mod relay;
+mod runs;
+mod sandbox;
+mod store;
+mod up;
+mod wire;
+mod workload;
+
+pub use authority::Authority;
+pub use binary::tidemill;
+pub use checker::{Breach, Evidence, Invariant, Promise, gather, judge};
+pub use cluster::Cluster;
+pub use daemon::Daemon;
+pub use eventually::eventually;
+pub use gate::{BEGIN_DEADLINE, END_DEADLINE, Gate, is_alive};
+pub use measured::Measured;
+pub use parts::{BrokerAccess, ONE_OF_EACH, SHORTEST_LEASE, WorkerPlan};
+pub use rabbit::Rabbit;
+pub use random::Random;
+pub use relay::Relay;
+pub use runs::Steps;
+pub use sandbox::{Output, Sandbox};
+pub use store::{S3Server, Store};
+pub use up::Up;
+pub use wire::Wire;
+pub use workload::{Job, STEPS, Workload};
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+///
+/// # Panics
+/// Never: the tests are a folder of it.
+pub fn repository() -> PathBuf {
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("tests is a folder of the root").to_owned()
+}

@@ -1,0 +1,51 @@
+//! Finds and ends processes by what they carry. A worker's supervisor outlives its daemon by design, so a test that ends must look for it.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Pids of the processes, other than our own, whose command line or environment names `folder`.
+pub(crate) fn that_name(folder: &Path) -> Vec<u32> {
+    let needle = folder.as_os_str().as_bytes();
+    let names_it = |bytes: &[u8]| bytes.windows(needle.len()).any(|window| window == needle);
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| *pid != std::process::id())
+        .filter(|pid| {
+            ["cmdline", "environ"].iter().any(|file| {
+                let bytes = fs::read(format!("/proc/{pid}/{file}"));
+                bytes.is_ok_and(|bytes| names_it(&bytes))
+            })
+        })
+        .collect()
+}
+
+/// Pids of the processes, other than our own, one of whose arguments is `path`.
+pub(crate) fn with_argument(path: &Path) -> Vec<u32> {
+    let wanted = path.as_os_str().as_bytes();
+    let mut pids = that_name(path);
+    pids.retain(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|argument| argument == wanted)
+    });
+    pids
+}
+
+/// Sends a signal; a process that is gone already is none of our business.
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        kill_process(pid, signal).ok();
+    }
+}
+
+/// The most memory that a running process ever had resident, in bytes.
+///
+/// # Panics
+/// When there is no such process.
+pub(crate) fn peak_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kib.expect("the kernel tells the peak") * 1024
+}

@@ -1,0 +1,173 @@
+//! A RabbitMQ node of one test's own, which may be killed, stopped, reset and asked things: the node that all tests share is left alone.
+//! Ports are kept over restarts, so that clients find it again.
+
+use crate::ports::free_ports;
+use crate::sandbox::finish;
+use crate::{Daemon, Output, eventually, processes};
+use rustix::process::Signal;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Where Debian keeps the server's own programs; the ones on the path insist on a user of their own.
+const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+/// How long a node may take to answer on a busy machine: ten seconds on an idle one.
+const START_DEADLINE: Duration = Duration::from_mins(3);
+/// How long its tools may take.
+const TOOL_DEADLINE: Duration = Duration::from_mins(2);
+/// What a client says first, and how the answer to it starts.
+const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
+
+/// A running node. Everything of it ends with the value.
+#[derive(Debug)]
+pub struct Rabbit {
+    folder: TempDir,
+    port: u16,
+    distribution_port: u16,
+    mapper_port: u16,
+    server: Option<Daemon>,
+}
+
+impl Rabbit {
+    /// Starts one with lines for its configuration file, and waits until it speaks AMQP.
+    ///
+    /// # Panics
+    /// When RabbitMQ is not installed or does not come up.
+    pub fn start(configuration: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("tidemill-rabbit-").tempdir();
+        let folder = folder.expect("temporary files can be made");
+        fs::write(folder.path().join("rabbitmq.conf"), configuration).expect("a file can be written");
+        fs::write(folder.path().join("plugins"), "[].").expect("a file can be written");
+        let [port, distribution_port, mapper_port] = free_ports();
+        let mut rabbit = Self {
+            folder,
+            port,
+            distribution_port,
+            mapper_port,
+            server: None,
+        };
+        rabbit.restart();
+        rabbit
+    }
+
+    /// Its address for clients.
+    pub fn url(&self) -> String {
+        format!("amqp://guest:guest@127.0.0.1:{}", self.port)
+    }
+
+    /// Its port for clients.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// `kill -9` to the node and all that belongs to it.
+    pub fn kill(&mut self) {
+        self.server = None;
+        end_all(self.folder.path());
+    }
+
+    /// Starts it (again), with what it had on its disk, and waits until it speaks AMQP.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn restart(&mut self) {
+        self.kill();
+        let mut command = self.command("rabbitmq-server");
+        let log = self.folder.path().join("output.log");
+        self.server = Some(Daemon::start("rabbitmq", &mut command, &log));
+        eventually(START_DEADLINE, "RabbitMQ answers", || {
+            let alive = self.server.as_mut().is_some_and(Daemon::is_running);
+            assert!(alive, "RabbitMQ ended");
+            greets(self.port).then_some(())
+        });
+    }
+
+    /// Runs `rabbitmqctl` against it to its good end.
+    ///
+    /// # Panics
+    /// When it ends otherwise.
+    #[track_caller]
+    pub fn ctl<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> String {
+        let mut command = self.command("rabbitmqctl");
+        command.arg("--quiet").args(arguments);
+        finish(&mut command, TOOL_DEADLINE).expect_code(0).stdout
+    }
+
+    /// Runs `rabbitmqctl` where it may fail.
+    pub fn try_ctl<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
+        let mut command = self.command("rabbitmqctl");
+        command.arg("--quiet").args(arguments);
+        finish(&mut command, TOOL_DEADLINE)
+    }
+
+    /// Messages of each queue: ready, then unacknowledged.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn queues(&self) -> Vec<(String, u64, u64)> {
+        let listed = self.ctl(["list_queues", "name", "messages_ready", "messages_unacknowledged"]);
+        let rows = listed.lines().filter_map(|line| {
+            let mut columns = line.split('\t');
+            let name = columns.next()?.to_owned();
+            Some((name, columns.next()?.parse().ok()?, columns.next()?.parse().ok()?))
+        });
+        rows.collect()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let path = Path::new(PROGRAMS).join(program);
+        let folder = self.folder.path();
+        let mut command = Command::new(&path);
+        command
+            .env("HOME", folder)
+            .env("RABBITMQ_NODENAME", format!("tidemill{}@localhost", self.port))
+            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_PORT", self.port.to_string())
+            .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
+            .env("ERL_EPMD_PORT", self.mapper_port.to_string())
+            .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
+            .env("RABBITMQ_LOG_BASE", folder.join("log"))
+            .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
+            .current_dir(folder);
+        command
+    }
+}
+
+impl Drop for Rabbit {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn end_all(folder: &Path) {
+    // Until nothing is left: its parts start each other.
+    loop {
+        let left = processes::that_name(folder);
+        if left.is_empty() {
+            return;
+        }
+        for pid in left {
+            processes::signal(pid, Signal::KILL);
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn greets(port: u16) -> bool {
+    let answer = || -> std::io::Result<u8> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(GREETING)?;
+        let mut first = [0];
+        stream.read_exact(&mut first)?;
+        Ok(first[0])
+    };
+    answer().is_ok_and(|first| first == 1)
+}

@@ -1,0 +1,83 @@
+//! A network between parts of a cluster that fails on demand: what the transport's tests use for one connection, for whole daemons.
+
+use std::net::SocketAddr;
+use tidemill_transport::contract::{FaultProxy, Flow};
+use tokio::runtime::Runtime;
+
+/// A network path to one server. It breaks with the value.
+#[derive(Debug)]
+pub struct Wire {
+    proxy: Option<FaultProxy>,
+    runtime: Option<Runtime>,
+}
+
+impl Wire {
+    /// A path to this port of the loopback that works for now.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn to(port: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let proxy = runtime
+            .block_on(FaultProxy::start(format!("127.0.0.1:{port}")))
+            .expect("a port is free");
+        Self {
+            proxy: Some(proxy),
+            runtime: Some(runtime),
+        }
+    }
+
+    fn proxy(&self) -> &FaultProxy {
+        self.proxy.as_ref().expect("it is there until the drop")
+    }
+
+    /// Where it begins.
+    pub fn address(&self) -> SocketAddr {
+        self.proxy().address()
+    }
+
+    /// Ends its connections and refuses new ones until [`Self::mend`].
+    pub fn cut(&self) {
+        self.proxy().refuse(true);
+        self.proxy().cut();
+    }
+
+    /// Lets nothing through, without a sign to either end, until [`Self::mend`].
+    pub fn hold(&self) {
+        self.proxy().to_broker(Flow::Hold);
+        self.proxy().to_client(Flow::Hold);
+    }
+
+    /// Lets nothing come back, while what is sent still arrives, until [`Self::mend`].
+    pub fn hold_answers(&self) {
+        self.proxy().to_client(Flow::Hold);
+    }
+
+    /// Ends its connections; new ones are welcome.
+    pub fn reset(&self) {
+        self.proxy().cut();
+    }
+
+    /// Everything passes again.
+    pub fn mend(&self) {
+        self.proxy().refuse(false);
+        self.proxy().to_broker(Flow::Pass);
+        self.proxy().to_client(Flow::Pass);
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Its tasks end inside of the runtime that they belong to.
+            let entered = runtime.enter();
+            drop(self.proxy.take());
+            drop(entered);
+            runtime.shutdown_background();
+        }
+    }
+}

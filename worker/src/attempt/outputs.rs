@@ -1,0 +1,203 @@
+//! What a step leaves behind becomes artifacts: its declared outputs, `./outputs` and `./logs` as the output `artifacts`, and its streams. The files are
+//! moved into a local store where that is possible, so what was found is written down first: a restarted daemon must not take half a folder for the whole.
+
+use super::folder::Folder;
+use super::reuse::is_empty;
+use super::stage::disk;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidemill_artifacts::{ArtifactStore, Scan, ScanError, StoreError, collect};
+use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef, Tree};
+use tidemill_protocol::codec;
+use tidemill_protocol::failure::{Failure, FailureReason};
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::plan::{OutputPort, PortType};
+use tidemill_protocol::wire::StepTask;
+
+/// The output that holds `./outputs` and `./logs`.
+const ARTIFACTS: &str = "artifacts";
+/// File in which is written down what was found.
+const FOUND: &str = "found";
+/// Pauses between tries while the store does not answer: about ten minutes in all, because a step of days stands behind them.
+const STORE_PAUSES: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 180, 180];
+
+/// An output as it was found.
+#[derive(Debug, Serialize, Deserialize)]
+struct Found {
+    name: PortName,
+    path: PathBuf,
+    reference: ArtifactRef,
+    tree: Option<Tree>,
+}
+
+/// Stores a step's outputs.
+pub(crate) async fn store(
+    task: &StepTask,
+    folder: &Folder,
+    store: &ArtifactStore,
+) -> Result<BTreeMap<PortName, ArtifactRef>, Failure> {
+    if task.template.work.outputs.is_empty() && !folder.has_artifacts() {
+        return Ok(BTreeMap::new());
+    }
+    let record = folder.root().join(FOUND);
+    if let Some(found) = fs::read(&record)
+        .ok()
+        .and_then(|bytes| codec::decode(&bytes).ok())
+    {
+        return store_rest(found, store).await;
+    }
+    let (outputs, place) = (task.template.work.outputs.clone(), folder.clone());
+    let scans = tokio::task::spawn_blocking(move || find(&outputs, &place))
+        .await
+        .map_err(|_| Failure::with_message(FailureReason::StoreFailed, "the worker is ending"))??;
+    let found: Vec<Found> = scans.iter().map(|(found, _)| found.copied()).collect();
+    fs::write(&record, codec::encode(&found)).map_err(|e| disk(&e))?;
+    let mut stored = BTreeMap::new();
+    for (found, scan) in scans {
+        let moved = store.upload_moving(scan, &()).await;
+        let reference = match moved {
+            Ok(reference) => reference,
+            // What was sent so far need not be sent again.
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, "an output could not be stored; trying again");
+                store_found(&found, store).await?
+            }
+            Err(error) => return Err(not_stored(&found.name, &error)),
+        };
+        stored.insert(found.name, reference);
+    }
+    Ok(stored)
+}
+
+impl Found {
+    fn copied(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            path: self.path.clone(),
+            reference: self.reference,
+            tree: self.tree.clone(),
+        }
+    }
+}
+
+/// Goes on where an earlier daemon, or an earlier try, was interrupted.
+async fn store_rest(
+    found: Vec<Found>,
+    store: &ArtifactStore,
+) -> Result<BTreeMap<PortName, ArtifactRef>, Failure> {
+    let mut stored = BTreeMap::new();
+    for output in found {
+        stored.insert(output.name.clone(), store_found(&output, store).await?);
+    }
+    Ok(stored)
+}
+
+/// Stores what is still in the output's place, then sees to it that everything that was found is in the store.
+async fn store_found(found: &Found, store: &ArtifactStore) -> Result<ArtifactRef, Failure> {
+    let mut pauses = STORE_PAUSES.into_iter();
+    loop {
+        match try_store_found(found, store).await {
+            Ok(()) => return Ok(found.reference),
+            Err(error) if error.is_retryable() => match pauses.next() {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => return Err(not_stored(&found.name, &error)),
+            },
+            Err(error) => return Err(not_stored(&found.name, &error)),
+        }
+    }
+}
+
+async fn try_store_found(found: &Found, store: &ArtifactStore) -> Result<(), StoreError> {
+    let (path, kind) = (found.path.clone(), found.reference.kind);
+    let left = tokio::task::spawn_blocking(move || collect(&path, kind)).await;
+    if let Ok(Ok(scan)) = left {
+        store.upload_moving(scan, &()).await?;
+    }
+    if let Some(tree) = &found.tree {
+        // Refused if any of its files is missing.
+        return store.put_tree(tree).await.map(drop);
+    }
+    let (missing, _) = store.missing(&[found.reference.digest], &[]).await?;
+    match missing.first() {
+        None => Ok(()),
+        Some(digest) => Err(StoreError::MissingBlob {
+            path: found.path.display().to_string(),
+            digest: *digest,
+        }),
+    }
+}
+
+/// Names everything that is there. Blocks.
+fn find(outputs: &BTreeMap<PortName, OutputPort>, folder: &Folder) -> Result<Vec<(Found, Scan)>, Failure> {
+    gather_artifacts(folder)?;
+    let mut all = Vec::new();
+    for (name, port) in outputs {
+        let path = folder
+            .output(name.as_str(), port)
+            .expect("a path that leads elsewhere was refused before the process started");
+        let kind = match port.port_type {
+            PortType::File => ArtifactKind::Blob,
+            PortType::Folder | PortType::Literal => ArtifactKind::Tree,
+        };
+        if let Some(found) = find_one(name, path, kind, port.optional)? {
+            all.push(found);
+        }
+    }
+    let name: PortName = ARTIFACTS.parse().expect("the name keeps the grammar");
+    let path = folder.output_folder(ARTIFACTS);
+    if !outputs.contains_key(&name) && path.is_dir() {
+        all.extend(find_one(&name, path, ArtifactKind::Tree, true)?);
+    }
+    Ok(all)
+}
+
+fn find_one(
+    name: &PortName,
+    path: PathBuf,
+    kind: ArtifactKind,
+    optional: bool,
+) -> Result<Option<(Found, Scan)>, Failure> {
+    let output = name.to_string();
+    match collect(&path, kind) {
+        Ok(scan) => {
+            let found = Found {
+                name: name.clone(),
+                path,
+                reference: scan.reference,
+                tree: scan.tree.clone(),
+            };
+            Ok(Some((found, scan)))
+        }
+        Err(ScanError::NotFound { .. }) if optional => Ok(None),
+        Err(error @ ScanError::NotFound { .. }) => Err(Failure::with_message(
+            FailureReason::OutputMissing { output },
+            crate::error::chain(&error),
+        )),
+        Err(error) => Err(Failure::with_message(
+            FailureReason::OutputRefused { output },
+            crate::error::chain(&error),
+        )),
+    }
+}
+
+/// Puts `./outputs` and `./logs`, where they hold anything, below the output `artifacts`.
+fn gather_artifacts(folder: &Folder) -> Result<(), Failure> {
+    let to = folder.output_folder(ARTIFACTS);
+    for (from, name) in [(folder.work_outputs(), "outputs"), (folder.work_logs(), "logs")] {
+        // A link in its place is not followed: what it leads to is not the step's to give.
+        let is_folder = fs::symlink_metadata(&from).is_ok_and(|m| m.is_dir());
+        if is_folder && !is_empty(&from) {
+            fs::create_dir_all(&to).map_err(|e| disk(&e))?;
+            fs::rename(&from, to.join(name)).map_err(|e| disk(&e))?;
+        }
+    }
+    Ok(())
+}
+
+fn not_stored(name: &PortName, error: &StoreError) -> Failure {
+    let message = format!("output `{name}`: {}", crate::error::chain(error));
+    Failure::with_message(FailureReason::StoreFailed, message)
+}

@@ -1,0 +1,133 @@
+//! From a task to what the supervisor is to start: environment, inputs, command, variables.
+
+use super::checkpoint;
+use super::command::{Invocation, find_program, invocation};
+use super::job::{Attempt, Progress};
+use super::members::{Members, members};
+use super::stage::stage;
+use super::variables::{text, value_variables, variables};
+use crate::supervisor::message::Start;
+use std::collections::BTreeMap;
+use tidemill_protocol::failure::{Failure, FailureReason};
+use tidemill_protocol::plan::{Command, StepKind};
+use tidemill_protocol::wire::Phase;
+
+impl Attempt {
+    /// Prepares everything up to the start of the process.
+    pub(super) async fn prepare(&self, progress: &mut Progress) -> Result<Start, Failure> {
+        let command = self.command()?;
+        let work = &self.task.template.work;
+        progress.usage.notes.clone_from(&self.grant.notes);
+        let stderr = self.folder.stderr();
+        let ready = Box::pin(self.tools.environments.prepare(&work.environment, &stderr));
+        let ready = self.phase(Phase::Environment, ready).await;
+        progress.environment =
+            ready.map_err(|why| Failure::with_message(FailureReason::EnvironmentFailed, why))?;
+        progress
+            .usage
+            .notes
+            .extend(progress.environment.notes.iter().cloned());
+        let staging = Box::pin(stage(&self.task, &self.folder, &self.tools.sources));
+        let staged = self.phase(Phase::Staging, staging).await?;
+        progress.usage.notes.extend(staged.notes);
+        let bringing = checkpoint::bring(
+            &self.task,
+            &self.folder,
+            &self.tools.sources,
+            &mut progress.usage.notes,
+        );
+        let checkpoint = Box::pin(bringing).await?;
+        progress.shared = staged.shared;
+
+        let base = &self.tools.config.base_environment;
+        let mut environment = variables(base, &self.task, &self.grant, &progress.environment, &self.folder);
+        let given = value_variables(&staged.values);
+        if !given.is_empty() {
+            environment.insert("TIDEMILL_PARAMS_FILE".into(), text(&self.folder.parameters()));
+            environment.extend(given);
+        }
+        if let Some(checkpoint) = &checkpoint {
+            environment.insert("TIDEMILL_CHECKPOINT".into(), text(checkpoint));
+        }
+        let start_failed = |why| Failure::with_message(FailureReason::StartFailed, why);
+        let search_path = environment.get("PATH").cloned().unwrap_or_default();
+        let invocation =
+            invocation(command, &staged.values, &search_path, &self.folder).map_err(start_failed)?;
+        let resources = &self.task.template.rules.resources;
+        let members = members(resources.instance_count, work.distribution.as_ref()).map_err(start_failed)?;
+        progress.usage.notes.extend(members.notes.iter().cloned());
+        let invocation =
+            launched(invocation, &members, &search_path, &mut environment).map_err(start_failed)?;
+        Ok(self.assemble(invocation, environment, members))
+    }
+
+    fn command(&self) -> Result<&Command, Failure> {
+        match &self.task.template.work.kind {
+            StepKind::Command(command) => Ok(command),
+            StepKind::Other { name, .. } => Err(Failure::with_message(
+                FailureReason::ExecutorMissing,
+                format!("steps of type `{name}` cannot be executed by this version"),
+            )),
+            StepKind::Unknown => Err(Failure::with_message(
+                FailureReason::ExecutorMissing,
+                "the step is of a type that this version does not know",
+            )),
+        }
+    }
+
+    fn assemble(
+        &self,
+        invocation: Invocation,
+        environment: BTreeMap<String, String>,
+        members: Members,
+    ) -> Start {
+        let grace = self.tools.config.stop_grace.as_millis();
+        Start {
+            key: self.key.clone(),
+            program: invocation.program,
+            arguments: invocation.arguments,
+            environment: environment.into_iter().collect(),
+            members: members.variables,
+            folder: text(&self.folder.work()),
+            stdout: text(&self.folder.stdout()),
+            stderr: text(&self.folder.stderr()),
+            time_limit_ms: self.task.template.rules.timeout.map(|limit| limit.0),
+            grace_ms: u64::try_from(grace).unwrap_or(u64::MAX),
+            memory_bytes: self.grant.memory_reserved,
+            log_bytes_max: self.tools.config.log_bytes_max,
+        }
+    }
+}
+
+/// Puts an MPI launcher before the command where one is wanted.
+fn launched(
+    invocation: Invocation,
+    members: &Members,
+    search_path: &str,
+    environment: &mut BTreeMap<String, String>,
+) -> Result<Invocation, String> {
+    let Some(ranks) = members.launcher_ranks else {
+        return Ok(invocation);
+    };
+    let nowhere = std::path::Path::new("/");
+    let program = ["mpirun", "mpiexec"]
+        .into_iter()
+        .find_map(|name| find_program(name, search_path, nowhere))
+        .ok_or("the step is distributed by MPI and this worker has no mpirun in PATH")?;
+    // The launcher is Open MPI's on most machines; other launchers ignore these.
+    for name in [
+        "OMPI_ALLOW_RUN_AS_ROOT",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+        "OMPI_MCA_rmaps_base_oversubscribe",
+    ] {
+        environment.insert(name.into(), "1".into());
+    }
+    let mut arguments = vec![
+        "mpirun".to_owned(),
+        "-n".to_owned(),
+        ranks.to_string(),
+        invocation.program,
+    ];
+    arguments.extend(invocation.arguments.into_iter().skip(1));
+    Ok(Invocation { program, arguments })
+}

@@ -1,0 +1,230 @@
+//! Brings a step's code and inputs into its folder, and makes the folders into which it writes. What could not be done to the letter becomes a note.
+
+use super::command::Values;
+use super::folder::Folder;
+use super::variables::text;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use tidemill_artifacts::{Access, ArtifactStore, Cache, Materialized, StoreError};
+use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::failure::{Failure, FailureReason};
+use tidemill_protocol::key::InputValue;
+use tidemill_protocol::name::PortName;
+use tidemill_protocol::plan::{InputMode, PortType};
+use tidemill_protocol::wire::StepTask;
+
+/// What was brought.
+#[derive(Debug, Default)]
+pub(crate) struct Staged {
+    /// What inputs and outputs are to the process.
+    pub values: Values,
+    /// What could not be done to the letter.
+    pub notes: Vec<String>,
+    /// Inputs that may share bytes with the cache, to be looked at once more after the process.
+    pub shared: Vec<Materialized>,
+}
+
+/// Where artifacts come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources {
+    /// The store.
+    pub store: ArtifactStore,
+    /// The worker's cache of it.
+    pub cache: Cache,
+}
+
+/// Brings everything.
+pub(crate) async fn stage(task: &StepTask, folder: &Folder, sources: &Sources) -> Result<Staged, Failure> {
+    if let Some(code) = &task.template.work.code {
+        folder.unmake_work().map_err(|e| disk(&e))?;
+        sources
+            .bring(code, &folder.work(), Access::Copy, "the step's code")
+            .await?;
+    }
+    folder
+        .make_work(task.template.work.code.is_some())
+        .map_err(|e| disk(&e))?;
+    let mut staged = Staged::default();
+    for (name, value) in &task.inputs {
+        let text = input(task, folder, sources, (name, value), &mut staged).await?;
+        staged.values.inputs.insert(name.clone(), text);
+    }
+    outputs(task, folder, &mut staged)?;
+    if !(staged.values.inputs.is_empty() && staged.values.outputs.is_empty()) {
+        let parameters = serde_json::json!({
+            "inputs": staged.values.inputs,
+            "outputs": staged.values.outputs,
+        });
+        fs::write(folder.parameters(), parameters.to_string()).map_err(|e| disk(&e))?;
+    }
+    Ok(staged)
+}
+
+async fn input(
+    task: &StepTask,
+    folder: &Folder,
+    sources: &Sources,
+    (name, value): (&PortName, &InputValue),
+    staged: &mut Staged,
+) -> Result<String, Failure> {
+    let port = task.template.work.inputs.get(name);
+    let mode = port.map(|p| p.mode).unwrap_or_default();
+    match value {
+        InputValue::Literal(literal) => Ok(literal.text.to_string()),
+        InputValue::Artifact(artifact) => {
+            let access = match mode {
+                InputMode::ReadOnly => Access::ReadOnly,
+                InputMode::Copy => Access::Copy,
+                InputMode::Direct => {
+                    staged.notes.push(format!(
+                        "input `{name}` asks for its location only and is an artifact: it was brought read-only"
+                    ));
+                    Access::ReadOnly
+                }
+            };
+            let to = folder.input(name.as_str());
+            fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(|e| disk(&e))?;
+            let what = format!("input `{name}`");
+            staged
+                .shared
+                .push(sources.bring(artifact, &to, access, &what).await?);
+            Ok(text(&to))
+        }
+        InputValue::Uri(uri) => {
+            let is_data = port.is_some_and(|p| p.port_type != PortType::Literal);
+            if !is_data || mode == InputMode::Direct {
+                return Ok(uri.to_string());
+            }
+            location(name, uri, mode, folder, staged).await
+        }
+    }
+}
+
+/// A file or folder that is named by its place. Places on this machine are read; others are the step's own business.
+async fn location(
+    name: &PortName,
+    uri: &str,
+    mode: InputMode,
+    folder: &Folder,
+    staged: &mut Staged,
+) -> Result<String, Failure> {
+    let Some(path) = local_path(uri) else {
+        staged.notes.push(format!(
+            "input `{name}` is at {uri}, which this worker does not bring: its location was passed on"
+        ));
+        return Ok(uri.to_owned());
+    };
+    let unreadable = |error: std::io::Error| {
+        let message = format!("input `{name}`: cannot read {}: {error}", path.display());
+        Failure::with_message(FailureReason::InputUnreadable, message)
+    };
+    fs::metadata(&path).map_err(unreadable)?;
+    if mode != InputMode::Copy {
+        staged
+            .notes
+            .push(format!("input `{name}` was read in place at {}", path.display()));
+        return Ok(text(&path));
+    }
+    let to = folder.input(name.as_str());
+    let (from, target) = (path.clone(), to.clone());
+    let copied = tokio::task::spawn_blocking(move || copy(&from, &target)).await;
+    copied
+        .unwrap_or_else(|_| Err(std::io::Error::other("the worker is ending")))
+        .map_err(unreadable)?;
+    Ok(text(&to))
+}
+
+fn local_path(uri: &str) -> Option<PathBuf> {
+    let path = uri
+        .strip_prefix("file://localhost/")
+        .map(|rest| format!("/{rest}"))
+        .or_else(|| uri.strip_prefix("file://").map(ToOwned::to_owned))
+        .unwrap_or_else(|| uri.to_owned());
+    path.starts_with('/').then(|| PathBuf::from(path))
+}
+
+/// Copies a file or folder in name order, following links as reading in place would.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    if !fs::metadata(from)?.is_dir() {
+        return fs::copy(from, to).map(drop);
+    }
+    fs::create_dir_all(to)?;
+    let mut names: Vec<_> = fs::read_dir(from)?
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<std::io::Result<_>>()?;
+    names.sort();
+    for name in names {
+        copy(&from.join(&name), &to.join(&name))?;
+    }
+    Ok(())
+}
+
+/// Makes each output's folder, empty, and works out where in it the process writes.
+fn outputs(task: &StepTask, folder: &Folder, staged: &mut Staged) -> Result<(), Failure> {
+    for (name, port) in &task.template.work.outputs {
+        let path = folder.output(name.as_str(), port).ok_or_else(|| {
+            let output = name.to_string();
+            let file = port.file_name.as_deref().unwrap_or_default();
+            let message =
+                format!("output `{name}`: {file:?} is not the name of a file in the output's folder");
+            Failure::with_message(FailureReason::OutputRefused { output }, message)
+        })?;
+        fs::create_dir_all(folder.output_folder(name.as_str())).map_err(|e| disk(&e))?;
+        staged.values.outputs.insert(name.clone(), text(&path));
+    }
+    Ok(())
+}
+
+impl Sources {
+    pub(super) async fn bring(
+        &self,
+        artifact: &ArtifactRef,
+        to: &Path,
+        access: Access,
+        what: &str,
+    ) -> Result<Materialized, Failure> {
+        let brought = self.cache.materialize(&self.store, artifact, to, access).await;
+        brought.map_err(|error| unreadable(what, &error))
+    }
+}
+
+fn unreadable(what: &str, error: &StoreError) -> Failure {
+    // A store that cannot be reached is the machines' fault, damaged bytes are not mended by another try.
+    let reason = if error.is_retryable() {
+        FailureReason::StoreFailed
+    } else {
+        FailureReason::InputUnreadable
+    };
+    Failure::with_message(reason, format!("{what}: {}", crate::error::chain(error)))
+}
+
+/// A failure of the worker's own disk.
+pub(crate) fn disk(error: &std::io::Error) -> Failure {
+    let reason = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureReason::DiskFull,
+        _ => FailureReason::StoreFailed,
+    };
+    Failure::with_message(reason, format!("the worker's disk: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_on_this_machine_are_told_from_others() {
+        assert_eq!(local_path("file:///data/x").unwrap(), Path::new("/data/x"));
+        assert_eq!(
+            local_path("file://localhost/data/x").unwrap(),
+            Path::new("/data/x")
+        );
+        assert_eq!(local_path("/data/x").unwrap(), Path::new("/data/x"));
+        for other in ["https://host/x", "s3://bucket/x", "file://host/x", "relative/x"] {
+            assert!(local_path(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What heartbeats and log followers need to know about an attempt while it is made.
+
+use super::folder::Folder;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
+use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::wire::{LogStream, Phase, RunningAttempt};
+
+/// An attempt's place in its course, shared between the one that makes it and those who tell of it.
+#[derive(Debug)]
+pub(crate) struct Status {
+    attempt: AttemptId,
+    token: FencingToken,
+    phase: AtomicU8,
+    streams: [PathBuf; 2],
+}
+
+impl Status {
+    /// An attempt that is about to begin.
+    pub(crate) fn new(attempt: AttemptId, token: FencingToken, folder: &Folder) -> Self {
+        Self {
+            attempt,
+            token,
+            phase: AtomicU8::new(code(Phase::Staging)),
+            streams: [folder.stdout(), folder.stderr()],
+        }
+    }
+
+    /// The attempt has reached this phase.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.store(code(phase), Ordering::Relaxed);
+    }
+
+    /// Which attempt.
+    pub(crate) fn attempt(&self) -> AttemptId {
+        self.attempt
+    }
+
+    /// Under which token.
+    pub(crate) fn token(&self) -> FencingToken {
+        self.token
+    }
+
+    /// The file of a stream.
+    pub(crate) fn stream(&self, stream: LogStream) -> &PathBuf {
+        match stream {
+            LogStream::Stdout => &self.streams[0],
+            LogStream::Stderr => &self.streams[1],
+        }
+    }
+
+    /// As heartbeats list it.
+    pub(crate) fn running(&self) -> RunningAttempt {
+        let phase = match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Environment,
+            1 => Phase::Staging,
+            2 => Phase::Running,
+            _ => Phase::Storing,
+        };
+        RunningAttempt {
+            attempt: self.attempt,
+            token: self.token,
+            phase,
+        }
+    }
+}
+
+const fn code(phase: Phase) -> u8 {
+    match phase {
+        Phase::Environment => 0,
+        Phase::Staging => 1,
+        Phase::Running => 2,
+        Phase::Storing => 3,
+    }
+}

@@ -1,0 +1,173 @@
+//! What a worker is told: resolved values, each documented. Where they come from (arguments, files, the environment) is the cli's business.
+
+use crate::error::StartError;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+use tidemill_protocol::compute::ComputeTarget;
+use tidemill_protocol::ids::WorkerId;
+
+/// Most slots that one worker may have.
+pub const SLOTS_MAX: u32 = 1024;
+
+const GIB: u64 = 1024 * 1024 * 1024;
+
+/// A worker's configuration. [`Self::new`] gives every field but three its default.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// The worker's name. None means the one kept in the state folder, minted from the host's name at the first start.
+    pub id: Option<WorkerId>,
+    /// What the worker's name begins with, because the broker lets only workers named so hear the coordinator. Default: nothing.
+    pub name_prefix: String,
+    /// The compute targets it serves, at least one, no name twice.
+    pub targets: Vec<ComputeTarget>,
+    /// How many attempts it makes at once, 1 to [`SLOTS_MAX`]. Default: one for each processor core.
+    pub slots: u32,
+    /// Where it keeps its name, attempts, built environments, cache and unacknowledged reports. Created when missing (0700). One daemon at a time may use it.
+    pub state_dir: PathBuf,
+    /// The most bytes that the cache of inputs may occupy. Default: 10 GiB.
+    pub cache_bytes_max: u64,
+    /// Bytes that are kept free on the disk of the state folder: with fewer, no new task is taken. 0: none. Default: 256 MiB.
+    pub disk_reserve: u64,
+    /// The most bytes of each output stream that are kept; what lies between the first and the last half is dropped. Default: 64 MiB.
+    pub log_bytes_max: u64,
+    /// The argument vector that starts the supervisor process, which must call [`crate::supervise`] with `state_dir/supervisor`.
+    pub supervisor: Vec<OsString>,
+    /// Pause between signs of life. Default: 3 s.
+    pub heartbeat_every: Duration,
+    /// Pause between SIGTERM and SIGKILL when an attempt is stopped. Default: 10 s.
+    pub stop_grace: Duration,
+    /// A file whose appearance says that this machine is about to be taken away: what runs is stopped and made elsewhere. Looked for every second. Default:
+    /// none.
+    pub preemption_notice: Option<PathBuf>,
+    /// How long the coordinator may leave a published report unacknowledged before it is sent again. Default: 30 s.
+    pub report_again_after: Duration,
+    /// Environment variables that every step gets unless its author sets them: `PATH`, `HOME`, `LANG`, and what the operator adds. Nothing of the
+    /// daemon's own environment is inherited.
+    pub base_environment: BTreeMap<String, String>,
+    /// How many built environments are kept besides those in use; the longest unused go first. Default: 20.
+    pub environments_max: usize,
+    /// After how long without use a built environment is removed. Default: 30 days.
+    pub environment_unused_max: Duration,
+}
+
+impl WorkerConfig {
+    /// A configuration with defaults.
+    pub fn new(targets: Vec<ComputeTarget>, state_dir: PathBuf, supervisor: Vec<OsString>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let base = [
+            (
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            ),
+            ("HOME", "/"),
+            ("LANG", "C.UTF-8"),
+        ];
+        Self {
+            id: None,
+            name_prefix: String::new(),
+            targets,
+            slots: u32::try_from(cores).unwrap_or(SLOTS_MAX).clamp(1, SLOTS_MAX),
+            state_dir,
+            cache_bytes_max: 10 * GIB,
+            disk_reserve: 256 * 1024 * 1024,
+            log_bytes_max: 64 * 1024 * 1024,
+            supervisor,
+            heartbeat_every: Duration::from_secs(3),
+            stop_grace: Duration::from_secs(10),
+            preemption_notice: None,
+            report_again_after: Duration::from_secs(30),
+            base_environment: base.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            environments_max: 20,
+            environment_unused_max: Duration::from_hours(30 * 24),
+        }
+    }
+
+    /// The folder in which the supervisor runs.
+    pub fn supervisor_dir(&self) -> PathBuf {
+        self.state_dir.join("supervisor")
+    }
+
+    /// Refuses values that cannot work.
+    pub fn validate(&self) -> Result<(), StartError> {
+        let refuse = |text: &str| Err(StartError::Config(text.to_owned()));
+        if self.targets.is_empty() {
+            return refuse("a worker serves at least one compute target");
+        }
+        let names: std::collections::BTreeSet<_> = self.targets.iter().map(|t| &t.name).collect();
+        if names.len() != self.targets.len() {
+            return refuse("a compute target is listed twice");
+        }
+        if !(1..=SLOTS_MAX).contains(&self.slots) {
+            return refuse("a worker has 1 to 1024 slots");
+        }
+        if self.state_dir.to_str().is_none() || !self.state_dir.is_absolute() {
+            return refuse(
+                "the state folder must be an absolute path in UTF-8, because it is passed to steps in variables",
+            );
+        }
+        if self.supervisor.is_empty() {
+            return refuse("the supervisor needs an argument vector");
+        }
+        if self.heartbeat_every.is_zero() || self.report_again_after.is_zero() {
+            return refuse("pauses must be longer than zero");
+        }
+        if self.log_bytes_max < 64 * 1024 {
+            return refuse("at least 64 KiB of each output stream are kept");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(name: &str) -> ComputeTarget {
+        ComputeTarget {
+            name: name.parse().unwrap(),
+            compute_type: "cpu".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = WorkerConfig::new(vec![target("cpu")], "/tmp/x".into(), vec!["a".into()]);
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn values_that_cannot_work_are_refused() {
+        let good = WorkerConfig::new(vec![target("cpu")], "/tmp/x".into(), vec!["a".into()]);
+        let bad = [
+            WorkerConfig {
+                targets: vec![],
+                ..good.clone()
+            },
+            WorkerConfig {
+                targets: vec![target("a"), target("a")],
+                ..good.clone()
+            },
+            WorkerConfig {
+                slots: 0,
+                ..good.clone()
+            },
+            WorkerConfig {
+                state_dir: "relative".into(),
+                ..good.clone()
+            },
+            WorkerConfig {
+                supervisor: vec![],
+                ..good.clone()
+            },
+            WorkerConfig {
+                heartbeat_every: Duration::ZERO,
+                ..good
+            },
+        ];
+        for config in bad {
+            assert!(config.validate().is_err(), "{config:?}");
+        }
+    }
+}

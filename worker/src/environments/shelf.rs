@@ -1,0 +1,202 @@
+//! Built environments on the disk: one folder and one lock file each, named by content. A folder counts only with its marker, which is written last; users
+//! hold the lock shared, builders and removers hold it alone, so several daemons may share the shelf.
+
+use rustix::fs::{FlockOperation, flock};
+use std::collections::BTreeMap;
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tidemill_protocol::digest::Digest;
+
+/// Written into a folder when it is whole. Holds the build's notes, a line each; its time is that of the last use.
+const MARKER: &str = ".tidemill-complete";
+
+/// A shared hold of an environment: as long as it lives, nobody removes it.
+#[derive(Debug)]
+pub(crate) struct Use {
+    _lock: File,
+}
+
+/// The folder of environments.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    dir: PathBuf,
+    kept_max: usize,
+    unused_max: Duration,
+}
+
+impl Shelf {
+    /// Opens the folder, making it if need be, and removes what is too old.
+    pub(super) fn open(dir: &Path, kept_max: usize, unused_max: Duration) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let shelf = Self {
+            dir: dir.to_owned(),
+            kept_max,
+            unused_max,
+        };
+        shelf.prune()?;
+        Ok(shelf)
+    }
+
+    /// Where an environment lies.
+    pub(super) fn folder(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(digest.to_hex())
+    }
+
+    /// What its build said.
+    pub(super) fn log(&self, digest: &Digest) -> PathBuf {
+        self.dir.join(format!("{digest}.log"))
+    }
+
+    fn lock_file(&self, name: &str) -> io::Result<File> {
+        let path = self.dir.join(format!("{name}.lock"));
+        OpenOptions::new().create(true).append(true).open(path)
+    }
+
+    /// Holds an environment if it is whole. Waits while another process builds or removes it. Blocks.
+    pub(super) fn take(&self, digest: &Digest) -> io::Result<Option<(Use, Vec<String>)>> {
+        let marker = self.folder(digest).join(MARKER);
+        if !marker.exists() {
+            return Ok(None);
+        }
+        let lock = self.lock_file(&digest.to_hex())?;
+        flock(&lock, FlockOperation::LockShared)?;
+        let Ok(notes) = fs::read_to_string(&marker) else {
+            return Ok(None);
+        };
+        touch(&marker);
+        let notes = notes.lines().map(ToOwned::to_owned).collect();
+        Ok(Some((Use { _lock: lock }, notes)))
+    }
+
+    /// Holds an environment alone, to build it. Blocks.
+    pub(super) fn hold_alone(&self, digest: &Digest) -> io::Result<File> {
+        let lock = self.lock_file(&digest.to_hex())?;
+        flock(&lock, FlockOperation::LockExclusive)?;
+        Ok(lock)
+    }
+
+    /// Whether an environment is whole; asked by a builder that has just got hold of it, because another may have built it meanwhile.
+    pub(super) fn is_whole(&self, digest: &Digest) -> bool {
+        self.folder(digest).join(MARKER).exists()
+    }
+
+    /// Marks an environment as whole.
+    pub(super) fn finish(&self, digest: &Digest, notes: &[String]) -> io::Result<()> {
+        fs::write(self.folder(digest).join(MARKER), notes.join("\n"))
+    }
+
+    /// Removes environments that were not used for too long or are too many, the longest unused first; those in use stay. Blocks.
+    pub(super) fn prune(&self) -> io::Result<()> {
+        let mut by_age = BTreeMap::new();
+        for entry in fs::read_dir(&self.dir)?.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.parse::<Digest>().is_ok() {
+                // Without a marker it is half built: older than anything, and locked if its build goes on.
+                let used = fs::metadata(entry.path().join(MARKER)).and_then(|m| m.modified());
+                by_age.insert((used.unwrap_or(SystemTime::UNIX_EPOCH), name), entry.path());
+            }
+        }
+        let mut count = by_age.len();
+        for ((used, name), path) in by_age {
+            let is_old = used.elapsed().is_ok_and(|unused| unused > self.unused_max);
+            if !is_old && count <= self.kept_max {
+                break;
+            }
+            let lock = self.lock_file(&name)?;
+            if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                // The marker first, so that a half-removed folder never looks whole.
+                fs::remove_file(path.join(MARKER)).ok();
+                fs::remove_dir_all(&path)?;
+                fs::remove_file(self.dir.join(format!("{name}.log"))).ok();
+            }
+            // One that is in use does not count either.
+            count -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// Does work on the shelf where blocking is allowed.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| "the worker is ending".to_owned())?
+        .map_err(|error| format!("cannot use the folder of environments: {error}"))
+}
+
+/// Sets a file's time to now; the age of an environment is a courtesy, so failing is no error.
+fn touch(path: &Path) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "file times are wall time, compared with file times only"
+    )]
+    let now = SystemTime::now();
+    if let Ok(file) = OpenOptions::new().append(true).open(path) {
+        file.set_times(FileTimes::new().set_modified(now)).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built(shelf: &Shelf, name: &str, unused: Duration) -> Digest {
+        let digest = Digest::of(name.as_bytes());
+        fs::create_dir(shelf.folder(&digest)).unwrap();
+        shelf.finish(&digest, &["note".to_owned()]).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "file times are wall time")]
+        let at = SystemTime::now() - unused;
+        let marker = OpenOptions::new()
+            .append(true)
+            .open(shelf.folder(&digest).join(MARKER))
+            .unwrap();
+        marker.set_times(FileTimes::new().set_modified(at)).unwrap();
+        digest
+    }
+
+    fn shelf(dir: &Path, kept_max: usize) -> Shelf {
+        Shelf::open(dir, kept_max, Duration::from_secs(1000)).unwrap()
+    }
+
+    #[test]
+    fn the_longest_unused_go_first_and_those_in_use_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = shelf(dir.path(), 1);
+        let in_use = built(&shelf, "in use", Duration::from_secs(2000));
+        let old = built(&shelf, "old", Duration::from_secs(30));
+        let new = built(&shelf, "new", Duration::from_secs(10));
+        // Two holds by hand: taking it would make it young.
+        let held = shelf.lock_file(&in_use.to_hex()).unwrap();
+        flock(&held, FlockOperation::LockShared).unwrap();
+        shelf.prune().unwrap();
+        assert!(shelf.is_whole(&in_use));
+        assert!(!shelf.is_whole(&old));
+        drop(held);
+        shelf.prune().unwrap();
+        assert!(!shelf.is_whole(&in_use));
+        assert!(shelf.is_whole(&new));
+    }
+
+    #[test]
+    fn a_half_built_environment_is_not_given_out_and_is_cleared_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = shelf(dir.path(), 5);
+        let digest = Digest::of(b"half");
+        fs::create_dir(shelf.folder(&digest)).unwrap();
+        assert!(shelf.take(&digest).unwrap().is_none());
+        shelf.prune().unwrap();
+        assert!(!shelf.folder(&digest).exists());
+    }
+
+    #[test]
+    fn what_is_taken_comes_with_its_notes() {
+        let dir = tempfile::tempdir().unwrap();
+        let shelf = shelf(dir.path(), 5);
+        let digest = built(&shelf, "x", Duration::ZERO);
+        let (_held, notes) = shelf.take(&digest).unwrap().unwrap();
+        assert_eq!(notes, ["note"]);
+    }
+}

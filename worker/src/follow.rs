@@ -1,0 +1,56 @@
+//! Sends a running attempt's log as it grows, while somebody follows it. A courtesy: nothing waits for it and anything of it may be lost; the whole log is
+//! stored when the attempt ends.
+
+use crate::attempt::Status;
+use crate::logs;
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tidemill_protocol::codec;
+use tidemill_protocol::wire::{Audience, Kind, LogChunk, LogStream, seal_unsigned};
+use tidemill_transport::{Broker, Queue};
+use tokio_util::sync::CancellationToken;
+
+/// Most bytes of one message.
+const CHUNK_BYTES_MAX: usize = 64 * 1024;
+/// How often it is looked for growth.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Sends both streams from their beginnings until the token is cancelled; what was written by then is still sent.
+pub(crate) async fn follow(broker: Arc<dyn Broker>, status: Arc<Status>, ended: CancellationToken) {
+    let mut offsets = [(LogStream::Stdout, 0), (LogStream::Stderr, 0)];
+    loop {
+        let is_last = ended.is_cancelled();
+        for (stream, offset) in &mut offsets {
+            while let Some(sent_to) = send_piece(&*broker, &status, *stream, *offset).await {
+                *offset = sent_to;
+            }
+        }
+        if is_last {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = ended.cancelled() => {}
+        }
+    }
+}
+
+/// Sends the next piece of a stream; answers where it ended, or none when there is none or it could not be sent.
+async fn send_piece(broker: &dyn Broker, status: &Status, stream: LogStream, offset: u64) -> Option<u64> {
+    let (offset, bytes) = logs::piece(status.stream(stream), offset, CHUNK_BYTES_MAX).ok()?;
+    if bytes.is_empty() {
+        return None;
+    }
+    let end = offset + bytes.len() as u64;
+    let chunk = LogChunk {
+        attempt: status.attempt(),
+        stream,
+        offset,
+        bytes,
+    };
+    let sealed = seal_unsigned(Kind::Log, Audience::coordinator(), &codec::encode(&chunk)).ok()?;
+    // Not sent: the same piece is tried again at the next look.
+    broker.publish(&Queue::Logs, Bytes::from(sealed)).await.ok()?;
+    Some(end)
+}

@@ -1,0 +1,157 @@
+//! A daemon that is killed loses nothing: the next one goes on with its attempts.
+
+use crate::bench::{Bench, FAR, Step, broker, config, eventually, parts, signer, store};
+use bytes::Bytes;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tidemill_protocol::codec;
+use tidemill_protocol::failure::FailureReason;
+use tidemill_protocol::wire::{Audience, Kind, ReportBody, seal};
+use tidemill_transport::Broker;
+use tokio_util::sync::CancellationToken;
+
+const SCRIPT: &str = "echo one; echo x >> \"$DIR/started\"; while ! test -e \"$DIR/go\"; do sleep 0.02; done; echo two; exit $CODE";
+
+fn step(dir: &Path, code: &str) -> Step {
+    Step::shell(SCRIPT)
+        .variable("DIR", dir.to_str().unwrap())
+        .variable("CODE", code)
+}
+
+/// Runs a worker in this process until the process is killed: one attempt that waits to be let go.
+pub(crate) fn be_a_daemon(dir: &Path) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let (broker, store) = (broker().await, store(dir).await);
+        let token = CancellationToken::new();
+        let worker = tidemill_worker::start(config(dir), parts(&broker, &store), token)
+            .await
+            .unwrap();
+        let code = std::fs::read_to_string(dir.join("code")).unwrap();
+        let body = codec::encode(&step(dir, &code).task(5));
+        let task = seal(&signer(), Kind::Task, Audience::target("cpu"), FAR, &body).unwrap();
+        broker.publish(&Bench::tasks(), Bytes::from(task)).await.unwrap();
+        worker.wait().await;
+    });
+}
+
+fn start_daemon(dir: &Path) -> Child {
+    let mut role = OsString::from(format!("{}=", super::DAEMON_DIR));
+    role.push(dir);
+    Command::new("/usr/bin/env")
+        .arg(role)
+        .arg(std::env::current_exe().unwrap())
+        .args(["daemon_role", "--exact", "--nocapture"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn starts(dir: &Path) -> usize {
+    std::fs::read_to_string(dir.join("started")).map_or(0, |text| text.lines().count())
+}
+
+async fn killed_daemon(code: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("code"), code).unwrap();
+    let mut daemon = start_daemon(dir.path());
+    eventually("the step runs", async || starts(dir.path()) == 1).await;
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    dir
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_step_outlives_a_killed_daemon_and_its_exit_code_is_exact() {
+    let dir = killed_daemon("23").await;
+    let mut bench = Bench::start_in(dir, |_| {}).await;
+    assert_eq!(bench.metric("tidemill_attempts_adopted_total"), 1);
+    std::fs::write(bench.path("go"), "").unwrap();
+    let body = loop {
+        let report = bench.report().await;
+        if !matches!(report.body, ReportBody::Claimed | ReportBody::Progress { .. }) {
+            break report.body;
+        }
+    };
+    let ReportBody::Failed { failure, usage } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason, FailureReason::ExitCode { code: 23 });
+    assert_eq!(bench.text(&usage.stdout.unwrap()).await, "one\ntwo\n");
+    assert_eq!(starts(bench.dir.path()), 1, "the process was not started twice");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_ended_while_no_daemon_ran_is_reported_by_the_next() {
+    let dir = killed_daemon("0").await;
+    let records = dir.path().join("state/supervisor/records");
+    let length = || std::fs::metadata(&records).map_or(0, |file| file.len());
+    eventually("the supervisor has written the start", async || length() > 0).await;
+    let before = length();
+    std::fs::write(dir.path().join("go"), "").unwrap();
+    eventually("the supervisor has written the exit record", async || {
+        length() > before
+    })
+    .await;
+    let mut bench = Bench::start_in(dir, |_| {}).await;
+    let success = loop {
+        match bench.report().await.body {
+            ReportBody::Claimed | ReportBody::Progress { .. } => {}
+            ReportBody::Succeeded(success) => break success,
+            other => panic!("expected success, not {other:?}"),
+        }
+    };
+    assert_eq!(bench.stdout(&success).await, "one\ntwo\n");
+    assert_eq!(starts(bench.dir.path()), 1);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_daemon_in_the_same_folder_is_refused() {
+    let bench = Bench::start().await;
+    let second = tidemill_worker::start(
+        config(bench.dir.path()),
+        parts(&bench.broker, &bench.store),
+        CancellationToken::new(),
+    )
+    .await;
+    assert!(matches!(second, Err(tidemill_worker::StartError::InUse(_))));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_supervisor_costs_the_attempt_and_leaves_no_process_behind() {
+    let mut bench = Bench::start().await;
+    let pids = bench.dir.path().to_str().unwrap().to_owned();
+    let script = "echo $PPID > \"$PIDS/parent\"; echo $$ > \"$PIDS/own\"; sleep 1000";
+    let attempt = bench.submit(Step::shell(script).variable("PIDS", &pids)).await;
+    let read = |name: &str| std::fs::read_to_string(bench.path(name)).unwrap_or_default();
+    eventually("the step runs", async || read("own").ends_with('\n')).await;
+    // One that is killed before it has written that down is started once more, in the same attempt.
+    let records = bench.path("state/supervisor/records");
+    eventually("its start is written down", async || {
+        std::fs::metadata(&records).is_ok_and(|file| file.len() > 0)
+    })
+    .await;
+    let killed = Command::new("kill")
+        .arg("-KILL")
+        .arg(read("parent").trim())
+        .status();
+    assert!(killed.unwrap().success());
+    let own = read("own");
+    let body = bench.ending(attempt).await;
+    let ReportBody::Failed { failure, .. } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason, FailureReason::Lost);
+    eventually("the process is gone", async || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", own.trim()));
+        stat.map_or(true, |text| text.contains(") Z "))
+    })
+    .await;
+    // The worker has a new supervisor and goes on.
+    bench.run_well(Step::argv(&["/bin/true"])).await;
+    bench.end().await;
+}

@@ -1,0 +1,174 @@
+//! Processes: that whole trees end, that strays do not survive, that values arrive as they are.
+
+use crate::bench::{Bench, Step, eventually};
+use std::path::Path;
+use tidemill_protocol::key::InputValue;
+use tidemill_protocol::literal::Literal;
+use tidemill_protocol::plan::{Command, Distribution, DistributionKind, Fragment, Word};
+use tidemill_protocol::time::Millis;
+use tidemill_protocol::wire::{Control, ReportBody, StopReason};
+
+/// A grandchild in a session of its own, with nothing that ties it to the step but its environment.
+const STRAY: &str =
+    "(setsid sh -c 'echo $$ > \"$PIDS/stray\"; exec sleep 1000' &) ; echo $$ > \"$PIDS/own\"; ";
+
+fn is_alive(file: &Path) -> bool {
+    let pid = std::fs::read_to_string(file).unwrap();
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.is_ok_and(|text| !text.contains(") Z "))
+}
+
+async fn wait_for(file: &Path) {
+    eventually("the file is written", async || {
+        std::fs::read_to_string(file).is_ok_and(|t| t.ends_with('\n'))
+    })
+    .await;
+}
+
+fn with_pids(bench: &Bench, script: &str) -> Step {
+    Step::shell(script).variable("PIDS", bench.dir.path().to_str().unwrap())
+}
+
+async fn assert_nothing_left(bench: &Bench) {
+    for file in ["stray", "own"] {
+        let path = bench.path(file);
+        eventually("the process is gone", async || !is_alive(&path)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_limit_ends_the_whole_tree_with_those_that_left_the_session() {
+    let mut bench = Bench::start().await;
+    let mut step = with_pids(&bench, &format!("{STRAY} sleep 1000"));
+    step.rules.timeout = Some(Millis(700));
+    let body = bench.run(step).await;
+    assert!(matches!(body, ReportBody::Failed { .. }), "{body:?}");
+    assert_nothing_left(&bench).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_step_that_ignores_sigterm_is_ended_with_its_tree() {
+    let mut bench = Bench::start().await;
+    let step = with_pids(
+        &bench,
+        &format!("trap '' TERM; {STRAY} while true; do sleep 0.1; done"),
+    );
+    let attempt = bench.submit(step).await;
+    for file in ["stray", "own"] {
+        wait_for(&bench.path(file)).await;
+    }
+    let stop = |token| Control::Stop {
+        attempt,
+        token,
+        reason: StopReason::Cancelled,
+    };
+    bench
+        .control(&stop(tidemill_protocol::ids::FencingToken(99)))
+        .await;
+    bench.claimed(attempt).await;
+    assert!(is_alive(&bench.path("own")), "another token stops nothing");
+    bench
+        .control(&stop(tidemill_protocol::ids::FencingToken(1)))
+        .await;
+    let body = bench.ending(attempt).await;
+    assert!(matches!(body, ReportBody::Stopped { .. }), "{body:?}");
+    assert_nothing_left(&bench).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_finished_step_left_running_is_ended() {
+    let mut bench = Bench::start().await;
+    let step = with_pids(
+        &bench,
+        &format!("{STRAY} while ! test -s \"$PIDS/stray\"; do sleep 0.01; done"),
+    );
+    bench.run_well(step).await;
+    assert_nothing_left(&bench).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_script_lets_its_children_finish_within_the_grace() {
+    let mut bench = Bench::start_with(|config| config.stop_grace = std::time::Duration::from_secs(20)).await;
+    // The shell dies of SIGTERM at once; the child it waits for takes its time to save something.
+    let child = "trap 'sleep 0.3; echo saved > \"$PIDS/saved\"; exit 0' TERM; echo $$ > \"$PIDS/own\"; while true; do sleep 0.05; done";
+    let step = with_pids(&bench, "bash -c \"$CHILD\"; echo after").variable("CHILD", child);
+    let attempt = bench.submit(step).await;
+    wait_for(&bench.path("own")).await;
+    bench
+        .control(&Control::Stop {
+            attempt,
+            token: tidemill_protocol::ids::FencingToken(1),
+            reason: StopReason::Aborted,
+        })
+        .await;
+    let body = bench.ending(attempt).await;
+    assert!(matches!(body, ReportBody::Stopped { .. }), "{body:?}");
+    assert!(bench.path("saved").exists());
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_with_hostile_characters_arrive_as_they_are() {
+    let mut bench = Bench::start().await;
+    let hostile = "a b\t'c' \"d\" $(touch pwned) `id` ; & | > < \\ \n * ? ~ ü 🦀";
+    let text = |t: &str| Word(vec![Fragment::Text(t.into())]);
+    let words = vec![
+        text("/usr/bin/printf"),
+        text("%s"),
+        Word(vec![Fragment::Input("x".parse().unwrap())]),
+    ];
+    let argv = Step::command(Command::Argv { words });
+    let shell = Step::shell("printf %s \"${TIDEMILL_INPUT_x}\"");
+    for step in [argv, shell] {
+        let success = bench
+            .run_well(step.input("x", InputValue::Literal(Literal::string(hostile))))
+            .await;
+        assert_eq!(bench.stdout(&success).await, hostile);
+    }
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_the_daemons_environment_reaches_a_step() {
+    let mut bench = Bench::start().await;
+    let success = bench.run_well(Step::argv(&["/usr/bin/env"])).await;
+    let environment = bench.stdout(&success).await;
+    assert!(environment.contains("TIDEMILL_STEP=s1\n"), "{environment}");
+    assert!(environment.contains("AZUREML_RUN_ID="));
+    assert!(environment.contains("TIDEMILL_IDEMPOTENCY_KEY="));
+    for name in ["CARGO", "RUST", "HOSTNAME=", "TIDEMILL_TEST"] {
+        assert!(!environment.contains(name), "{name} in {environment}");
+    }
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_processes_of_a_distributed_step_know_their_ranks_and_fall_together() {
+    let mut bench = Bench::start().await;
+    let distribution = Distribution {
+        kind: DistributionKind::Pytorch,
+        processes_per_instance: 3,
+        workers: 0,
+        parameter_servers: 0,
+    };
+    let mut step = Step::shell("echo rank $RANK of $WORLD_SIZE at $MASTER_ADDR");
+    step.work.distribution = Some(distribution.clone());
+    let success = bench.run_well(step).await;
+    let stdout = bench.stdout(&success).await;
+    let mut lines: Vec<&str> = stdout.lines().collect();
+    lines.sort_unstable();
+    let expected: Vec<String> = (0..3).map(|r| format!("rank {r} of 3 at 127.0.0.1")).collect();
+    assert_eq!(lines, expected);
+
+    let mut step = Step::shell("test $RANK = 1 && exit 5; sleep 1000");
+    step.work.distribution = Some(distribution);
+    let body = bench.run(step).await;
+    let ReportBody::Failed { failure, .. } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason.describe(), "exit code 5");
+    bench.end().await;
+}
