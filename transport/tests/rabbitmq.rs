@@ -355,6 +355,22 @@ async fn a_link_that_is_up_serves_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribing_to_a_queue_that_is_being_made_costs_no_connection() {
+    for _ in 0..20 {
+        check(as_it_is, async |rabbit| {
+            let mut link = rabbit.broker.link();
+            link.mark_unchanged();
+            let listen = async || rabbit.broker.consume(&tasks(), 1).await.unwrap();
+            let making = async || rabbit.broker.declare(&tasks()).await.unwrap();
+            let _listeners = tokio::join!(listen(), listen(), listen(), making());
+            publish_numbers(&*rabbit.broker, &tasks(), 1).await;
+            assert!(!link.has_changed().unwrap(), "{:?}", *link.borrow());
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_of_another_shape_is_refused() {
     check(as_it_is, async |rabbit| {
         let operator = Rabbit::operator().await;

@@ -11,7 +11,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, Connection, ConnectionProperties, DefaultConnectionBuilder, ExchangeKind};
 use std::sync::OnceLock;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,9 @@ pub(super) struct Session {
     pub(super) dead: CancellationToken,
     /// The broker takes no messages at present.
     pub(super) blocked: watch::Sender<bool>,
+    /// Written while a queue is being made, read while one is subscribed to: RabbitMQ ends the connection of whoever subscribes to a
+    /// quorum queue that is known already and not started yet.
+    pub(super) making: RwLock<()>,
     reason: OnceLock<String>,
 }
 
@@ -52,6 +55,7 @@ impl Session {
             consume,
             dead: CancellationToken::new(),
             blocked: watch::Sender::new(false),
+            making: RwLock::new(()),
             reason: OnceLock::new(),
         })
     }
@@ -91,8 +95,10 @@ impl Session {
         Ok(())
     }
 
-    /// Makes a queue exist. A durable one brings the dead letters with it.
+    /// Makes a queue exist. A durable one brings the dead letters with it. One at a time: a second one would hear that the queue is
+    /// there before it is.
     pub(super) async fn declare(&self, shared: &Shared, queue: &Queue) -> Result<(), Fault> {
+        let _alone = self.making.write().await;
         within(shared.config.call_timeout, async {
             let channel = self.publish.create_channel().await?;
             if queue.is_durable() && *queue != Queue::DeadLetters {

@@ -232,8 +232,10 @@ impl Subscription {
             changed: Arc::clone(&self.changed),
         };
         let prefetch = u32::try_from(prefetch).unwrap_or(u32::MAX);
+        let made = session.making.read().await;
         let asked = Instant::now();
         let opened = Lane::open(&self.shared, session, &name, (id, prefetch), owner).await;
+        drop(made);
         match &opened {
             Ok(_) => self.shared.silences.end(&self.queue),
             Err(Fault::Broken(_)) => self.shared.silences.note(&self.queue, asked),
