@@ -7,6 +7,7 @@ pub mod class;
 pub mod contract;
 mod local;
 pub mod rights;
+pub mod tls;
 pub mod topology;
 
 pub use amqp::{AmqpBroker, AmqpConfig};

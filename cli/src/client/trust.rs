@@ -2,8 +2,8 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use std::error::Error;
 use std::path::Path;
+use tidemill_transport::tls;
 
 /// Longest file of authorities that is read.
 const AUTHORITIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -35,7 +35,7 @@ pub(super) fn certificates(file: Option<&Path>) -> Result<Vec<reqwest::Certifica
 
 /// What to say of a request that TLS let fail; none when it was something else.
 pub(super) fn advise(error: &reqwest::Error, url: &str, authorities: Option<&Path>) -> Option<Failure> {
-    match cause(error)? {
+    match tls::cause(error)? {
         rustls::Error::InvalidCertificate(why) => {
             let what = format!("the certificate of the coordinator at {url} is not trusted");
             let failure = Failure::new(Exit::Unreachable, what)
@@ -60,22 +60,4 @@ pub(super) fn advise(error: &reqwest::Error, url: &str, authorities: Option<&Pat
             )
         }
     }
-}
-
-/// What TLS said; it lies deep below the other errors.
-fn cause(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<rustls::Error>() {
-            return Some(found);
-        }
-        // An I/O error does not count the error inside it as its source.
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        next = inside
-            .map(|inside| inside as &(dyn Error + 'static))
-            .or_else(|| error.source());
-    }
-    None
 }

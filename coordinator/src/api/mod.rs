@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod audit;
+mod bodies;
 mod error;
 mod events;
 mod fleet;
@@ -31,6 +32,7 @@ use crate::handle::CoordinatorHandle;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
+use bodies::Bodies;
 use needs::Needs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +72,11 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let submissions = OpenApiRouter::new()
         .routes(routes!(runs::submit, runs::list))
         .routes(routes!(plans::plan))
-        .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX));
+        .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(
+            Bodies::new(),
+            bodies::wait_for_room,
+        ));
     let answers = OpenApiRouter::new()
         .routes(routes!(health::coordinator))
         .routes(routes!(runs::show))

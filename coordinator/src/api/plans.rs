@@ -14,6 +14,7 @@ use tidemill_protocol::api::{ErrorBody, PlanView, Problem, SubmitRequest};
 #[utoipa::path(post, path = "/api/v1/plan", tag = "runs", security(("token" = ["reader"])), request_body = SubmitRequest, responses(
     (status = 200, description = "What would happen to each step.", body = PlanView),
     (status = 422, description = "The pipeline is not valid.", body = ErrorBody),
+    (status = 503, description = "Too much is being submitted at once; Retry-After says when to come back.", body = ErrorBody),
 ))]
 pub(super) async fn plan(
     State(handle): State<CoordinatorHandle>,

@@ -39,6 +39,7 @@ pub(super) async fn parse(body: Bytes) -> Result<SubmitRequest, ApiError> {
     (status = 201, description = "A new run.", body = RunSummary),
     (status = 200, description = "The run that an earlier submission with the same key started.", body = RunSummary),
     (status = 422, description = "The pipeline is not valid.", body = ErrorBody),
+    (status = 503, description = "Too much is being submitted at once; Retry-After says when to come back.", body = ErrorBody),
     (status = 507, description = "The coordinator's disk is nearly full; runs that are there go on.", body = ErrorBody),
 ))]
 pub(super) async fn submit(

@@ -94,7 +94,9 @@ pub(crate) async fn attach(
     );
     let first = journal.last + 1;
     let (gate, post) = Gate::new(config.mode, journal.last, journal.snapshot, progress);
-    let (beats, sure) = Beats::new(place.clone(), epoch, claimed, Arc::clone(&metrics));
+    let (mut beats, sure) = Beats::new(place.clone(), epoch, claimed, Arc::clone(&metrics));
+    // Before anything else is done, so that nobody recovers from this archive meanwhile.
+    beats.beat().await?;
     let writer = Writer {
         place,
         reader: journal.reader,

@@ -75,7 +75,11 @@ impl Beats {
         }
     }
 
-    async fn beat(&mut self) -> Result<(), ArchiveError> {
+    /// Leaves one sign of life, and after the first one clears those of earlier epochs away.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Superseded`] when there is a newer epoch, and whatever the store answers.
+    pub(super) async fn beat(&mut self) -> Result<(), ArchiveError> {
         let newest = epoch::newest(&self.place).await?;
         if newest.is_some_and(|newest| newest.epoch > self.epoch) {
             return Err(epoch::superseded(&self.place, self.epoch).await);

@@ -184,6 +184,39 @@ async fn a_body_that_stops_coming_is_given_up() {
 }
 
 #[tokio::test]
+async fn more_submissions_than_memory_is_kept_for_are_told_to_come_back_and_health_answers() {
+    let served = served(patient()).await;
+    let head = |length: usize| {
+        format!(
+            "POST /api/v1/plan HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    // Four of the longest, of which almost nothing comes, and which the server is known to wait for.
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let expecting = head(64 << 20).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+        let mut stream = served.connect_and_say(&expecting).await;
+        until_said(&mut stream, "100 Continue").await;
+        waiting.push(stream);
+    }
+    let small = format!("{}{{}}", head(2));
+    let mut refused = served.connect_and_say(&small).await;
+    let answer = until_closed(&mut refused).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("retry-after: 5"), "{answer}");
+    assert!(answer.contains("send it again"), "{answer}");
+    assert!(served.health().await.ends_with("ok\n"));
+
+    drop(waiting);
+    let mut heard = served.connect_and_say(&small).await;
+    let answer = until_closed(&mut heard).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 4"),
+        "it is read, and is no pipeline: {answer}"
+    );
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
     let served = served(Limits {
         answer_pause_max: SHORT,

@@ -1,9 +1,9 @@
 //! What lapin's errors mean to us: one match, so that the difference between "later", "never" and "not there" is drawn in one place.
 
 use crate::broker::BrokerError;
+use crate::tls;
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
-use std::error::Error;
 
 /// What went wrong, by what there is to do about it.
 #[derive(Debug)]
@@ -19,25 +19,15 @@ pub(super) enum Fault {
 /// How the reason begins when the broker's certificate was refused.
 pub(super) const UNTRUSTED: &str = "the broker's certificate is not trusted";
 
-/// Whether TLS refused the certificate; such an error lies deep below the others.
+/// Why TLS refused the broker's certificate, if it did.
 fn untrusted(error: &lapin::Error) -> Option<String> {
     let ErrorKind::IOError(io) = error.kind() else {
         return None;
     };
-    let mut next: Option<&(dyn Error + 'static)> = Some(&**io);
-    while let Some(error) = next {
-        if let Some(rustls::Error::InvalidCertificate(why)) = error.downcast_ref() {
-            return Some(format!("{UNTRUSTED}: {why}"));
-        }
-        // An I/O error does not count the error inside it as its source.
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        next = inside
-            .map(|inside| inside as &(dyn Error + 'static))
-            .or_else(|| error.source());
+    match tls::cause(&**io)? {
+        rustls::Error::InvalidCertificate(why) => Some(format!("{UNTRUSTED}: {why}")),
+        _ => None,
     }
-    None
 }
 
 impl From<lapin::Error> for Fault {
