@@ -14,8 +14,8 @@ pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, StreamChoice};
 pub(crate) use operate::{
-    BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, DirArgs, DoctorArgs, DoorArgs, ServeArgs,
-    SuperviseArgs, UpArgs, WorkerCommand,
+    BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
+    ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -246,6 +246,9 @@ pub(crate) enum Command {
     /// Parent of a worker's steps; started by the worker
     #[command(hide = true)]
     Supervise(SuperviseArgs),
+    /// Gives files up and becomes a step's program; started by the parent of a worker's steps
+    #[command(hide = true)]
+    Confine(ConfineArgs),
     /// Opens a journal and says whether that went well; started by the coordinator
     #[command(hide = true)]
     JournalProbe(DirArgs),

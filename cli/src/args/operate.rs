@@ -1,6 +1,7 @@
 //! Arguments of the verbs with which people run the service itself.
 
 use clap::{Args, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// `tidemill up`.
@@ -125,10 +126,45 @@ pub(crate) struct SuperviseArgs {
     /// How far the steps are shut in
     #[arg(long, default_value = "basic", value_parser = sandbox)]
     pub(crate) sandbox: tidemill_worker::Sandbox,
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+/// The hidden verb that becomes a step's program.
+#[derive(Debug, Args)]
+pub(crate) struct ConfineArgs {
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    /// The program's `HOME`
+    #[arg(long)]
+    pub(crate) home: PathBuf,
+    /// The program's path, the name that it is called by, its arguments
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What a strict sandbox leaves open beside the system.
+#[derive(Debug, Args)]
+pub(crate) struct ReachArgs {
+    /// A file or folder to read
+    #[arg(long = "readable", value_name = "PATH")]
+    readable: Vec<PathBuf>,
+    /// A file or folder to write
+    #[arg(long = "writable", value_name = "PATH")]
+    writable: Vec<PathBuf>,
+}
+
+impl From<ReachArgs> for tidemill_worker::Reach {
+    fn from(args: ReachArgs) -> Self {
+        Self {
+            readable: args.readable,
+            writable: args.writable,
+        }
+    }
 }
 
 fn sandbox(word: &str) -> Result<tidemill_worker::Sandbox, String> {
-    tidemill_worker::Sandbox::parse(word).ok_or_else(|| "not `basic` or `off`".to_owned())
+    tidemill_worker::Sandbox::parse(word).ok_or_else(|| "not `strict`, `basic` or `off`".to_owned())
 }
 
 /// `tidemill worker start`.

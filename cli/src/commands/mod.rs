@@ -40,15 +40,17 @@ use tidemill_worker::SystemClock;
 
 /// Does what was typed.
 pub(crate) fn run(cli: Cli) -> Exit {
-    // These two are started by other parts many times and need neither settings nor a runtime.
-    match &cli.command {
-        Command::Supervise(args) => return supervise::supervise(&args.dir, args.sandbox),
+    let Cli { global, command } = cli;
+    // The first three are started by other parts many times and need neither settings nor a runtime.
+    let command = match command {
+        Command::Supervise(args) => return supervise::supervise(args),
+        Command::Confine(args) => return supervise::confine(args),
         Command::JournalProbe(args) => return supervise::probe_journal(&args.dir),
-        _ => {}
-    }
-    let mut printer = Printer::early(cli.global.verbose > 0);
-    let outcome = session(&cli.global, &cli.command).and_then(|mut session| {
-        let outcome = in_runtime(&mut session, cli.command);
+        command => command,
+    };
+    let mut printer = Printer::early(global.verbose > 0);
+    let outcome = session(&global, &command).and_then(|mut session| {
+        let outcome = in_runtime(&mut session, command);
         printer = session.printer;
         outcome
     });
@@ -205,6 +207,8 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Config(args) => config::run(session, &args),
         Command::Completions(args) => completions::run(session, &args),
         Command::Version => version::run(session),
-        Command::Supervise(_) | Command::JournalProbe(_) => unreachable!("handled before there is a runtime"),
+        Command::Supervise(_) | Command::Confine(_) | Command::JournalProbe(_) => {
+            unreachable!("handled before there is a runtime")
+        }
     }
 }

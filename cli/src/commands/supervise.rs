@@ -1,16 +1,29 @@
-//! The two hidden verbs that other parts start as child processes: the parent of a worker's steps, and the probe of a journal. Both speak
-//! through their exit code and standard error only.
+//! The hidden verbs that other parts start as child processes: the parent of a worker's steps, what each step is before it is itself in a strict sandbox,
+//! and the probe of a journal. They speak through their exit code and standard error only.
 
+use crate::args::{ConfineArgs, SuperviseArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Printer;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use std::path::Path;
-use tidemill_worker::Sandbox;
+use tidemill_worker::Reach;
 
 /// Owns the processes of a worker's steps until there are none and the worker is gone.
-pub(super) fn supervise(dir: &Path, sandbox: Sandbox) -> Exit {
-    finish(tidemill_worker::supervise(dir, sandbox))
+pub(super) fn supervise(args: SuperviseArgs) -> Exit {
+    let reach = args.reach.into();
+    finish(tidemill_worker::supervise(&args.dir, args.sandbox, &reach))
+}
+
+/// Shuts this process in and becomes a step's program.
+pub(super) fn confine(args: ConfineArgs) -> Exit {
+    let reach: Reach = args.reach.into();
+    let error = tidemill_worker::confine(&reach, &args.home, &args.command);
+    let what = "this step's program was not started in the strict sandbox";
+    let failure = Failure::because(Exit::Failure, what, &error)
+        .help("the operator names what steps may use beside the system in `sandbox_readable` and `sandbox_writable`");
+    Printer::early(true).failure(&failure);
+    Exit::Failure
 }
 
 /// Opens a journal's database and reads all of it. May panic or hang; that is what it is for.

@@ -9,7 +9,7 @@ use tidemill_artifacts::{ArtifactStore, StoreConfig};
 use tidemill_coordinator::CoordinatorConfig;
 use tidemill_protocol::compute::{COMPUTE_TYPES, ComputeTarget};
 use tidemill_protocol::name::Name;
-use tidemill_worker::WorkerConfig;
+use tidemill_worker::{Sandbox, WorkerConfig};
 
 /// Variables of this process that its steps find too, where the settings say nothing else: a step sees the Python, the proxy and the language that
 /// the person at the keyboard sees.
@@ -94,7 +94,7 @@ pub(crate) fn worker_config(
 ) -> Result<WorkerConfig, Failure> {
     let state_dir = settings.state_dir.join("worker");
     let mut supervisor = hidden_verb("supervise", Some(&state_dir.join("supervisor")))?;
-    supervisor.extend(["--sandbox".into(), settings.sandbox.as_str().into()]);
+    supervisor.extend(sandbox(settings)?);
     let mut config = WorkerConfig {
         slots: settings.slots,
         cache_bytes_max: settings.cache_bytes_max,
@@ -114,6 +114,37 @@ pub(crate) fn worker_config(
         }
     }
     Ok(config)
+}
+
+/// What the parent of the steps is told of the sandbox.
+fn sandbox(settings: &Settings) -> Result<Vec<OsString>, Failure> {
+    let kind = settings.sandbox;
+    kind.check().map_err(|error| {
+        let what = format!("`sandbox = {:?}` cannot be had here", kind.as_str());
+        Failure::because(Exit::Usage, what, &error).help(
+            "use another kernel, or `sandbox = \"basic\"` for steps that you trust with this user's files",
+        )
+    })?;
+    let mut told = vec!["--sandbox".into(), kind.as_str().into()];
+    if kind == Sandbox::Strict {
+        let reach = &settings.sandbox_reach;
+        if let Some(path) = reach.leads_to(&settings.state_dir) {
+            let what = format!(
+                "steps in the strict sandbox would reach {} through {}",
+                settings.state_dir.display(),
+                path.display()
+            );
+            return Err(Failure::new(Exit::Usage, what).help(
+                "put `state_dir` elsewhere, or name less in `sandbox_readable` and `sandbox_writable`",
+            ));
+        }
+        let readable = reach.readable.iter().map(|path| ("--readable", path));
+        let writable = reach.writable.iter().map(|path| ("--writable", path));
+        for (option, path) in readable.chain(writable) {
+            told.extend([option.into(), path.as_os_str().to_owned()]);
+        }
+    }
+    Ok(told)
 }
 
 /// What this binary is started with to become one of its own child processes.

@@ -206,7 +206,19 @@ pub(crate) const KEYS: &[Key] = &[
         "sandbox",
         Shape::Text,
         "basic",
-        "how far steps are shut in: basic (no program gains privileges, no core files) or off",
+        "how far steps are shut in: strict (their own files and the system's only, by Landlock), basic (no program gains privileges, no core files) or off",
+    ),
+    key(
+        "sandbox_readable",
+        Shape::List,
+        "",
+        "absolute paths that steps in the strict sandbox may read beside the system and their own files",
+    ),
+    key(
+        "sandbox_writable",
+        Shape::List,
+        "",
+        "absolute paths that steps in the strict sandbox may write",
     ),
     key(
         "preemption_notice",

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::time::Millis;
-use tidemill_worker::Sandbox;
+use tidemill_worker::{Reach, Sandbox};
 
 /// Where the API of a machine's own coordinator is when nobody says.
 pub(crate) const DEFAULT_PORT: u16 = 7470;
@@ -127,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) coordinator_key: Option<String>,
     /// How far the worker's steps are shut in.
     pub(crate) sandbox: Sandbox,
+    /// What a strict sandbox leaves open beside the system.
+    pub(crate) sandbox_reach: Reach,
     /// How long a stopped step has to save what it has.
     pub(crate) stop_grace: Duration,
     /// A file whose appearance says that this machine is about to be taken away.

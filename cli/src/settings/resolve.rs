@@ -14,7 +14,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::time::Millis;
-use tidemill_worker::Sandbox;
+use tidemill_worker::{Reach, Sandbox};
 
 /// How long the coordinator waits for a silent worker when nobody says, and the bounds of what may be said.
 const LEASE: Millis = Millis::from_secs(60);
@@ -251,6 +251,17 @@ impl Layers {
         ))
     }
 
+    /// Files and folders, by paths from the root.
+    fn places(&self, key: &str) -> Result<Vec<PathBuf>, Failure> {
+        let paths = self.list(key)?.into_iter().map(PathBuf::from);
+        paths
+            .map(|path| match path.is_absolute() {
+                true => Ok(path),
+                false => Err(invalid(key, &self.0[key], "absolute paths")),
+            })
+            .collect()
+    }
+
     /// The files with which the API is served: both or none.
     fn tls(&self) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
         match (self.path("tls_cert")?, self.path("tls_key")?) {
@@ -361,7 +372,7 @@ fn finish(
         |text| text.parse().ok(),
         "an address and a port such as 127.0.0.1:7470",
     )?;
-    let sandbox = layers.parsed("sandbox", Sandbox::parse, "`basic` or `off`")?;
+    let sandbox = layers.parsed("sandbox", Sandbox::parse, "`strict`, `basic` or `off`")?;
     let stop_grace = layers
         .number("stop_grace", 0, 3600)?
         .map_or(10, i64::unsigned_abs);
@@ -413,6 +424,10 @@ fn finish(
         coordinator_key: layers.text("coordinator_key")?,
         stop_grace: Duration::from_secs(stop_grace),
         sandbox: sandbox.unwrap_or_default(),
+        sandbox_reach: Reach {
+            readable: layers.places("sandbox_readable")?,
+            writable: layers.places("sandbox_writable")?,
+        },
         preemption_notice: layers.path("preemption_notice")?,
         lease: lease.unwrap_or(LEASE),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),

@@ -135,9 +135,14 @@ impl Folder {
         self.inputs().join(name)
     }
 
+    /// Where outputs are put.
+    pub(crate) fn outputs(&self) -> PathBuf {
+        self.root.join("outputs")
+    }
+
     /// The folder of an output.
     pub(crate) fn output_folder(&self, name: &str) -> PathBuf {
-        self.root.join("outputs").join(name)
+        self.outputs().join(name)
     }
 
     /// Where the process is to write an output: its folder, or a file in it. None when the file's name would lead elsewhere.

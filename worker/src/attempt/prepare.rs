@@ -6,8 +6,9 @@ use super::job::{Attempt, Progress};
 use super::members::{Members, members};
 use super::stage::stage;
 use super::variables::{text, value_variables, variables};
-use crate::supervisor::message::Start;
+use crate::supervisor::message::{OwnFiles, Start};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::plan::{Command, StepKind};
 use tidemill_protocol::wire::Phase;
@@ -58,7 +59,8 @@ impl Attempt {
         progress.usage.notes.extend(members.notes.iter().cloned());
         let invocation =
             launched(invocation, &members, &search_path, &mut environment).map_err(start_failed)?;
-        Ok(self.assemble(invocation, environment, members))
+        let own = self.own_files(checkpoint.as_deref(), progress);
+        Ok(self.assemble(invocation, environment, members, own))
     }
 
     fn command(&self) -> Result<&Command, Failure> {
@@ -80,6 +82,7 @@ impl Attempt {
         invocation: Invocation,
         environment: BTreeMap<String, String>,
         members: Members,
+        own: OwnFiles,
     ) -> Start {
         let grace = self.tools.config.stop_grace.as_millis();
         Start {
@@ -95,6 +98,29 @@ impl Attempt {
             grace_ms: u64::try_from(grace).unwrap_or(u64::MAX),
             memory_bytes: self.grant.memory_reserved,
             log_bytes_max: self.tools.config.log_bytes_max,
+            own,
+        }
+    }
+
+    /// What the processes may reach of the worker's folders when they are shut in. Of their own folder not the record, which is the worker's.
+    fn own_files(&self, checkpoint: Option<&Path>, progress: &Progress) -> OwnFiles {
+        let folder = &self.folder;
+        let mut readable = vec![folder.inputs(), folder.parameters(), folder.script()];
+        readable.extend(progress.environment.folder.clone());
+        // Scripts open /dev/stdout and /dev/stderr, which lead to these files.
+        let mut writable = vec![
+            folder.work(),
+            folder.temporary(),
+            folder.outputs(),
+            folder.stdout(),
+            folder.stderr(),
+        ];
+        writable.extend(checkpoint.map(Path::to_owned));
+        let texts = |paths: Vec<PathBuf>| paths.iter().map(|path| text(path)).collect();
+        OwnFiles {
+            readable: texts(readable),
+            writable: texts(writable),
+            home: text(&folder.temporary()),
         }
     }
 }
@@ -109,7 +135,7 @@ fn launched(
     let Some(ranks) = members.launcher_ranks else {
         return Ok(invocation);
     };
-    let nowhere = std::path::Path::new("/");
+    let nowhere = Path::new("/");
     let program = ["mpirun", "mpiexec"]
         .into_iter()
         .find_map(|name| find_program(name, search_path, nowhere))

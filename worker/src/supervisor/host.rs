@@ -9,7 +9,7 @@ use super::message::{Answer, End, ExitRecord, MESSAGES_MAX, Request, SOCKET, Sta
 use super::procfs::{self, Identity};
 use super::record::{Left, Record, Records};
 use super::running::Running;
-use super::spawner::{self, Order};
+use super::spawner::{self, Order, Walls};
 use crate::clock::SystemClock;
 use crate::error::SuperviseError;
 use rustix::io::Errno;
@@ -43,8 +43,8 @@ const KILLS_READ_EVERY: Duration = Duration::from_secs(10);
 /// The reaper looks again after this long when there was nobody to wait for and nobody woke it.
 const REAPER_PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs in the current folder until there is nothing left to do. `in_force` says what every process is denied.
-pub(super) fn run(in_force: Option<String>) -> Result<(), SuperviseError> {
+/// Runs in the current folder until there is nothing left to do. `in_force` says what every process is denied, `walls` how each is shut in.
+pub(super) fn run(in_force: Option<String>, walls: Option<Walls>) -> Result<(), SuperviseError> {
     let state = |name: &'static str| {
         move |source| SuperviseError::State {
             path: Path::new(name).to_owned(),
@@ -64,11 +64,13 @@ pub(super) fn run(in_force: Option<String>) -> Result<(), SuperviseError> {
         .map_err(SuperviseError::Thread)?;
     let (orders, order_inbox) = sync_channel(ORDERS_MAX);
     let order_inbox = Arc::new(Mutex::new(order_inbox));
+    let walls = Arc::new(walls);
     for number in 0..SPAWNERS {
         let (orders, events, reaper) = (order_inbox.clone(), events.clone(), reaper.thread().clone());
+        let walls = Arc::clone(&walls);
         thread::Builder::new()
             .name(format!("spawn-{number}"))
-            .spawn(move || spawner::serve(&orders, &events, &reaper))
+            .spawn(move || spawner::serve(&orders, &events, &reaper, walls.as_ref().as_ref()))
             .map_err(SuperviseError::Thread)?;
     }
     let now = Instant::now();

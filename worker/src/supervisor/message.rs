@@ -64,6 +64,20 @@ pub(crate) struct Start {
     pub memory_bytes: u64,
     /// The most bytes kept of each stream.
     pub log_bytes_max: u64,
+    /// What its processes reach of the worker's own folders when they are shut in.
+    #[serde(default)]
+    pub own: OwnFiles,
+}
+
+/// What the processes of an attempt may reach of the worker's folders: their own things, absolute paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OwnFiles {
+    /// To read.
+    pub readable: Vec<String>,
+    /// To write.
+    pub writable: Vec<String>,
+    /// Their `HOME`.
+    pub home: String,
 }
 
 /// What the supervisor says.

@@ -5,6 +5,7 @@
 //! process trees, and keeps exit records. It knows nothing of the bus, the store, or what a step is.
 
 pub(crate) mod client;
+mod confine;
 mod cookie;
 mod event;
 mod host;
@@ -19,22 +20,29 @@ mod running;
 mod sandbox;
 mod spawner;
 
+pub use confine::{ConfineError, Reach, confine};
 pub use sandbox::Sandbox;
 
 use crate::error::SuperviseError;
 use rustix::fs::{FlockOperation, flock};
+use spawner::Walls;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 const LOCK: &str = "supervisor.lock";
 
-/// Runs a supervisor in this folder until it has nothing left to do, and shuts the steps in as far as the sandbox says. Returns at once when another one runs there.
+/// Runs a supervisor in this folder until it has nothing left to do, and shuts the steps in as far as the sandbox says; `reach` is what a strict one leaves
+/// open beside the system and the attempt's own files. Returns at once when another one runs there.
 ///
 /// The process becomes the leader of its own session and the adopter of orphans below it, so this is to be called from a process that does nothing else.
-pub fn supervise(dir: &Path, sandbox: Sandbox) -> Result<(), SuperviseError> {
+pub fn supervise(dir: &Path, sandbox: Sandbox, reach: &Reach) -> Result<(), SuperviseError> {
     match occupy(dir)? {
-        Some(_lock) => host::run(sandbox.enter().map_err(SuperviseError::Sandbox)?),
+        Some(_lock) => {
+            let in_force = sandbox.enter().map_err(SuperviseError::Sandbox)?;
+            let walls = (sandbox == Sandbox::Strict).then(|| Walls::new(reach));
+            host::run(in_force, walls)
+        }
         None => Ok(()),
     }
 }

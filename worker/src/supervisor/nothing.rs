@@ -159,7 +159,7 @@ impl Nothing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::message::{Start, read_frame};
+    use super::super::message::{OwnFiles, Start, read_frame};
     use super::*;
 
     fn start(key: &str) -> Request {
@@ -176,6 +176,7 @@ mod tests {
             grace_ms: 0,
             memory_bytes: 0,
             log_bytes_max: 0,
+            own: OwnFiles::default(),
         };
         Request::Start {
             start: Box::new(start),

@@ -1,10 +1,12 @@
 //! The threads that start processes. Starting blocks its thread until the new program is loaded, so a few threads do it side by side. No process image is
 //! copied: the standard library uses `posix_spawn` as long as the program is an absolute path and nothing has to run between fork and exec.
 
+use super::confine::Reach;
 use super::cookie::{Cookie, VARIABLE};
 use super::event::Event;
 use super::message::Start;
 use rustix::process::Pid;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,15 +29,57 @@ pub(super) struct Order {
     pub group_door: Option<String>,
 }
 
+/// How each process is shut in: it is started as this very program, with the verb that gives its files up and becomes the step's program.
+#[derive(Debug)]
+pub(super) struct Walls {
+    launcher: Vec<OsString>,
+}
+
+impl Walls {
+    /// Walls with these doors beside those of the attempt.
+    pub(super) fn new(reach: &Reach) -> Self {
+        // By this process, so that it is the same program after an upgrade, and also when a shell is in between.
+        let program = format!("/proc/{}/exe", std::process::id());
+        let mut launcher = vec![program.into(), "confine".into()];
+        launcher.extend(options("--readable", &reach.readable));
+        launcher.extend(options("--writable", &reach.writable));
+        Self { launcher }
+    }
+
+    /// The argument vector that becomes the attempt's program.
+    fn around(&self, start: &Start) -> Vec<OsString> {
+        let mut all = self.launcher.clone();
+        all.extend(options("--readable", &start.own.readable));
+        all.extend(options("--writable", &start.own.writable));
+        all.extend(options("--home", [&start.own.home]));
+        all.push("--".into());
+        all.push(start.program.clone().into());
+        all.extend(start.arguments.iter().map(OsString::from));
+        all
+    }
+}
+
+fn options<T: AsRef<OsStr>>(name: &str, values: impl IntoIterator<Item = T>) -> Vec<OsString> {
+    let pairs = values
+        .into_iter()
+        .map(|value| [name.into(), value.as_ref().to_owned()]);
+    pairs.flatten().collect()
+}
+
 /// Takes orders until there are no more, and wakes the reaper after each.
-pub(super) fn serve(orders: &Mutex<Receiver<Order>>, events: &SyncSender<Event>, reaper: &Thread) {
+pub(super) fn serve(
+    orders: &Mutex<Receiver<Order>>,
+    events: &SyncSender<Event>,
+    reaper: &Thread,
+    walls: Option<&Walls>,
+) {
     loop {
         let next = orders
             .lock()
             .expect("no spawner panics with the lock held")
             .recv();
         let Ok(order) = next else { return };
-        let result = spawn(&order);
+        let result = spawn(&order, walls);
         reaper.unpark();
         let key = order.start.key.clone();
         if events.send(Event::Spawned { key, result }).is_err() {
@@ -44,26 +88,32 @@ pub(super) fn serve(orders: &Mutex<Receiver<Order>>, events: &SyncSender<Event>,
     }
 }
 
-fn spawn(order: &Order) -> io::Result<Pid> {
+fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
     let start = &order.start;
-    let mut command = match &order.group_door {
-        None => {
-            let mut command = Command::new(&start.program);
-            command.args(start.arguments.iter().skip(1));
-            if let Some(name) = start.arguments.first() {
-                command.arg0(name);
-            }
-            command
+    // The path of the program, the name that it is called by, and its arguments.
+    let mut vector: Vec<OsString> = match walls {
+        Some(walls) => {
+            let mut vector = walls.around(start);
+            vector.insert(1, vector[0].clone());
+            vector
         }
-        // Joining a control group takes a write by the process itself; the shell is replaced by the program.
-        Some(door) => {
-            let mut command = Command::new("/bin/sh");
-            command
-                .args(["-c", "echo $$ > \"$0\" && exec \"$@\"", door, &start.program])
-                .args(start.arguments.iter().skip(1));
-            command
-        }
+        None => std::iter::once(&start.program)
+            .chain(&start.arguments)
+            .map(OsString::from)
+            .collect(),
     };
+    if let Some(door) = &order.group_door {
+        // Joining a control group takes a write by the process itself; the shell is replaced by the program.
+        vector.remove(1);
+        let script = "echo $$ > \"$0\" && exec \"$@\"";
+        let shell = ["/bin/sh", "sh", "-c", script, door];
+        vector.splice(0..0, shell.map(OsString::from));
+    }
+    let mut command = Command::new(&vector[0]);
+    command.args(vector.iter().skip(2));
+    if let Some(name) = vector.get(1) {
+        command.arg0(name);
+    }
     let own = start.members.get(order.member).into_iter().flatten();
     let child = command
         .env_clear()

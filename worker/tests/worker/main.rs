@@ -34,7 +34,8 @@ fn role(variable: &str) -> Option<std::path::PathBuf> {
 #[test]
 fn supervisor_role() {
     if let Some(dir) = role(SUPERVISOR_DIR) {
-        tidemill_worker::supervise(&dir, tidemill_worker::Sandbox::Off).unwrap();
+        let nothing = tidemill_worker::Reach::default();
+        tidemill_worker::supervise(&dir, tidemill_worker::Sandbox::Off, &nothing).unwrap();
     }
 }
 
