@@ -255,11 +255,22 @@ impl Layers {
     fn places(&self, key: &str) -> Result<Vec<PathBuf>, Failure> {
         let paths = self.list(key)?.into_iter().map(PathBuf::from);
         paths
-            .map(|path| match path.is_absolute() {
-                true => Ok(path),
-                false => Err(invalid(key, &self.0[key], "absolute paths")),
+            .map(|path| {
+                if path.is_absolute() {
+                    Ok(path)
+                } else {
+                    Err(invalid(key, &self.0[key], "absolute paths"))
+                }
             })
             .collect()
+    }
+
+    /// What a strict sandbox leaves open beside the system.
+    fn reach(&self) -> Result<Reach, Failure> {
+        Ok(Reach {
+            readable: self.places("sandbox_readable")?,
+            writable: self.places("sandbox_writable")?,
+        })
     }
 
     /// The files with which the API is served: both or none.
@@ -424,10 +435,7 @@ fn finish(
         coordinator_key: layers.text("coordinator_key")?,
         stop_grace: Duration::from_secs(stop_grace),
         sandbox: sandbox.unwrap_or_default(),
-        sandbox_reach: Reach {
-            readable: layers.places("sandbox_readable")?,
-            writable: layers.places("sandbox_writable")?,
-        },
+        sandbox_reach: layers.reach()?,
         preemption_notice: layers.path("preemption_notice")?,
         lease: lease.unwrap_or(LEASE),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),

@@ -106,7 +106,7 @@ impl Attempt {
     fn own_files(&self, checkpoint: Option<&Path>, progress: &Progress) -> OwnFiles {
         let folder = &self.folder;
         let mut readable = vec![folder.inputs(), folder.parameters(), folder.script()];
-        readable.extend(progress.environment.folder.clone());
+        readable.extend(progress.environment.folders());
         // Scripts open /dev/stdout and /dev/stderr, which lead to these files.
         let mut writable = vec![
             folder.work(),

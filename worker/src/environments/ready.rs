@@ -3,7 +3,7 @@
 use super::build::{self, BuildTools};
 use super::shelf::{Shelf, Use, blocking};
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,28 @@ pub(crate) struct Ready {
     pub notes: Vec<String>,
     /// Keeps it from being removed.
     _held: Option<Arc<Use>>,
+}
+
+impl Ready {
+    /// The folders that its programs need: its own, and that of the Python installation from which it was made, which holds the standard library.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let own = self.folder.clone();
+        let installation = own.as_deref().and_then(installation);
+        own.into_iter().chain(installation).collect()
+    }
+}
+
+fn installation(environment: &Path) -> Option<PathBuf> {
+    let program = environment.join("bin/python").canonicalize().ok()?;
+    let prefix = program.parent()?.parent()?;
+    if environment.canonicalize().ok()?.starts_with(prefix) {
+        // The worker's own folder would be open with it.
+        return None;
+    }
+    // Where there is no library beside it, the program stands alone, and the folder above it is anybody's.
+    let mut library = fs::read_dir(prefix.join("lib")).ok()?.flatten();
+    let has_one = library.any(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
+    has_one.then(|| prefix.to_owned())
 }
 
 /// How a build ended: notes, or why it failed.
@@ -142,7 +164,7 @@ async fn watch_build(mut build: Build, from: &Path, to: &Path) -> Result<(), Str
 /// Appends what a file has gained since `copied`; answers how far it has come. Logs are a courtesy: failures are not passed on.
 fn copy_growth(from: &Path, to: &Path, copied: u64) -> u64 {
     let copy = || -> std::io::Result<u64> {
-        let mut source = std::fs::File::open(from)?;
+        let mut source = fs::File::open(from)?;
         source.seek(SeekFrom::Start(copied))?;
         let mut bytes = Vec::new();
         source
