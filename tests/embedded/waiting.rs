@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::path::Path;
-use testkit::{BEGIN_DEADLINE, Daemon, END_DEADLINE, Gate, Sandbox, Up, eventually};
+use testkit::{BEGIN_DEADLINE, Daemon, END_DEADLINE, Gate, Sandbox, Steps, Up, eventually};
 
 /// The exit codes of a state that forbids, of something that cannot be reached, and of Ctrl-C.
 const CONFLICT: i32 = 7;
@@ -174,4 +174,27 @@ jobs:
     });
     sandbox.write("open", "");
     assert!(run.wait(END_DEADLINE).success());
+}
+
+#[test]
+fn a_run_goes_on_when_the_command_that_waits_for_it_is_killed_and_another_one_may_wait() {
+    let sandbox = Sandbox::new();
+    let gate = Gate::new(&sandbox, "gate");
+    let up = Up::start(&sandbox, "up.log");
+    let arguments = ["submit", "gate.yml", "--watch", "-p", &gate.parameter()];
+    let waiting = start(&sandbox, "waiting", &arguments);
+    gate.wait_for_arrivals(1, BEGIN_DEADLINE);
+    waiting.kill();
+    let again = start(&sandbox, "again", &["runs", "watch", "last"]);
+    gate.open();
+    assert!(again.wait(END_DEADLINE).success());
+    let runs = sandbox.ok(["runs", "list", "-q"]);
+    assert_eq!(
+        runs.stdout.lines().count(),
+        1,
+        "nothing was submitted again: {runs}"
+    );
+    let run = up.run("last");
+    assert_eq!(run.executed(), ["hold", "after"]);
+    assert_eq!(run.step("hold").attempts.len(), 1);
 }
