@@ -1,7 +1,8 @@
-//! One entry of the journal: an event of the engine, or one about tokens. Both are maps with the moment in `at`; what happened stands in `fact` or in `access`,
-//! so the bytes of the engine's events are what they always were. Every reader of the journal reads entries.
+//! One entry of the journal: an event of the engine, or one of a ledger. Both are maps with the moment in `at`; what happened stands in `fact`, or under the
+//! name of the ledger, so the bytes of the engine's events are what they always were. Every reader of the journal reads entries.
 
-use crate::access::AccessEvent;
+use crate::access::AccessFact;
+use crate::ledger::{LedgerEvent, LedgerFact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::codec::{self, DecodeError};
@@ -13,8 +14,8 @@ use tidemill_protocol::time::Timestamp;
 pub enum Entry {
     /// About runs, steps and attempts.
     Engine(Event),
-    /// About tokens.
-    Access(AccessEvent),
+    /// About what a ledger keeps.
+    Ledger(LedgerEvent),
 }
 
 impl Entry {
@@ -27,36 +28,74 @@ impl Entry {
     pub fn engine(self) -> Option<Event> {
         match self {
             Self::Engine(event) => Some(event),
-            Self::Access(_) => None,
+            Self::Ledger(_) => None,
         }
     }
 }
 
-#[derive(Deserialize)]
-struct Parts {
+/// An entry as it is spelled, in the journal and, with its number, in an export. Exactly one thing happened in it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spelled {
+    /// The entry's number; only in an export.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence: Option<u64>,
     at: Timestamp,
     // Read in place, without a copy of what may be a whole plan.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     fact: Option<Fact>,
-    #[serde(default)]
-    access: Option<crate::access::AccessFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access: Option<AccessFact>,
+}
+
+impl Spelled {
+    /// How an entry is spelled under this number.
+    pub(crate) fn numbered(sequence: u64, entry: Entry) -> Self {
+        let blank = |at| Self {
+            sequence: Some(sequence),
+            at,
+            fact: None,
+            access: None,
+        };
+        match entry {
+            Entry::Engine(Event { at, fact }) => Self {
+                fact: Some(fact),
+                ..blank(at)
+            },
+            Entry::Ledger(LedgerEvent { at, fact }) => match fact {
+                LedgerFact::Access(fact) => Self {
+                    access: Some(fact),
+                    ..blank(at)
+                },
+            },
+        }
+    }
+
+    /// The entry; none unless exactly one thing happened.
+    pub(crate) fn entry(self) -> Option<Entry> {
+        let at = self.at;
+        let engine = self.fact.map(|fact| Entry::Engine(Event { at, fact }));
+        let ledgers = [self.access.map(LedgerFact::from)];
+        let ledgers = ledgers.into_iter().flatten();
+        let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));
+        let mut all = engine.into_iter().chain(ledgers);
+        let entry = all.next()?;
+        all.next().is_none().then_some(entry)
+    }
 }
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Parts { at, fact, access } = Parts::deserialize(deserializer)?;
-        match (fact, access) {
-            (Some(fact), None) => Ok(Self::Engine(Event { at, fact })),
-            (None, Some(access)) => Ok(Self::Access(AccessEvent { at, access })),
-            _ => Err(de::Error::custom("an entry has either a `fact` or an `access`")),
-        }
+        let entry = Spelled::deserialize(deserializer)?.entry();
+        entry.ok_or_else(|| {
+            de::Error::custom("an entry has one of `fact` and the ledgers' names, such as `access`")
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::AccessFact;
 
     fn samples() -> [Entry; 2] {
         let id = "abcdefghijkm".parse().unwrap();
@@ -66,9 +105,9 @@ mod tests {
                 at: Timestamp(7),
                 fact: Fact::EpochStarted { epoch: 3 },
             }),
-            Entry::Access(AccessEvent {
+            Entry::Ledger(LedgerEvent {
                 at: Timestamp(8),
-                access: AccessFact::TokenRevoked { id, by },
+                fact: AccessFact::TokenRevoked { id, by }.into(),
             }),
         ]
     }

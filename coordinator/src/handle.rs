@@ -1,11 +1,12 @@
 //! The way to a coordinator from inside its process: cheap to clone, safe to use from anywhere. What it answers is durable.
 
-use crate::access::{Access, AccessCommand, AccessRejection, Guard};
+use crate::access::{Access, Guard};
 use crate::audit::AuditLog;
 use crate::driver::{DurableEvents, Request, Sight};
 use crate::effects::Outgoing;
 use crate::error::{CommandError, Stopped};
 use crate::journal::EventReader;
+use crate::ledger::{self, Ledger};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use std::sync::Arc;
@@ -102,13 +103,10 @@ impl CoordinatorHandle {
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
-    /// Has a command about tokens carried out; returns when it is durable and holds for every request that comes after.
-    pub async fn access_command(
-        &self,
-        command: AccessCommand,
-    ) -> Result<Result<(), AccessRejection>, Stopped> {
-        let (reply, answer) = oneshot::channel();
-        self.request(Request::Access { command, reply }).await?;
+    /// Has a command for a ledger carried out; returns when it is durable and holds for every request that comes after.
+    pub async fn change<L: Ledger>(&self, command: L::Command) -> Result<Result<(), L::Rejection>, Stopped> {
+        let (change, answer) = ledger::change::<L>(command);
+        self.request(Request::Change(change)).await?;
         answer.await.map_err(|_| Stopped)
     }
 

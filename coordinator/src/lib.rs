@@ -22,6 +22,7 @@ mod handle;
 mod import;
 mod inbox;
 pub mod journal;
+pub mod ledger;
 mod logs;
 mod metrics;
 mod open;

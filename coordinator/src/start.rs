@@ -104,7 +104,7 @@ pub async fn start(
     let epoch = attached.as_ref().map_or(known + 1, |attached| attached.epoch);
     let view = view(&config, &parts, &key, epoch);
     let uploads = fresh_uploads(&config.state_dir).map_err(state_error)?;
-    let gate = watch::Sender::new(Arc::new(recovered.access.clone()));
+    let gate = watch::Sender::new(Arc::new(recovered.ledgers.access.clone()));
     let guard = Guard::new(operator::renew(&config.state_dir).map_err(state_error)?);
     let (audit, auditor) = open_audit(&config, &parts).await?;
     let kept = Kept {
@@ -278,7 +278,7 @@ fn spawn_driver(
     let driver = Driver {
         fleet: Fleet::new(settings, clock.monotonic(), &recovered.engine),
         engine: recovered.engine,
-        access: recovered.access,
+        ledgers: recovered.ledgers,
         gate,
         began: recovered.began,
         keeper,

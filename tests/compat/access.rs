@@ -4,7 +4,8 @@ use crate::golden::{check, folder};
 use crate::samples as s;
 use std::fs;
 use tidemill_coordinator::Entry;
-use tidemill_coordinator::access::{AccessEvent, AccessFact};
+use tidemill_coordinator::access::AccessFact;
+use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_engine::Event;
 use tidemill_protocol::access::{Scope, TokenId};
 use tidemill_protocol::codec;
@@ -42,9 +43,9 @@ fn every_fact_about_tokens_is_read_as_it_was_meant() {
         let name = kind(&access);
         (
             name,
-            Entry::Access(AccessEvent {
+            Entry::Ledger(LedgerEvent {
                 at: s::MOMENT,
-                access,
+                fact: access.into(),
             }),
         )
     });

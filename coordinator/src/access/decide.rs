@@ -1,7 +1,8 @@
 //! What may be asked of the tokens, and which facts follow, or why none do.
 
-use super::fact::{AccessEvent, AccessFact};
+use super::fact::AccessFact;
 use super::state::Access;
+use crate::ledger::{Ledger, Ledgers};
 use tidemill_protocol::access::{Scope, TokenId};
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Timestamp;
@@ -58,14 +59,18 @@ pub enum AccessRejection {
     BadSubject,
 }
 
-impl Access {
-    /// Reads the state and answers a command with facts. Revoking twice changes nothing and is no error.
-    pub fn decide(
-        &self,
-        now: Timestamp,
-        command: &AccessCommand,
-    ) -> Result<Vec<AccessEvent>, AccessRejection> {
-        let facts = match command {
+impl Ledger for Access {
+    type Command = AccessCommand;
+    type Fact = AccessFact;
+    type Rejection = AccessRejection;
+
+    fn of(ledgers: &Ledgers) -> &Self {
+        &ledgers.access
+    }
+
+    /// Revoking twice changes nothing and is no error.
+    fn decide(&self, now: Timestamp, command: &AccessCommand) -> Result<Vec<AccessFact>, AccessRejection> {
+        match command {
             AccessCommand::CreateToken {
                 id,
                 hash,
@@ -90,7 +95,7 @@ impl Access {
                     expires_at: *expires_at,
                     by: by.clone(),
                 });
-                facts
+                Ok(facts)
             }
             AccessCommand::RevokeToken { id, by } => {
                 let token = self
@@ -100,13 +105,13 @@ impl Access {
                     id: id.clone(),
                     by: by.clone(),
                 };
-                token.revoked_at.is_none().then_some(revoke).into_iter().collect()
+                Ok(token.revoked_at.is_none().then_some(revoke).into_iter().collect())
             }
-        };
-        let events = facts.into_iter().map(|access| AccessEvent { at: now, access });
-        Ok(events.collect())
+        }
     }
+}
 
+impl Access {
     /// What is to be forgotten so that one more token fits: the oldest that is no longer good.
     fn room_for_one(&self, now: Timestamp) -> Result<Option<AccessFact>, AccessRejection> {
         if self.tokens_len() < TOKENS_MAX {

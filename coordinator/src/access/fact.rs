@@ -5,15 +5,6 @@ use tidemill_protocol::access::{Scope, TokenId};
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Timestamp;
 
-/// A fact about tokens with its moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessEvent {
-    /// When, by the coordinator's wall clock.
-    pub at: Timestamp,
-    /// What. The name of the field tells it from an event of the engine, which has a `fact` in this place.
-    pub access: AccessFact,
-}
-
 /// What happened to a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -12,7 +12,7 @@ mod state;
 pub(crate) use attempts::neighbourhood;
 pub(crate) use caller::Caller;
 pub use decide::{AccessCommand, AccessRejection, TOKENS_MAX};
-pub use fact::{AccessEvent, AccessFact};
+pub use fact::AccessFact;
 pub(crate) use guard::Guard;
 pub use secret::{Presented, Secret, SecretError};
 pub use state::{Access, Refusal, Token};

@@ -1,6 +1,6 @@
 //! The tokens that are known, and whether one that is shown is good now. Changed by facts only, so the journal brings it back as it was.
 
-use super::fact::{AccessEvent, AccessFact};
+use super::fact::AccessFact;
 use super::secret::Presented;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -102,9 +102,9 @@ impl Access {
         token.refusal(now).map_or(Ok(token), Err)
     }
 
-    /// Changes the state by one fact.
-    pub fn apply(&mut self, event: &AccessEvent) {
-        match &event.access {
+    /// Changes the state by one fact, which happened at this moment.
+    pub fn apply(&mut self, at: Timestamp, fact: &AccessFact) {
+        match fact {
             AccessFact::TokenCreated {
                 id,
                 hash,
@@ -119,7 +119,7 @@ impl Access {
                     hash: *hash,
                     scope: *scope,
                     subject: subject.clone(),
-                    created_at: event.at,
+                    created_at: at,
                     created_by: by.clone(),
                     expires_at: *expires_at,
                     revoked_at: None,
@@ -128,7 +128,7 @@ impl Access {
             }
             AccessFact::TokenRevoked { id, .. } => {
                 if let Some(token) = self.tokens.get_mut(id) {
-                    token.revoked_at.get_or_insert(event.at);
+                    token.revoked_at.get_or_insert(at);
                 }
             }
             AccessFact::TokenForgotten { id } => {
@@ -142,6 +142,7 @@ impl Access {
 mod tests {
     use super::*;
     use crate::access::{AccessCommand, AccessRejection, Secret, TOKENS_MAX};
+    use crate::ledger::Ledger as _;
 
     fn create(secret: &Secret, expires_at: Option<u64>) -> AccessCommand {
         AccessCommand::CreateToken {
@@ -167,11 +168,11 @@ mod tests {
 
     /// Carries a command out at this moment.
     fn carry_out(access: &mut Access, now: u64, command: &AccessCommand) -> Result<usize, AccessRejection> {
-        let events = access.decide(Timestamp(now), command)?;
-        for event in &events {
-            access.apply(event);
+        let facts = access.decide(Timestamp(now), command)?;
+        for fact in &facts {
+            access.apply(Timestamp(now), fact);
         }
-        Ok(events.len())
+        Ok(facts.len())
     }
 
     #[test]

@@ -178,7 +178,7 @@ impl Watch {
         for (sequence, entry) in entries {
             match entry {
                 Entry::Engine(event) => self.observe(sequence, &event),
-                Entry::Access(_) => self.next = self.next.max(sequence + 1),
+                Entry::Ledger(_) => self.next = self.next.max(sequence + 1),
             }
         }
         Ok(())

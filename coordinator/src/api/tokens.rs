@@ -2,7 +2,7 @@
 
 use super::error::ApiError;
 use super::record::Made;
-use crate::access::{AccessCommand, AccessRejection, Caller, Secret, Token};
+use crate::access::{Access, AccessCommand, AccessRejection, Caller, Secret, Token};
 use crate::handle::CoordinatorHandle;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -63,7 +63,7 @@ pub(super) async fn create(
         expires_at: request.expires_in.map(|length| now + length),
         by: name_of(&caller, request.by),
     };
-    handle.access_command(command).await??;
+    handle.change::<Access>(command).await??;
     let created = CreatedToken {
         token: secret.reveal(),
         view: view(&handle, secret.id())?,
@@ -113,7 +113,7 @@ pub(super) async fn revoke(
         id: id.clone(),
         by: name_of(&caller, query.by),
     };
-    handle.access_command(command).await??;
+    handle.change::<Access>(command).await??;
     Ok(Json(view(&handle, &id)?))
 }
 

@@ -2,9 +2,9 @@
 //! on a thread of its own; events that it makes superfluous are pruned once enough snapshots stand.
 
 use super::recover::snapshot_bytes;
-use crate::access::Access;
 use crate::archive::Gate;
 use crate::journal::{Batch, EventLog, JournalError, SNAPSHOTS_KEPT, Snapshots};
+use crate::ledger::Ledgers;
 use std::collections::BTreeMap;
 use std::thread::JoinHandle;
 use tidemill_engine::Engine;
@@ -65,7 +65,7 @@ impl Keeper {
     pub(crate) fn keep(
         &mut self,
         engine: &Engine,
-        access: &Access,
+        ledgers: &Ledgers,
         began: &BTreeMap<RunId, u64>,
     ) -> Result<(), JournalError> {
         if self.writing.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -82,7 +82,7 @@ impl Keeper {
         // HEAD first: it must never be behind a snapshot.
         self.log.settle()?;
         let sequence = self.log.last();
-        let (snapshots, state) = (snapshots.clone(), snapshot_bytes(engine, access, began));
+        let (snapshots, state) = (snapshots.clone(), snapshot_bytes(engine, ledgers, began));
         let write = std::thread::Builder::new()
             .name("snapshot".into())
             .spawn(move || snapshots.write(sequence, &state))

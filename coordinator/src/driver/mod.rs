@@ -14,9 +14,10 @@ pub(crate) use keeper::Keeper;
 pub(crate) use recover::{Recovered, note_beginning, recover};
 pub(crate) use request::{DurableEvents, Look, REQUESTS_MAX, Request, Sight};
 
-use crate::access::{Access, AccessCommand, AccessEvent, AccessRejection};
+use crate::access::Access;
 use crate::effects::Outbox;
 use crate::journal::{Batch, JournalError};
+use crate::ledger::{LedgerEvent, LedgerFact, Ledgers, Settle};
 use crate::metrics::Metrics;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -44,8 +45,9 @@ pub(crate) struct Driver {
     pub(crate) outbox: Outbox,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) durable: broadcast::Sender<Arc<DurableEvents>>,
-    /// The tokens as decided so far, and as the gate sees them: only what is durable.
-    pub(crate) access: Access,
+    /// As decided so far.
+    pub(crate) ledgers: Ledgers,
+    /// The tokens as the gate sees them: only what is durable.
     pub(crate) gate: watch::Sender<Arc<Access>>,
     pub(crate) metrics: Arc<Metrics>,
     /// Whose clock wakes the loop when nothing comes.
@@ -56,7 +58,7 @@ pub(crate) struct Driver {
 #[derive(Default)]
 struct InHand {
     events: Vec<Event>,
-    access: Vec<AccessEvent>,
+    ledgers: Vec<LedgerEvent>,
     effects: Vec<Effect>,
     answers: Vec<Answer>,
     looks: Vec<Look>,
@@ -77,7 +79,7 @@ impl InHand {
         claims_only
             && nobody_asks
             && !self.events.is_empty()
-            && self.access.is_empty()
+            && self.ledgers.is_empty()
             && self.effects.is_empty()
             && self.looks.is_empty()
     }
@@ -85,10 +87,7 @@ impl InHand {
 
 enum Answer {
     Command(oneshot::Sender<Result<(), Rejection>>, Result<(), Rejection>),
-    Access(
-        oneshot::Sender<Result<(), AccessRejection>>,
-        Result<(), AccessRejection>,
-    ),
+    Change(Settle),
     Done(oneshot::Sender<()>),
 }
 
@@ -134,7 +133,7 @@ impl Driver {
             }
             self.make_durable(&mut hand)?;
             self.let_out(hand);
-            self.keeper.keep(&self.engine, &self.access, &self.began)?;
+            self.keeper.keep(&self.engine, &self.ledgers, &self.began)?;
             if tick {
                 self.keeper.settle()?;
             }
@@ -157,9 +156,9 @@ impl Driver {
                 let result = self.decide(&command, hand);
                 hand.answers.push(Answer::Command(reply, result));
             }
-            Request::Access { command, reply } => {
-                let result = self.decide_access(&command, hand);
-                hand.answers.push(Answer::Access(reply, result));
+            Request::Change(change) => {
+                let settle = change(&mut self.ledgers, self.clock.now(), &mut hand.ledgers);
+                hand.answers.push(Answer::Change(settle));
             }
             Request::Reports { batch, reply } => {
                 self.take_reports(batch, hand);
@@ -223,14 +222,6 @@ impl Driver {
         Ok(())
     }
 
-    fn decide_access(&mut self, command: &AccessCommand, hand: &mut InHand) -> Result<(), AccessRejection> {
-        for event in self.access.decide(self.clock.now(), command)? {
-            self.access.apply(&event);
-            hand.access.push(event);
-        }
-        Ok(())
-    }
-
     fn apply(&mut self, event: Event, hand: &mut InHand) {
         self.engine.apply(&event, &mut hand.effects);
         self.fleet.witness(self.clock.monotonic(), &self.engine, &event);
@@ -252,13 +243,13 @@ impl Driver {
     }
 
     fn make_durable(&mut self, hand: &mut InHand) -> Result<(), JournalError> {
-        if hand.events.is_empty() && hand.access.is_empty() {
+        if hand.events.is_empty() && hand.ledgers.is_empty() {
             return Ok(());
         }
         let begun = Instant::now();
         let mut batch = Batch::default();
         hand.events.iter().for_each(|event| batch.push_event(event));
-        hand.access.iter().for_each(|event| batch.push_event(event));
+        hand.ledgers.iter().for_each(|event| batch.push_event(event));
         let last = self.keeper.append(&batch)?;
         self.metrics.journal_events.add(u64::from(batch.len()));
         self.metrics.journal_appends.observe(begun.elapsed());
@@ -269,8 +260,9 @@ impl Driver {
         for (sequence, event) in (first..).zip(&events) {
             note_beginning(&mut self.began, sequence, event);
         }
-        if !hand.access.is_empty() {
-            self.gate.send_replace(Arc::new(self.access.clone()));
+        let tokens = |event: &LedgerEvent| matches!(event.fact, LedgerFact::Access(_));
+        if hand.ledgers.iter().any(tokens) {
+            self.gate.send_replace(Arc::new(self.ledgers.access.clone()));
         }
         let durable = DurableEvents { first, events, next };
         // Nobody may be watching.
@@ -283,7 +275,7 @@ impl Driver {
             // Whoever asked may have gone; the state holds the answer.
             match answer {
                 Answer::Command(reply, result) => drop(reply.send(result)),
-                Answer::Access(reply, result) => drop(reply.send(result)),
+                Answer::Change(settle) => settle(),
                 Answer::Done(reply) => drop(reply.send(())),
             }
         }
@@ -293,6 +285,7 @@ impl Driver {
         let sight = Sight {
             engine: &self.engine,
             fleet: &self.fleet,
+            ledgers: &self.ledgers,
             now: self.clock.monotonic(),
             began: &self.began,
         };

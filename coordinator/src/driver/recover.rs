@@ -3,6 +3,7 @@
 use crate::access::Access;
 use crate::entry::Entry;
 use crate::journal::{EventLog, JournalError, Snapshots};
+use crate::ledger::Ledgers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,18 +14,20 @@ use tidemill_protocol::ids::RunId;
 /// Events read at once while replaying.
 const READ_EVENTS: usize = 8_192;
 /// The formats of a snapshot's content that this version reads; another one is passed over, and the events are replayed instead.
-const SNAPSHOT_FORMATS: std::ops::RangeInclusive<u32> = 1..=2;
+const SNAPSHOT_FORMATS: std::ops::RangeInclusive<u32> = 1..=3;
 /// The format of a snapshot without tokens, as the first versions wrote it.
 const WITHOUT_TOKENS: u32 = 1;
 /// The format of a snapshot with tokens. A version that does not know them passes it over and meets their events, instead of opening an API that was closed.
 const WITH_TOKENS: u32 = 2;
+/// The format of a snapshot with all ledgers. Likewise.
+const WITH_LEDGERS: u32 = 3;
 
 /// An engine as its journal says.
 #[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) engine: Engine,
-    /// The tokens.
-    pub(crate) access: Access,
+    /// What is kept beside it.
+    pub(crate) ledgers: Ledgers,
     /// The event with which each run began.
     pub(crate) began: BTreeMap<RunId, u64>,
     /// The event that the snapshot covered, 0 without one.
@@ -38,6 +41,8 @@ struct SnapshotOut<'a> {
     format: u32,
     engine: &'a Engine,
     access: &'a Access,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledgers: Option<&'a Ledgers>,
     began: &'a BTreeMap<RunId, u64>,
 }
 
@@ -47,20 +52,25 @@ struct SnapshotIn {
     engine: Engine,
     #[serde(default)]
     access: Access,
+    #[serde(default)]
+    ledgers: Option<Ledgers>,
     began: BTreeMap<RunId, u64>,
 }
 
 /// The content of a snapshot.
-pub(crate) fn snapshot_bytes(engine: &Engine, access: &Access, began: &BTreeMap<RunId, u64>) -> Vec<u8> {
-    let format = if access.is_closed() {
-        WITH_TOKENS
+pub(crate) fn snapshot_bytes(engine: &Engine, ledgers: &Ledgers, began: &BTreeMap<RunId, u64>) -> Vec<u8> {
+    let (format, all) = if ledgers.hold_more_than_tokens() {
+        (WITH_LEDGERS, Some(ledgers))
+    } else if ledgers.access.is_closed() {
+        (WITH_TOKENS, None)
     } else {
-        WITHOUT_TOKENS
+        (WITHOUT_TOKENS, None)
     };
     codec::encode(&SnapshotOut {
         format,
         engine,
-        access,
+        access: &ledgers.access,
+        ledgers: all,
         began,
     })
 }
@@ -88,10 +98,12 @@ pub(crate) fn recover(
     let (snapshot, state) = found.unwrap_or_else(|| (0, SnapshotIn::empty()));
     let SnapshotIn {
         mut engine,
-        mut access,
+        access,
+        ledgers,
         mut began,
         ..
     } = state;
+    let mut ledgers = ledgers.unwrap_or_else(|| Ledgers::with_tokens(access));
     if snapshot + 1 < log.first() {
         let reason = format!(
             "events before {} were pruned, and no whole snapshot covers them",
@@ -114,7 +126,7 @@ pub(crate) fn recover(
                     engine.apply(&event, &mut effects);
                     note_beginning(&mut began, sequence, &event);
                 }
-                Entry::Access(event) => access.apply(&event),
+                Entry::Ledger(event) => ledgers.apply(&event),
             }
             // What is still to be done is asked of the state afterwards.
             effects.clear();
@@ -123,7 +135,7 @@ pub(crate) fn recover(
     }
     Ok(Recovered {
         engine,
-        access,
+        ledgers,
         began,
         snapshot,
         replayed: log.last() - snapshot,
@@ -137,6 +149,7 @@ impl SnapshotIn {
             format: WITHOUT_TOKENS,
             engine: Engine::new(),
             access: Access::default(),
+            ledgers: None,
             began: BTreeMap::new(),
         }
     }

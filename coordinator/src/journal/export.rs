@@ -5,59 +5,16 @@ use super::JournalError;
 use super::claim::Claim;
 use super::log::{Batch, EventLog};
 use super::rebuild::create_at;
-use crate::access::{AccessEvent, AccessFact};
-use crate::entry::Entry;
+use crate::entry::Spelled;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, Read};
 use std::path::PathBuf;
-use tidemill_engine::{Event, Fact};
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::time::Timestamp;
 
 /// Longest line that is read: a run of 100,000 steps needs some tens of MiB.
 const LINE_BYTES_MAX: u64 = 512 << 20;
 /// Events that become one batch.
 const BATCH_EVENTS: u32 = 1_000;
-
-/// One event.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Line {
-    sequence: u64,
-    at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    fact: Option<Fact>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    access: Option<AccessFact>,
-}
-
-impl Line {
-    pub(super) fn new(sequence: u64, entry: Entry) -> Self {
-        match entry {
-            Entry::Engine(Event { at, fact }) => Self {
-                sequence,
-                at,
-                fact: Some(fact),
-                access: None,
-            },
-            Entry::Access(AccessEvent { at, access }) => Self {
-                sequence,
-                at,
-                fact: None,
-                access: Some(access),
-            },
-        }
-    }
-
-    fn entry(self) -> Option<Entry> {
-        let at = self.at;
-        match (self.fact, self.access) {
-            (Some(fact), None) => Some(Entry::Engine(Event { at, fact })),
-            (None, Some(access)) => Some(Entry::Access(AccessEvent { at, access })),
-            _ => None,
-        }
-    }
-}
 
 /// The last line.
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,7 +65,7 @@ pub enum ImportError {
         source: serde_json::Error,
     },
     /// A line says nothing, or two things at once.
-    #[error("line {line} holds neither a `fact` nor an `access`, or both")]
+    #[error("line {line} says nothing that can happen, or several things at once")]
     Nothing {
         /// Its number, counted from 1.
         line: u64,
@@ -157,9 +114,9 @@ pub fn import(from: &mut dyn BufRead, claim: Claim) -> Result<u64, ImportError> 
             break;
         }
         let number = seal.events + 1;
-        let read = serde_json::from_slice::<Line>(line);
+        let read = serde_json::from_slice::<Spelled>(line);
         let read = read.map_err(|source| ImportError::Line { line: number, source })?;
-        let sequence = read.sequence;
+        let sequence = read.sequence.unwrap_or(0);
         if sequence != number {
             return Err(match number {
                 1 => ImportError::NotFromTheStart(sequence),

@@ -1,12 +1,12 @@
 //! Looking at a journal without a coordinator: `verify` and `export` (whose lines `export.rs` describes). Nothing here changes a byte of the records.
 
 use super::claim::Claim;
-use super::export::{End, Line, Seal};
+use super::export::{End, Seal};
 use super::head::HeadFile;
 use super::log::unframe;
 use super::sled::{CutTail, data_path, open_database, walk};
 use super::{JournalError, Snapshots};
-use crate::entry::Entry;
+use crate::entry::{Entry, Spelled};
 use std::io::Write;
 use std::path::Path;
 
@@ -76,7 +76,7 @@ pub fn export(dir: &Path, out: &mut dyn Write) -> Result<u64, JournalError> {
     };
     look(dir, &mut |sequence, bytes| {
         let entry = Entry::decode(&bytes).map_err(|source| JournalError::Unreadable { sequence, source })?;
-        let line = serde_json::to_vec(&Line::new(sequence, entry))
+        let line = serde_json::to_vec(&Spelled::numbered(sequence, entry))
             .map_err(|e| JournalError::io("export", dir, e.into()))?;
         seal.add(&line);
         write(&line)

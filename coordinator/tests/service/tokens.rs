@@ -1,7 +1,7 @@
 //! Tokens are as durable as runs: they survive a restart, from events and from a snapshot, and do not disturb whoever reads the journal.
 
 use crate::harness::{Service, chain};
-use tidemill_coordinator::access::{AccessCommand, Secret};
+use tidemill_coordinator::access::{Access, AccessCommand, Secret};
 use tidemill_protocol::access::Scope;
 
 async fn create(service: &Service) -> Secret {
@@ -14,7 +14,7 @@ async fn create(service: &Service) -> Secret {
         expires_at: None,
         by: "ada".into(),
     };
-    service.handle().access_command(command).await.unwrap().unwrap();
+    service.handle().change::<Access>(command).await.unwrap().unwrap();
     secret
 }
 
@@ -23,7 +23,7 @@ async fn revoke(service: &Service, secret: &Secret) {
         id: secret.id().clone(),
         by: "ada".into(),
     };
-    service.handle().access_command(command).await.unwrap().unwrap();
+    service.handle().change::<Access>(command).await.unwrap().unwrap();
 }
 
 #[tokio::test]

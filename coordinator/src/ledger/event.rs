@@ -1,0 +1,39 @@
+//! What happened in a ledger, as it stands in the journal: the moment in `at`, and the fact under the name of its ledger.
+
+use crate::access::AccessFact;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+use tidemill_protocol::time::Timestamp;
+
+/// A fact of a ledger with its moment. Its spelling is that of [`crate::Entry`], which also reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEvent {
+    /// When, by the coordinator's wall clock.
+    pub at: Timestamp,
+    /// What.
+    pub fact: LedgerFact,
+}
+
+/// What happened, and in which ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerFact {
+    /// To a token.
+    Access(AccessFact),
+}
+
+impl From<AccessFact> for LedgerFact {
+    fn from(fact: AccessFact) -> Self {
+        Self::Access(fact)
+    }
+}
+
+impl Serialize for LedgerEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
+        event.serialize_field("at", &self.at)?;
+        match &self.fact {
+            LedgerFact::Access(fact) => event.serialize_field("access", fact)?,
+        }
+        event.end()
+    }
+}

@@ -1,0 +1,56 @@
+//! Ledgers: what is kept beside the engine's state and changed by facts in the same journal, such as tokens. Each is pure, with a `decide` and an `apply` of its
+//! own in its own module; here is only what they have in common and the list of them all. A new one is a field of [`Ledgers`], a variant of [`LedgerFact`]
+//! and an `impl Ledger`.
+
+mod change;
+mod event;
+
+pub(crate) use change::{Change, Settle, change};
+pub use event::{LedgerEvent, LedgerFact};
+
+use crate::access::Access;
+use serde::{Deserialize, Serialize};
+use tidemill_protocol::time::Timestamp;
+
+/// What every ledger can do.
+pub trait Ledger: Sized {
+    /// What may be asked of it.
+    type Command: Send + 'static;
+    /// What may happen in it.
+    type Fact: Into<LedgerFact>;
+    /// Why something asked is not done.
+    type Rejection: Send + 'static;
+
+    /// This ledger among all.
+    fn of(ledgers: &Ledgers) -> &Self;
+
+    /// Reads the state and answers a command with facts, or says why not. Changes nothing.
+    fn decide(&self, now: Timestamp, command: &Self::Command) -> Result<Vec<Self::Fact>, Self::Rejection>;
+}
+
+/// All ledgers, as the journal says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledgers {
+    /// The tokens.
+    pub access: Access,
+}
+
+impl Ledgers {
+    /// Changes the ledger that a fact belongs to.
+    pub fn apply(&mut self, event: &LedgerEvent) {
+        match &event.fact {
+            LedgerFact::Access(fact) => self.access.apply(event.at, fact),
+        }
+    }
+
+    /// Tokens and nothing else: what a snapshot of an early version holds.
+    pub(crate) fn with_tokens(access: Access) -> Self {
+        Self { access }
+    }
+
+    /// Whether a version that knew of tokens only would miss something.
+    pub(crate) fn hold_more_than_tokens(&self) -> bool {
+        *self != Self::with_tokens(self.access.clone())
+    }
+}
