@@ -6,7 +6,7 @@ use crate::driver::{DurableEvents, Request, Sight};
 use crate::effects::Outgoing;
 use crate::error::{CommandError, Stopped};
 use crate::journal::EventReader;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use std::sync::Arc;
@@ -103,8 +103,8 @@ impl CoordinatorHandle {
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
-    /// Has a command for a ledger carried out; returns when it is durable and holds for every request that comes after.
-    pub async fn change<L: Ledger>(&self, command: L::Command) -> Result<Result<(), L::Rejection>, Stopped> {
+    /// Has a command for a ledger carried out; returns the facts when they are durable and hold for every request that comes after.
+    pub async fn change<L: Ledger>(&self, command: L::Command) -> Result<Outcome<L>, Stopped> {
         let (change, answer) = ledger::change::<L>(command);
         self.request(Request::Change(change)).await?;
         answer.await.map_err(|_| Stopped)

@@ -5,6 +5,7 @@
 mod change;
 mod event;
 
+pub use change::Outcome;
 pub(crate) use change::{Change, Settle, change};
 pub use event::{LedgerEvent, LedgerFact};
 
@@ -17,7 +18,7 @@ pub trait Ledger: Sized {
     /// What may be asked of it.
     type Command: Send + 'static;
     /// What may happen in it.
-    type Fact: Into<LedgerFact>;
+    type Fact: Into<LedgerFact> + Clone + Send + 'static;
     /// Why something asked is not done.
     type Rejection: Send + 'static;
 
