@@ -1,6 +1,6 @@
 //! What is killed comes back, and what was begun is finished: each part in turn while a step certainly runs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testkit::{BEGIN_DEADLINE, Cluster, END_DEADLINE, Gate, Steps, Store, WorkerPlan, eventually, is_alive};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::status::{AttemptStatus, RunStatus, StepStatus};
@@ -8,6 +8,9 @@ use tidemill_transport::{AmqpBroker, AmqpConfig, Broker, Queue};
 
 /// A worker that is gone is noticed when its lease has run out, and what a busy machine adds.
 const LEASE_DEADLINE: Duration = Duration::from_mins(3);
+
+/// From the start of the daemon's process until it goes on with what its predecessor began.
+const ADOPTED_WITHIN: Duration = Duration::from_secs(2);
 
 const fn cpu(name: &'static str) -> WorkerPlan {
     WorkerPlan {
@@ -48,7 +51,15 @@ fn a_killed_daemon_takes_its_running_steps_up_again() {
     let step = gate.wait_for_arrivals(1, BEGIN_DEADLINE)[0];
     cluster.kill_worker("one");
     assert!(is_alive(step), "a step outlives its daemon");
+    let began = Instant::now();
     cluster.start_worker(cpu("one"));
+    let log = cluster.sandbox.path().join("one.log");
+    let took = eventually(BEGIN_DEADLINE, "the step is adopted", || {
+        let said = std::fs::read_to_string(&log).ok()?;
+        said.contains("going on with an attempt").then(|| began.elapsed())
+    });
+    println!("a running step was adopted {took:?} after the start of the daemon");
+    assert!(took < ADOPTED_WITHIN, "adopted only after {took:?}");
     gate.open();
     let run = cluster.wait_for_run(&id, RunStatus::Succeeded, END_DEADLINE);
     assert_eq!(run.step("hold").attempts.len(), 1, "nothing was done twice");

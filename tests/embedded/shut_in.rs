@@ -23,18 +23,58 @@ fn look(setting: &str) -> (String, Vec<String>) {
     (seen, usage.expect("it ended").notes)
 }
 
+/// What notes say of anything but the limit of processes, which is there or not as the machine has it.
+fn but_for_processes(notes: Vec<String>) -> Vec<String> {
+    let (of_processes, rest): (Vec<_>, Vec<_>) = notes
+        .into_iter()
+        .partition(|note| note.contains("limit of 4096 processes"));
+    assert_eq!(of_processes.len(), 1, "{of_processes:?}");
+    rest
+}
+
 #[test]
 fn a_step_gains_no_privileges_and_leaves_no_core_file() {
     let (seen, notes) = look("");
     assert_eq!(seen, "NoNewPrivs:\t1\nNoNewPrivs:\t1\n0\n0\n");
-    assert_eq!(notes, ["sandbox basic: no new privileges, no core files"]);
+    assert_eq!(
+        but_for_processes(notes),
+        ["sandbox basic: no new privileges, no core files"]
+    );
+}
+
+#[test]
+fn a_step_has_the_limits_that_the_operator_sets_and_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "pipeline.yml",
+        "type: pipeline\njobs:\n  look:\n    command: (ulimit -n; ulimit -H -n; ulimit -f) > ${{outputs.seen}}\n    outputs: {seen: {type: uri_file}}\n",
+    );
+    sandbox.write(
+        "tidemill.toml",
+        "step_open_files = 200\nstep_file_size = \"1GiB\"\n",
+    );
+    let run = sandbox.run("pipeline.yml", &[]);
+    let seen = sandbox.ok(["artifacts", "cat", "last/look/seen"]).stdout;
+    // The shell counts in blocks of 512 bytes.
+    assert_eq!(seen, "200\n200\n2097152\n");
+    let usage = run.step("look").attempts[0].usage.clone();
+    let notes = usage.expect("it ended").notes.join("\n");
+    for wanted in [
+        "limit of 200 open files in force",
+        "limit of 1073741824 bytes for each file in force",
+    ] {
+        assert!(notes.contains(wanted), "{notes}");
+    }
+    sandbox.write("tidemill.toml", "step_processes = 3\n");
+    let refused = sandbox.tidemill(["run", "pipeline.yml"]).expect_code(2);
+    assert!(refused.stderr.contains("16 and more"), "{refused}");
 }
 
 #[test]
 fn a_step_that_needs_it_can_be_left_alone() {
     let (seen, notes) = look("sandbox = \"off\"\n");
     assert!(seen.starts_with("NoNewPrivs:\t0\nNoNewPrivs:\t0\n"), "{seen}");
-    assert_eq!(notes, Vec::<String>::new());
+    assert_eq!(but_for_processes(notes), Vec::<String>::new());
 }
 
 /// Tries what a step must be able to do, and what it must not, and writes down what went well.

@@ -46,6 +46,9 @@ pub struct WorkerConfig {
     /// Environment variables that every step gets unless its author sets them: `PATH`, `HOME`, `LANG`, and what the operator adds. Nothing of the
     /// daemon's own environment is inherited.
     pub base_environment: BTreeMap<String, String>,
+    /// The GPU devices that the daemon itself may use, as `CUDA_VISIBLE_DEVICES` names them: by number in the order of the PCI bus, or by the beginning of their
+    /// UUID. Default: all.
+    pub gpus_visible: Option<String>,
     /// How many built environments are kept besides those in use; the longest unused go first. Default: 20.
     pub environments_max: usize,
     /// After how long without use a built environment is removed. Default: 30 days.
@@ -79,6 +82,7 @@ impl WorkerConfig {
             preemption_notice: None,
             report_again_after: Duration::from_secs(30),
             base_environment: base.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+            gpus_visible: None,
             environments_max: 20,
             environment_unused_max: Duration::from_hours(30 * 24),
         }

@@ -29,5 +29,5 @@ pub use config::{SLOTS_MAX, WorkerConfig};
 pub use error::{StartError, SuperviseError};
 pub use handle::WorkerHandle;
 pub use metrics::METRICS;
-pub use supervisor::{ConfineError, Reach, Sandbox, confine, supervise, supervise_nothing};
+pub use supervisor::{ConfineError, Reach, Sandbox, StepLimits, confine, supervise, supervise_nothing};
 pub use worker::{Parts, Worker, start};

@@ -13,8 +13,14 @@ pub(crate) struct Capacity {
     pub cpus: u32,
     /// Bytes of memory.
     pub memory_bytes: u64,
-    /// GPU devices, numbered from 0.
-    pub gpus: u32,
+    /// GPU devices by the names that CUDA knows them by, numbered from 0.
+    pub gpus: Vec<String>,
+}
+
+impl Capacity {
+    fn gpu_count(&self) -> u32 {
+        u32::try_from(self.gpus.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What one attempt holds until it gives it back.
@@ -26,8 +32,11 @@ pub(crate) struct Grant {
     pub cpus_reserved: u32,
     /// Memory that is accounted for it.
     pub memory_reserved: u64,
-    /// Devices that are its own.
+    /// Devices that are its own, by number.
     pub gpus: Vec<u32>,
+    /// The same by name; empty in grants of earlier versions.
+    #[serde(default)]
+    pub gpu_ids: Vec<String>,
     /// What was asked for and could not be given to the letter.
     pub notes: Vec<String>,
 }
@@ -55,7 +64,7 @@ impl Slots {
     /// Everything is free.
     pub(crate) fn new(capacity: Capacity) -> Self {
         Self {
-            gpus_free: (0..capacity.gpus).collect(),
+            gpus_free: (0..capacity.gpu_count()).collect(),
             capacity,
             taken: 0,
             cpus_reserved: 0,
@@ -70,7 +79,7 @@ impl Slots {
 
     /// Takes a slot with these resources.
     pub(crate) fn take(&mut self, wanted: &Resources) -> Result<Grant, Refusal> {
-        let Capacity { gpus, slots, .. } = self.capacity;
+        let (gpus, slots) = (self.capacity.gpu_count(), self.capacity.slots);
         if wanted.gpus > gpus {
             return Err(Refusal::Never(format!(
                 "the step asks for {} GPU devices and this worker has {gpus}",
@@ -105,11 +114,14 @@ impl Slots {
             return Err(Refusal::Busy);
         }
         let share = (self.capacity.cpus / slots).max(1);
+        let gpus: Vec<u32> = self.gpus_free.iter().copied().take(devices).collect();
+        let ids = gpus.iter().map(|number| &self.capacity.gpus[*number as usize]);
         let grant = Grant {
+            gpu_ids: ids.cloned().collect(),
             cpus: if cpus_reserved > 0 { cpus_reserved } else { share },
             cpus_reserved,
             memory_reserved,
-            gpus: self.gpus_free.iter().copied().take(devices).collect(),
+            gpus,
             notes,
         };
         self.hold(&grant);
@@ -121,9 +133,21 @@ impl Slots {
         self.taken += 1;
         self.cpus_reserved += grant.cpus_reserved;
         self.memory_reserved += grant.memory_reserved;
-        for device in &grant.gpus {
-            self.gpus_free.remove(device);
+        for device in self.devices(grant) {
+            self.gpus_free.remove(&device);
         }
+    }
+
+    /// The numbers of a grant's devices: an earlier daemon may have numbered them otherwise.
+    fn devices(&self, grant: &Grant) -> Vec<u32> {
+        let all = &self.capacity.gpus;
+        if grant.gpu_ids.is_empty() {
+            let has = |device: &u32| *device < self.capacity.gpu_count();
+            return grant.gpus.iter().copied().filter(has).collect();
+        }
+        let numbered = (0..).zip(all);
+        let own = numbered.filter(|(_, id)| grant.gpu_ids.contains(id));
+        own.map(|(number, _)| number).collect()
     }
 
     /// Takes a grant back.
@@ -131,8 +155,8 @@ impl Slots {
         self.taken -= 1;
         self.cpus_reserved -= grant.cpus_reserved;
         self.memory_reserved -= grant.memory_reserved;
-        let existing = grant.gpus.iter().filter(|d| **d < self.capacity.gpus);
-        self.gpus_free.extend(existing);
+        let devices = self.devices(grant);
+        self.gpus_free.extend(devices);
     }
 }
 
@@ -154,7 +178,7 @@ mod tests {
             slots,
             cpus,
             memory_bytes: 1000,
-            gpus,
+            gpus: (0..gpus).map(|number| format!("GPU-{number}")).collect(),
         })
     }
 
@@ -188,6 +212,21 @@ mod tests {
         assert_eq!(slots.take(&wants(0, 0, 2)), Err(Refusal::Busy));
         slots.give_back(&first);
         assert_eq!(slots.take(&wants(0, 0, 2)).unwrap().gpus, [0, 1]);
+    }
+
+    #[test]
+    fn a_device_of_an_earlier_daemon_is_known_by_its_name() {
+        let mut before = slots(2, 8, 3);
+        before.take(&wants(0, 0, 2)).unwrap();
+        let held = before.take(&wants(0, 0, 1)).unwrap();
+        assert_eq!(held.gpu_ids, ["GPU-2"]);
+        // The next daemon may use the last device only, which is now its first.
+        let mut after = slots(2, 8, 1);
+        after.capacity.gpus = vec!["GPU-2".into()];
+        after.hold(&held);
+        assert_eq!(after.take(&wants(0, 0, 1)), Err(Refusal::Busy));
+        after.give_back(&held);
+        assert_eq!(after.take(&wants(0, 0, 1)).unwrap().gpu_ids, ["GPU-2"]);
     }
 
     #[test]

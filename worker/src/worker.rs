@@ -166,6 +166,7 @@ struct Opened {
 async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartError> {
     let (mut client, supervisor) = Client::new(&config.supervisor_dir(), &config.supervisor);
     offer_python(&mut config);
+    let gpus_visible = config.gpus_visible.clone();
     let cache_dir = config.state_dir.join("cache");
     let environments_dir = config.state_dir.join("environments");
     let (bytes_max, kept_max, unused_max) = (
@@ -183,11 +184,12 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         })?;
         let environments = Environments::open(&environments_dir, tools, kept_max, unused_max)
             .map_err(StartError::state(environments_dir))?;
-        Ok::<_, StartError>((probe(), cache, environments))
+        Ok::<_, StartError>((probe(gpus_visible.as_deref()), cache, environments))
     });
     let (files, connection) = tokio::join!(files, client.connect());
     let (machine, cache, environments) =
         files.map_err(|error| StartError::Config(format!("interrupted while starting: {error}")))??;
+    show_devices(&mut config, &machine);
     Ok(Opened {
         config,
         machine,
@@ -228,7 +230,7 @@ impl Assembly {
         let offer = Offer {
             // Looked at before the first task could come, and at every sign of life from then on.
             disk_full: disk.shortage().is_some(),
-            ..offer(&opened.config, opened.machine)
+            ..offer(&opened.config, &opened.machine)
         };
         let tools = Arc::new(Tools {
             disk,
@@ -252,7 +254,7 @@ impl Assembly {
         let intakes = self.subscribe_tasks(&tools.config, arrivals_in, &rest).await?;
         let (heartbeat, beats) = watch::channel(Bytes::new());
         let mut driver = Driver {
-            slots: Slots::new(capacity(&tools.config, &offer)),
+            slots: Slots::new(capacity(&tools.config, &opened.machine)),
             pace: Pace::new(tools.config.slots),
             broker: self.parts.broker.clone(),
             worker: self.id,
@@ -323,26 +325,26 @@ impl Assembly {
     }
 }
 
-fn offer(config: &WorkerConfig, machine: Machine) -> Offer {
+fn offer(config: &WorkerConfig, machine: &Machine) -> Offer {
     Offer {
         targets: config.targets.clone(),
         slots: config.slots,
         cpus: machine.cpus,
         memory_bytes: machine.memory_bytes,
-        gpus: machine.gpus,
-        host: machine.host,
+        gpus: machine.gpus.iter().map(|gpu| gpu.name.clone()).collect(),
+        host: machine.host.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         draining: false,
         disk_full: false,
     }
 }
 
-fn capacity(config: &WorkerConfig, offer: &Offer) -> Capacity {
+fn capacity(config: &WorkerConfig, machine: &Machine) -> Capacity {
     Capacity {
         slots: config.slots,
-        cpus: offer.cpus,
-        memory_bytes: offer.memory_bytes,
-        gpus: u32::try_from(offer.gpus.len()).unwrap_or(u32::MAX),
+        cpus: machine.cpus,
+        memory_bytes: machine.memory_bytes,
+        gpus: machine.gpus.iter().map(|gpu| gpu.id.clone()).collect(),
     }
 }
 
@@ -445,6 +447,18 @@ fn new_name(prefix: &str) -> Result<WorkerId, StartError> {
     let name = format!("{prefix}{}", name.trim_start_matches('-'));
     name.parse()
         .map_err(|error| StartError::Config(format!("cannot make a name for this worker: {error}")))
+}
+
+/// Has steps number devices as this worker does, and see no others than it may use itself.
+fn show_devices(config: &mut WorkerConfig, machine: &Machine) {
+    let base = &mut config.base_environment;
+    if !machine.gpus.is_empty() {
+        base.insert("CUDA_DEVICE_ORDER".into(), "PCI_BUS_ID".into());
+    }
+    if config.gpus_visible.is_some() {
+        let ids: Vec<&str> = machine.gpus.iter().map(|gpu| gpu.id.as_str()).collect();
+        base.insert("CUDA_VISIBLE_DEVICES".into(), ids.join(","));
+    }
 }
 
 /// Gives steps a `python` where the machine has only `python3`: pipelines say `python`.

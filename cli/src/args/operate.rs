@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tidemill_worker::StepLimits;
 
 /// `tidemill up`.
 #[derive(Debug, Args)]
@@ -128,6 +129,32 @@ pub(crate) struct SuperviseArgs {
     pub(crate) sandbox: tidemill_worker::Sandbox,
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+    #[command(flatten)]
+    pub(crate) limits: LimitsArgs,
+}
+
+/// What each attempt may use.
+#[derive(Debug, Args)]
+pub(crate) struct LimitsArgs {
+    /// Processes of an attempt
+    #[arg(long = "processes", value_name = "N", default_value_t = StepLimits::default().processes)]
+    processes: u64,
+    /// Open files of a process
+    #[arg(long = "open-files", value_name = "N", default_value_t = StepLimits::default().open_files)]
+    open_files: u64,
+    /// Length of a file
+    #[arg(long = "file-bytes", value_name = "N", default_value_t = StepLimits::default().file_bytes)]
+    file_bytes: u64,
+}
+
+impl From<LimitsArgs> for StepLimits {
+    fn from(args: LimitsArgs) -> Self {
+        Self {
+            processes: args.processes,
+            open_files: args.open_files,
+            file_bytes: args.file_bytes,
+        }
+    }
 }
 
 /// The hidden verb that becomes a step's program.

@@ -12,7 +12,12 @@ use tidemill_worker::Reach;
 /// Owns the processes of a worker's steps until there are none and the worker is gone.
 pub(super) fn supervise(args: SuperviseArgs) -> Exit {
     let reach = args.reach.into();
-    finish(tidemill_worker::supervise(&args.dir, args.sandbox, &reach))
+    finish(tidemill_worker::supervise(
+        &args.dir,
+        args.sandbox,
+        &reach,
+        args.limits.into(),
+    ))
 }
 
 /// Shuts this process in and becomes a step's program.

@@ -108,6 +108,10 @@ pub(crate) fn worker_config(
         config.id =
             Some(id.map_err(|error| Failure::because(Exit::Usage, "`worker_id` is not a name", &error))?);
     }
+    config.gpus_visible = settings
+        .environment
+        .get("CUDA_VISIBLE_DEVICES")
+        .map(str::to_owned);
     for name in INHERITED {
         if let Some(value) = settings.environment.get(name) {
             config.base_environment.insert(name.to_owned(), value.to_owned());
@@ -116,7 +120,7 @@ pub(crate) fn worker_config(
     Ok(config)
 }
 
-/// What the parent of the steps is told of the sandbox.
+/// What the parent of the steps is told of the sandbox and of what steps may use.
 fn sandbox(settings: &Settings) -> Result<Vec<OsString>, Failure> {
     let kind = settings.sandbox;
     kind.check().map_err(|error| {
@@ -126,6 +130,14 @@ fn sandbox(settings: &Settings) -> Result<Vec<OsString>, Failure> {
         )
     })?;
     let mut told = vec!["--sandbox".into(), kind.as_str().into()];
+    let limits = settings.step_limits;
+    for (option, most) in [
+        ("--processes", limits.processes),
+        ("--open-files", limits.open_files),
+        ("--file-bytes", limits.file_bytes),
+    ] {
+        told.extend([option.into(), most.to_string().into()]);
+    }
     if kind == Sandbox::Strict {
         let reach = &settings.sandbox_reach;
         if let Some(path) = reach.leads_to(&settings.state_dir) {

@@ -5,6 +5,7 @@ use super::environment::Environment;
 use super::keys::{KEYS, STORE_OPTIONS, WORKSPACE_KEYS};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The name of a project's settings file.
@@ -102,4 +103,19 @@ fn known(path: &Path, name: &str) -> Result<(), Failure> {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help("`tidemill config show` lists every setting"),
     })
+}
+
+/// How the object store is reached, from every file; the inner file's word counts.
+pub(super) fn store_options(files: &[SettingsFile]) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    for table in files
+        .iter()
+        .filter_map(|file| file.table.get(STORE_OPTIONS)?.as_table())
+    {
+        for (name, value) in table {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            options.insert(name.to_lowercase(), text);
+        }
+    }
+    options
 }

@@ -221,6 +221,24 @@ pub(crate) const KEYS: &[Key] = &[
         "absolute paths that steps in the strict sandbox may write",
     ),
     key(
+        "step_processes",
+        Shape::Number,
+        "4096",
+        "processes and threads that a step may have at once, where control groups can be had; 0 for no limit",
+    ),
+    key(
+        "step_open_files",
+        Shape::Number,
+        "",
+        "files that a process of a step may have open [default: as many as the worker]",
+    ),
+    key(
+        "step_file_size",
+        Shape::Text,
+        "",
+        "the largest file that a step may write, such as 200GiB [default: no limit]",
+    ),
+    key(
         "preemption_notice",
         Shape::Text,
         "",

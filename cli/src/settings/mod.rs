@@ -6,6 +6,7 @@ mod files;
 mod keys;
 mod password;
 mod resolve;
+mod steps;
 
 pub(crate) use environment::Environment;
 pub(crate) use files::SettingsFile;
@@ -22,7 +23,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::time::Millis;
-use tidemill_worker::{Reach, Sandbox};
+use tidemill_worker::{Reach, Sandbox, StepLimits};
 
 /// Where the API of a machine's own coordinator is when nobody says.
 pub(crate) const DEFAULT_PORT: u16 = 7470;
@@ -129,6 +130,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: Sandbox,
     /// What a strict sandbox leaves open beside the system.
     pub(crate) sandbox_reach: Reach,
+    /// What each step may use.
+    pub(crate) step_limits: StepLimits,
     /// How long a stopped step has to save what it has.
     pub(crate) stop_grace: Duration,
     /// A file whose appearance says that this machine is about to be taken away.

@@ -1,8 +1,9 @@
 //! The layers, laid over each other: each later one replaces single keys of the earlier ones.
 
 use super::environment::Environment;
-use super::files::{self, SettingsFile};
-use super::keys::{KEYS, Key, STORE_OPTIONS, Shape};
+use super::files::{self, SettingsFile, store_options};
+use super::keys::{KEYS, Key, Shape};
+use super::steps;
 use super::{Archive, DEFAULT_PORT, Origin, Setting, Settings, invalid, nearest};
 use crate::args::{Color, Format, Global};
 use crate::exit::Exit;
@@ -14,7 +15,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::time::Millis;
-use tidemill_worker::{Reach, Sandbox};
+use tidemill_worker::{Reach, Sandbox, StepLimits};
 
 /// How long the coordinator waits for a silent worker when nobody says, and the bounds of what may be said.
 const LEASE: Millis = Millis::from_secs(60);
@@ -273,6 +274,16 @@ impl Layers {
         })
     }
 
+    /// What each step may use.
+    fn step_limits(&self) -> Result<StepLimits, Failure> {
+        let limits = steps::limits(
+            self.number("step_processes", 0, 1 << 22)?,
+            self.number("step_open_files", 0, 1 << 30)?,
+            self.size("step_file_size")?,
+        );
+        limits.map_err(|(key, wanted)| invalid(key, &self.0[key], &wanted))
+    }
+
     /// The files with which the API is served: both or none.
     fn tls(&self) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
         match (self.path("tls_cert")?, self.path("tls_key")?) {
@@ -436,6 +447,7 @@ fn finish(
         stop_grace: Duration::from_secs(stop_grace),
         sandbox: sandbox.unwrap_or_default(),
         sandbox_reach: layers.reach()?,
+        step_limits: layers.step_limits()?,
         preemption_notice: layers.path("preemption_notice")?,
         lease: lease.unwrap_or(LEASE),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
@@ -468,20 +480,6 @@ fn state_dir(environment: &Environment, given: Option<String>) -> Result<PathBuf
             })?,
     };
     Ok(std::path::absolute(path)?)
-}
-
-fn store_options(files: &[SettingsFile]) -> BTreeMap<String, String> {
-    let mut options = BTreeMap::new();
-    for table in files
-        .iter()
-        .filter_map(|file| file.table.get(STORE_OPTIONS)?.as_table())
-    {
-        for (name, value) in table {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            options.insert(name.to_lowercase(), text);
-        }
-    }
-    options
 }
 
 #[cfg(test)]

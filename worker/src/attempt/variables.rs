@@ -24,9 +24,9 @@ pub(crate) fn variables(
     }
     all.insert("PYTHONUNBUFFERED".into(), "1".into());
     all.insert("TMPDIR".into(), text(&folder.temporary()));
-    if !grant.gpus.is_empty() {
-        let devices: Vec<String> = grant.gpus.iter().map(u32::to_string).collect();
-        all.insert("CUDA_VISIBLE_DEVICES".into(), devices.join(","));
+    if !grant.gpu_ids.is_empty() {
+        // By name: numbers depend on the order in which CUDA counts.
+        all.insert("CUDA_VISIBLE_DEVICES".into(), grant.gpu_ids.join(","));
     }
     all.extend(azure_names(task));
     all.extend(task.template.work.environment_variables.clone());

@@ -34,6 +34,11 @@ impl Mark {
         Ok(Self(fresh.into()))
     }
 
+    /// The mark itself.
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The cookie of an attempt.
     pub(super) fn cookie(&self, key: &str) -> Cookie {
         Cookie(format!("{key}@{}", self.0).into())

@@ -3,8 +3,10 @@
 
 use super::cookie::Mark;
 use super::event::Event;
+use super::group::{Group, Groups, Limits};
+use super::limits::StepLimits;
 use super::listener;
-use super::memory::{MemoryGroup, kernel_kills};
+use super::memory::kernel_kills;
 use super::message::{Answer, End, ExitRecord, MESSAGES_MAX, Request, SOCKET, Start, frame};
 use super::procfs::{self, Identity};
 use super::record::{Left, Record, Records};
@@ -43,8 +45,13 @@ const KILLS_READ_EVERY: Duration = Duration::from_secs(10);
 /// The reaper looks again after this long when there was nobody to wait for and nobody woke it.
 const REAPER_PAUSE: Duration = Duration::from_millis(500);
 
-/// Runs in the current folder until there is nothing left to do. `in_force` says what every process is denied, `walls` how each is shut in.
-pub(super) fn run(in_force: Option<String>, walls: Option<Walls>) -> Result<(), SuperviseError> {
+/// Runs in the current folder until there is nothing left to do. `in_force` says what every process is denied, `walls` how each is shut in, `limits` what an
+/// attempt may use.
+pub(super) fn run(
+    in_force: Vec<String>,
+    walls: Option<Walls>,
+    limits: StepLimits,
+) -> Result<(), SuperviseError> {
     let state = |name: &'static str| {
         move |source| SuperviseError::State {
             path: Path::new(name).to_owned(),
@@ -53,6 +60,7 @@ pub(super) fn run(in_force: Option<String>, walls: Option<Walls>) -> Result<(), 
     };
     let (records, left) = Records::open(Path::new(RECORDS)).map_err(state(RECORDS))?;
     let mark = Mark::open(Path::new(MARK)).map_err(state(MARK))?;
+    let groups = Groups::open(mark.as_str());
     let (events, inbox) = sync_channel(EVENTS_MAX);
     let (dealt_with, reaper_inbox) = sync_channel(1);
     let reaper = thread::Builder::new()
@@ -76,6 +84,8 @@ pub(super) fn run(in_force: Option<String>, walls: Option<Walls>) -> Result<(), 
     let now = Instant::now();
     let mut host = Host {
         in_force,
+        limits,
+        groups,
         mark,
         clock: SystemClock::new(),
         boot_id: procfs::boot_id(),
@@ -117,7 +127,9 @@ fn await_children(events: &SyncSender<Event>, dealt_with: &Receiver<()>) {
 
 struct Host {
     /// What every process is denied, for the notes.
-    in_force: Option<String>,
+    in_force: Vec<String>,
+    limits: StepLimits,
+    groups: Groups,
     mark: Mark,
     clock: SystemClock,
     boot_id: String,
@@ -259,28 +271,22 @@ impl Host {
             self.mark.cookie(&start.key),
             now,
             self.clock.now(),
-            self.in_force.iter().cloned().collect(),
+            self.in_force.clone(),
         );
         running.kills_before = self.kills.1;
-        if start.memory_bytes > 0 {
-            match MemoryGroup::make(&running.cookie.to_string(), start.memory_bytes) {
-                Ok(group) => {
-                    running.notes.extend_from_slice(group.notes());
-                    running.group = Some(group);
-                }
-                Err(why) => running.notes.push(format!(
-                    "memory limit of {} bytes not in force: {why}",
-                    start.memory_bytes
-                )),
-            }
-        }
-        let door = running.group.as_ref().map(|g| g.door().display().to_string());
+        let (group, notes) = self.groups.take(Limits {
+            processes: self.limits.processes,
+            memory_bytes: start.memory_bytes,
+        });
+        running.notes.extend(notes);
+        let door = group.as_ref().map(Group::door);
+        running.group = group;
         for member in 0..start.members.len() {
             let order = Order {
                 start: start.clone(),
                 member,
                 cookie: running.cookie.clone(),
-                group_door: door.clone(),
+                door: door.clone(),
             };
             if self.orders.try_send(order).is_ok() {
                 self.in_flight += 1;
@@ -301,6 +307,7 @@ impl Host {
             Ok(pid) => {
                 self.leaders.insert(pid, key.to_owned());
                 if let Some(process) = Identity::of(pid, &self.boot_id) {
+                    running.first_start.get_or_insert(process.start_time);
                     let (key, at) = (key.to_owned(), running.started_at);
                     self.records.add(&Record::Started { key, process, at });
                 }
@@ -362,21 +369,28 @@ impl Host {
     }
 
     fn finish_if_over(&mut self, key: &str) {
-        if !self.running.get(key).is_some_and(Running::is_over) {
+        let now = Instant::now();
+        let is_over = self.running.get_mut(key).is_some_and(|running| {
+            running.clear(now);
+            running.is_over()
+        });
+        if !is_over {
             return;
         }
         let running = self.running.remove(key).expect("it was there a line above");
-        let exit = running.finish(Instant::now());
+        let (exit, group) = running.finish(now);
+        if let Some(group) = group {
+            self.groups.put_back(group);
+        }
         self.end_orphans(key);
         self.keep(exit);
     }
 
-    /// Ends adopted processes of an attempt that is over; when nothing runs at all, every adopted process is a stray.
+    /// Ends adopted processes of an attempt that is over, and those that can be of no attempt that runs.
     fn end_orphans(&self, key: &str) {
-        let nothing_runs = self.running.is_empty();
         for pid in procfs::adopted() {
             if !self.leaders.contains_key(&pid) {
-                if nothing_runs {
+                if self.is_of_the_past(pid) {
                     // Our child, and nobody else reaps: its number is its own.
                     kill_process(pid, Signal::KILL).ok();
                 } else {
@@ -384,6 +398,15 @@ impl Host {
                 }
             }
         }
+    }
+
+    /// Whether a process was there before all that runs now: then it is of an attempt that is over, whatever it did to its environment.
+    fn is_of_the_past(&self, pid: Pid) -> bool {
+        let Some(began) = procfs::started(pid).filter(|_| self.in_flight == 0) else {
+            return false;
+        };
+        let mut all = self.running.values();
+        all.all(|running| running.first_start.is_some_and(|first| began < first))
     }
 
     fn keep(&mut self, exit: ExitRecord) {
@@ -464,7 +487,7 @@ fn end_of(status: WaitStatus, running: &Running) -> End {
         (None, None) => (End::Orphaned, false),
     };
     if by_kill && !running.was_killed() {
-        let in_group = running.group.as_ref().is_some_and(MemoryGroup::has_killed);
+        let in_group = running.group.as_ref().is_some_and(Group::has_killed);
         if in_group || kernel_kills() > running.kills_before {
             return End::OutOfMemory;
         }

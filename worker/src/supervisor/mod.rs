@@ -8,7 +8,10 @@ pub(crate) mod client;
 mod confine;
 mod cookie;
 mod event;
+mod group;
+mod hierarchy;
 mod host;
+mod limits;
 mod listener;
 mod log_cap;
 mod memory;
@@ -21,6 +24,7 @@ mod sandbox;
 mod spawner;
 
 pub use confine::{ConfineError, Reach, confine};
+pub use limits::StepLimits;
 pub use sandbox::Sandbox;
 
 use crate::error::SuperviseError;
@@ -33,15 +37,21 @@ use std::path::Path;
 const LOCK: &str = "supervisor.lock";
 
 /// Runs a supervisor in this folder until it has nothing left to do, and shuts the steps in as far as the sandbox says; `reach` is what a strict one leaves
-/// open beside the system and the attempt's own files. Returns at once when another one runs there.
+/// open beside the system and the attempt's own files, `limits` what each attempt may use. Returns at once when another one runs there.
 ///
 /// The process becomes the leader of its own session and the adopter of orphans below it, so this is to be called from a process that does nothing else.
-pub fn supervise(dir: &Path, sandbox: Sandbox, reach: &Reach) -> Result<(), SuperviseError> {
+pub fn supervise(
+    dir: &Path,
+    sandbox: Sandbox,
+    reach: &Reach,
+    limits: StepLimits,
+) -> Result<(), SuperviseError> {
     match occupy(dir)? {
         Some(_lock) => {
-            let in_force = sandbox.enter().map_err(SuperviseError::Sandbox)?;
+            let mut in_force = Vec::from_iter(sandbox.enter().map_err(SuperviseError::Sandbox)?);
+            in_force.extend(limits.enter().map_err(SuperviseError::Sandbox)?);
             let walls = (sandbox == Sandbox::Strict).then(|| Walls::new(reach));
-            host::run(in_force, walls)
+            host::run(in_force, walls, limits)
         }
         None => Ok(()),
     }

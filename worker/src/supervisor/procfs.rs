@@ -2,10 +2,13 @@
 
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fs;
 
 /// Most processes of one attempt whose memory is added up.
 const TREE_MAX: usize = 256;
+/// Most processes of one attempt that are looked for below those that it was started with.
+const KIN_MAX: usize = 4096;
 
 /// Which process, beyond any doubt: pids are used again, start times in one boot are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,11 @@ impl Identity {
 pub(super) fn boot_id() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     text.trim().to_owned()
+}
+
+/// When a process started, in clock ticks since the boot.
+pub(super) fn started(pid: Pid) -> Option<u64> {
+    start_time(pid.as_raw_nonzero().get())
 }
 
 fn start_time(pid: i32) -> Option<u64> {
@@ -80,6 +88,22 @@ fn children(pid: i32) -> Vec<Pid> {
     text.split_ascii_whitespace()
         .filter_map(|word| Pid::from_raw(word.parse().ok()?))
         .collect()
+}
+
+/// Adds the descendants of these processes that are not among them yet, each with its start time.
+pub(super) fn add_descendants(of: &[Pid], known: &mut HashMap<Pid, u64>) {
+    let mut waiting: Vec<Pid> = of.iter().chain(known.keys()).copied().collect();
+    while let Some(pid) = waiting.pop() {
+        for child in children(pid.as_raw_nonzero().get()) {
+            if known.len() < KIN_MAX
+                && !known.contains_key(&child)
+                && let Some(at) = started(child)
+            {
+                known.insert(child, at);
+                waiting.push(child);
+            }
+        }
+    }
 }
 
 /// Resident memory of a process and its descendants, in bytes; none when it is gone.

@@ -1,13 +1,14 @@
 //! One attempt while it runs: its processes, its deadlines, and the way down the ladder when it has to end: SIGTERM to the process groups, grace, SIGKILL,
-//! then a sweep for processes that left the group but carry the attempt's cookie. Signals go only to processes that have not been reaped, or whose cookie was
-//! read through a handle that cannot come to mean another process.
+//! then an end to whatever is left in the attempt's control group. Where there is none, those are ended that were once seen below the attempt's processes, and
+//! those that carry its cookie. Signals go only to processes that have not been reaped, or that were recognised through a handle that cannot come to mean another.
 
 use super::cookie::Cookie;
+use super::group::Group;
 use super::log_cap::CappedLog;
-use super::memory::MemoryGroup;
 use super::message::{End, ExitRecord, Start};
 use super::procfs;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use tidemill_protocol::time::Timestamp;
 
 /// How often it is asked whether a stopped process group is empty.
 const LINGER_POLL: Duration = Duration::from_millis(25);
+/// How long what was killed may take to be gone; a process that is stuck in the kernel for longer is left.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Shortest and longest pause between looks at memory and logs.
 const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
@@ -32,8 +35,16 @@ pub(super) struct Running {
     pub alive: Vec<Pid>,
     /// The kernel's count of out-of-memory kills before this attempt.
     pub kills_before: u64,
-    pub group: Option<MemoryGroup>,
+    /// What holds all its processes, where there are control groups.
+    pub group: Option<Group>,
     pub notes: Vec<String>,
+    /// When its first process started, in clock ticks since the boot.
+    pub first_start: Option<u64>,
+    /// Without a group: whoever was seen below its processes, with their start times.
+    kin: HashMap<Pid, u64>,
+    /// Until when the group may take to be empty, once it was ended.
+    gone_by: Option<Instant>,
+    is_cleared: bool,
     /// Groups whose leader is gone and which may still have members, while a stop is under way.
     lingering: Vec<Pid>,
     outcome: Option<End>,
@@ -73,6 +84,10 @@ impl Running {
             kills_before: 0,
             group: None,
             notes,
+            first_start: None,
+            kin: HashMap::new(),
+            gone_by: None,
+            is_cleared: false,
             lingering: Vec::new(),
             outcome: None,
             stopping: None,
@@ -143,6 +158,7 @@ impl Running {
             kill_at: now + Duration::from_millis(self.start.grace_ms),
             killed: false,
         });
+        self.meet_kin();
         for pid in &self.alive {
             signal_group(*pid, Signal::TERM);
         }
@@ -171,7 +187,7 @@ impl Running {
             for pid in &self.alive {
                 signal_group(*pid, Signal::KILL);
             }
-            self.cookie.sweep();
+            self.end_strays();
             self.lingering.clear();
         }
         self.lingering
@@ -179,7 +195,54 @@ impl Running {
         if self.next_look <= now {
             self.look(now);
         }
+        self.clear(now);
         self.next_due(now)
+    }
+
+    /// Once its own processes have ended: ends what they left behind, until nobody is there.
+    pub(super) fn clear(&mut self, now: Instant) {
+        if self.is_cleared || !self.own_processes_are_over() {
+            return;
+        }
+        let Some(group) = &self.group else {
+            self.is_cleared = true;
+            return;
+        };
+        if group.is_empty() {
+            self.is_cleared = true;
+            return;
+        }
+        if *self.gone_by.get_or_insert(now + GONE_WITHIN) <= now {
+            self.notes
+                .push("a process that does not die was left behind".into());
+            self.is_cleared = true;
+            return;
+        }
+        group.kill();
+    }
+
+    fn end_strays(&mut self) {
+        if let Some(group) = &self.group {
+            group.kill();
+            return;
+        }
+        self.meet_kin();
+        for (pid, at) in std::mem::take(&mut self.kin) {
+            let Ok(handle) = rustix::process::pidfd_open(pid, PidfdFlags::empty()) else {
+                continue;
+            };
+            if procfs::started(pid) == Some(at) {
+                rustix::process::pidfd_send_signal(&handle, Signal::KILL).ok();
+            }
+        }
+        self.cookie.sweep();
+    }
+
+    fn meet_kin(&mut self) {
+        if self.group.is_none() {
+            self.kin.retain(|pid, at| procfs::started(*pid) == Some(*at));
+            procfs::add_descendants(&self.alive, &mut self.kin);
+        }
     }
 
     fn look(&mut self, now: Instant) {
@@ -190,42 +253,49 @@ impl Running {
         if resident > 0 {
             self.memory_peak = self.memory_peak.max(Some(resident));
         }
+        self.meet_kin();
         let age = now.saturating_duration_since(self.began);
         self.next_look = now + (age / 4).clamp(LOOK_EVERY.0, LOOK_EVERY.1);
     }
 
     fn next_due(&self, now: Instant) -> Instant {
         let kill_at = self.stopping.as_ref().filter(|s| !s.killed).map(|s| s.kill_at);
-        let poll = (!self.lingering.is_empty()).then(|| now + LINGER_POLL);
+        let waits = !self.lingering.is_empty() || self.own_processes_are_over();
+        let poll = waits.then(|| now + LINGER_POLL);
         [self.deadline, kill_at, poll]
             .into_iter()
             .flatten()
             .fold(self.next_look, Instant::min)
     }
 
-    /// Whether no process of it is left or awaited.
-    pub(super) fn is_over(&self) -> bool {
+    fn own_processes_are_over(&self) -> bool {
         self.awaited == 0 && self.alive.is_empty() && self.lingering.is_empty()
     }
 
-    /// Ends what strayed and makes the exit record.
-    pub(super) fn finish(mut self, now: Instant) -> ExitRecord {
+    /// Whether no process of it is left or awaited, as [`Self::clear`] found.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_cleared && self.own_processes_are_over()
+    }
+
+    /// Ends what strayed and makes the exit record; answers the group, too, for another attempt.
+    pub(super) fn finish(mut self, now: Instant) -> (ExitRecord, Option<Group>) {
         for log in &mut self.logs {
             log.trim();
         }
-        let called = self.stopping.map(|stopping| {
-            self.cookie.sweep();
-            stopping.called
-        });
-        let group_peak = self.group.as_ref().and_then(MemoryGroup::peak_bytes);
-        ExitRecord {
+        if self.group.is_none() && self.stopping.is_some() {
+            self.end_strays();
+        }
+        let called = self.stopping.and_then(|stopping| stopping.called);
+        let group_peak = self.group.as_ref().and_then(Group::peak_bytes);
+        let exit = ExitRecord {
             key: self.start.key.clone(),
-            end: called.flatten().or(self.outcome).unwrap_or(End::Stopped),
+            end: called.or(self.outcome).unwrap_or(End::Stopped),
             started_at: self.started_at,
             process_ms: millis(now.saturating_duration_since(self.began)),
             memory_peak_bytes: group_peak.max(self.memory_peak),
             notes: self.notes,
-        }
+        };
+        (exit, self.group)
     }
 }
 

@@ -4,6 +4,7 @@
 use super::confine::Reach;
 use super::cookie::{Cookie, VARIABLE};
 use super::event::Event;
+use super::group::Door;
 use super::message::Start;
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
@@ -25,8 +26,8 @@ pub(super) struct Order {
     pub member: usize,
     /// What it carries.
     pub cookie: Cookie,
-    /// File through which the process joins its memory group before it becomes the program.
-    pub group_door: Option<String>,
+    /// The way into the attempt's control group.
+    pub door: Option<Door>,
 }
 
 /// How each process is shut in: it is started as this very program, with the verb that gives its files up and becomes the step's program.
@@ -91,7 +92,7 @@ pub(super) fn serve(
 fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
     let start = &order.start;
     // The path of the program, the name that it is called by, and its arguments.
-    let mut vector: Vec<OsString> = match walls {
+    let vector: Vec<OsString> = match walls {
         Some(walls) => {
             let mut vector = walls.around(start);
             vector.insert(1, vector[0].clone());
@@ -102,20 +103,13 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
             .map(OsString::from)
             .collect(),
     };
-    if let Some(door) = &order.group_door {
-        // Joining a control group takes a write by the process itself; the shell is replaced by the program.
-        vector.remove(1);
-        let script = "echo $$ > \"$0\" && exec \"$@\"";
-        let shell = ["/bin/sh", "sh", "-c", script, door];
-        vector.splice(0..0, shell.map(OsString::from));
-    }
     let mut command = Command::new(&vector[0]);
     command.args(vector.iter().skip(2));
     if let Some(name) = vector.get(1) {
         command.arg0(name);
     }
     let own = start.members.get(order.member).into_iter().flatten();
-    let child = command
+    command
         .env_clear()
         .envs(start.environment.iter().chain(own).map(|(k, v)| (k, v)))
         .env(VARIABLE, order.cookie.to_string())
@@ -123,8 +117,11 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
         .stdin(Stdio::null())
         .stdout(log_file(&start.stdout)?)
         .stderr(log_file(&start.stderr)?)
-        .process_group(0)
-        .spawn()?;
+        .process_group(0);
+    let child = match &order.door {
+        Some(door) => door.through(|| command.spawn()),
+        None => command.spawn(),
+    }?;
     // Forgetting the handle neither ends nor awaits the child: the host does both.
     let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(number.expect("the kernel's process numbers are positive and fit"))

@@ -5,12 +5,15 @@ use bytes::Bytes;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tidemill_protocol::codec;
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::wire::{Audience, Kind, ReportBody, seal};
 use tidemill_transport::Broker;
 use tokio_util::sync::CancellationToken;
 
+/// From the start of the next daemon on.
+const ADOPTED_WITHIN: Duration = Duration::from_secs(2);
 const SCRIPT: &str = "echo one; echo x >> \"$DIR/started\"; while ! test -e \"$DIR/go\"; do sleep 0.02; done; echo two; exit $CODE";
 
 fn step(dir: &Path, code: &str) -> Step {
@@ -65,8 +68,12 @@ async fn killed_daemon(code: &str) -> tempfile::TempDir {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_running_step_outlives_a_killed_daemon_and_its_exit_code_is_exact() {
     let dir = killed_daemon("23").await;
+    let began = std::time::Instant::now();
     let mut bench = Bench::start_in(dir, |_| {}).await;
     assert_eq!(bench.metric("tidemill_attempts_adopted_total"), 1);
+    let took = began.elapsed();
+    println!("a running attempt was adopted {took:?} after the start of the next daemon");
+    assert!(took < ADOPTED_WITHIN, "adopted only after {took:?}");
     std::fs::write(bench.path("go"), "").unwrap();
     let body = loop {
         let report = bench.report().await;

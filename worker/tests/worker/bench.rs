@@ -377,3 +377,12 @@ impl Step {
         }
     }
 }
+
+/// The notes of an attempt but for what they say of limits.
+pub(crate) fn without_limits(success: &Success) -> Vec<String> {
+    let notes = success.usage.notes.iter();
+    notes
+        .filter(|note| !note.contains("limit of "))
+        .cloned()
+        .collect()
+}

@@ -1,6 +1,7 @@
 //! How attempts end, and that each ending is told apart.
 
 use crate::bench::{Bench, Step};
+use crate::processes::may_make_groups;
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::plan::{PortType, StepKind};
 use tidemill_protocol::time::Millis;
@@ -124,9 +125,10 @@ async fn a_step_that_eats_more_than_its_memory_is_out_of_memory() {
         ReportBody::Succeeded(success) => (None, success.usage.notes),
         other => panic!("unexpected {other:?}"),
     };
-    if notes.iter().any(|note| note.contains("not in force")) {
-        println!("this machine lets us make no memory control group: {notes:?}");
-    } else {
+    let note = notes.iter().find(|note| note.contains("memory limit")).unwrap();
+    let is_in_force = note.contains("in force by control group");
+    assert_eq!(is_in_force, may_make_groups(), "{note}");
+    if is_in_force {
         assert_eq!(reason, Some(FailureReason::OutOfMemory), "{notes:?}");
     }
     bench.end().await;

@@ -31,11 +31,22 @@ fn role(variable: &str) -> Option<std::path::PathBuf> {
     value.map(Into::into)
 }
 
+/// What a trial has left beside the worker's folder, or the defaults.
+fn limits(dir: &std::path::Path) -> tidemill_worker::StepLimits {
+    let file = dir.join("../../processes");
+    let mut limits = tidemill_worker::StepLimits::default();
+    if let Ok(text) = std::fs::read_to_string(file) {
+        limits.processes = text.parse().unwrap();
+    }
+    limits
+}
+
 #[test]
 fn supervisor_role() {
     if let Some(dir) = role(SUPERVISOR_DIR) {
         let nothing = tidemill_worker::Reach::default();
-        tidemill_worker::supervise(&dir, tidemill_worker::Sandbox::Off, &nothing).unwrap();
+        let limits = limits(&dir);
+        tidemill_worker::supervise(&dir, tidemill_worker::Sandbox::Off, &nothing, limits).unwrap();
     }
 }
 

@@ -29,6 +29,10 @@ fn with_pids(bench: &Bench, script: &str) -> Step {
     Step::shell(script).variable("PIDS", bench.dir.path().to_str().unwrap())
 }
 
+/// As [`STRAY`], and without its environment either: the one that comes to own it has left its session, its parents and its variables behind.
+const NAKED_STRAY: &str = "env -i PIDS=\"$PIDS\" setsid sh -c \
+    '(echo 0 > /dev/null; sh -c \"echo \\$\\$ > $PIDS/stray; exec sleep 1000\" &)' ; echo $$ > \"$PIDS/own\"; ";
+
 async fn assert_nothing_left(bench: &Bench) {
     for file in ["stray", "own"] {
         let path = bench.path(file);
@@ -74,6 +78,128 @@ async fn a_cancelled_step_that_ignores_sigterm_is_ended_with_its_tree() {
     let body = bench.ending(attempt).await;
     assert!(matches!(body, ReportBody::Stopped { .. }), "{body:?}");
     assert_nothing_left(&bench).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_without_environment_dies_with_its_step_and_another_step_runs_on_unharmed() {
+    let mut bench = Bench::start().await;
+    let other = Step::shell("echo $$ > \"$PIDS/other\"; while ! test -e \"$PIDS/go\"; do sleep 0.02; done")
+        .variable("PIDS", bench.dir.path().to_str().unwrap());
+    let other = bench.submit(other).await;
+    wait_for(&bench.path("other")).await;
+    // The younger of two: it is not its age that gives the stray away.
+    let step = with_pids(&bench, &format!("{NAKED_STRAY} sleep 1000"));
+    let attempt = bench.submit(step).await;
+    for file in ["stray", "own"] {
+        wait_for(&bench.path(file)).await;
+    }
+    bench
+        .control(&Control::Stop {
+            attempt,
+            token: tidemill_protocol::ids::FencingToken(2),
+            reason: StopReason::Cancelled,
+        })
+        .await;
+    let body = bench.ending(attempt).await;
+    let ReportBody::Stopped { usage } = body else {
+        panic!("expected a stop, not {body:?}");
+    };
+    assert!(is_alive(&bench.path("other")), "the other step was hit");
+    let can_tell = in_force(&usage.notes);
+    if can_tell {
+        assert!(!is_alive(&bench.path("stray")), "the daemon outlived its step");
+    }
+    std::fs::write(bench.path("go"), "").unwrap();
+    bench.success(other).await;
+    // Without control groups at the latest when no older step runs any more.
+    assert_nothing_left(&bench).await;
+    bench.end().await;
+}
+
+/// Whether there are control groups; the notes must say so, or why not.
+fn in_force(notes: &[String]) -> bool {
+    let note = notes.iter().find(|note| note.contains("processes"));
+    let note = note.unwrap_or_else(|| panic!("nothing is said of processes: {notes:?}"));
+    let is_in_force = note.contains("in force by control group");
+    assert_eq!(is_in_force, may_make_groups(), "{note}");
+    is_in_force
+}
+
+/// Whether this machine lets this process limit processes, as seen from here.
+pub(crate) fn may_make_groups() -> bool {
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let path = own
+        .lines()
+        .find_map(|line| line.split_once(":pids:/"))
+        .map(|(_, path)| path);
+    let Some(path) = path else {
+        println!("no hierarchy of version 1 for processes: what must be in force is not known here");
+        return false;
+    };
+    let folder = Path::new("/sys/fs/cgroup/pids").join(path);
+    let probe = folder.join(format!("tidemill-probe-{}", std::process::id()));
+    let made = std::fs::create_dir(&probe).is_ok();
+    if made {
+        std::fs::remove_dir(&probe).unwrap();
+    } else {
+        println!("no control groups may be made below {}", folder.display());
+    }
+    made
+}
+
+/// Forks without end, and counts how far it came.
+const FORK_BOMB: &str = r#"
+import os, time
+born = 0
+try:
+    while born < 500:
+        if os.fork() == 0:
+            time.sleep(1000)
+        born += 1
+except BlockingIOError:
+    pass
+print("born", born, flush=True)
+os._exit(3)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_bomb_is_contained_and_nothing_of_it_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("processes"), "40").unwrap();
+    let mut bench = Bench::start_in(dir, |_| {}).await;
+    let mark = format!("bomb-{}", std::process::id());
+    let body = bench.run(Step::argv(&["python3", "-c", FORK_BOMB, &mark])).await;
+    let ReportBody::Failed { failure, usage } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason.describe(), "exit code 3");
+    let said = bench.text(&usage.stdout.unwrap()).await;
+    let born: u32 = said.trim().strip_prefix("born ").unwrap().parse().unwrap();
+    if in_force(&usage.notes) {
+        assert!((10..40).contains(&born), "{born} processes were born");
+    }
+    let is_there = |entry: std::fs::DirEntry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&mark)
+    };
+    eventually("the bomb is gone", async || {
+        !std::fs::read_dir("/proc").unwrap().flatten().any(is_there)
+    })
+    .await;
+    // Its group serves the next one, which has all of the limit to itself.
+    bench.run_well(Step::shell("sh -c true; sh -c true")).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_gets_three_open_files_and_private_folders_of_its_own() {
+    let mut bench = Bench::start().await;
+    // What lists them has one open itself.
+    let script =
+        "ls /proc/self/fd | tr '\n' ' '; echo; umask; stat -c %a . \"$TMPDIR\"; test \"$TMPDIR\" != /tmp";
+    let success = bench.run_well(Step::shell(script)).await;
+    assert_eq!(bench.stdout(&success).await, "0 1 2 3 \n0022\n700\n700\n");
     bench.end().await;
 }
 
