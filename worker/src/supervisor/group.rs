@@ -86,6 +86,8 @@ impl Groups {
 
     /// A group with these limits as far as there may be any, and what is in force.
     pub(super) fn take(&mut self, limits: Limits) -> (Option<Group>, Vec<String>) {
+        // Whoever cleans up behind others may have removed one.
+        self.spare.retain(Group::exists);
         let made = match self.spare.iter().position(|group| group.limits == limits) {
             Some(at) => Ok(self.spare.swap_remove(at)),
             None => self.make(limits),
@@ -211,6 +213,10 @@ impl Group {
             files: files.collect(),
             alone: whole.then(|| self.inside.clone()),
         }
+    }
+
+    fn exists(&self) -> bool {
+        self.folders.iter().all(|(folder, _)| folder.is_dir())
     }
 
     /// Whether nobody is in it, but for this process on its way through.
@@ -417,6 +423,29 @@ mod tests {
             Some(hierarchy) => prove(vec![hierarchy]),
             None => println!("no unified hierarchy that may be divided here"),
         }
+    }
+
+    #[test]
+    fn a_group_that_somebody_removed_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Hierarchy {
+            parent: dir.path().to_owned(),
+            home: dir.path().to_owned(),
+            version: Version::One,
+            limits_processes: true,
+            limits_memory: false,
+        };
+        let mut groups = Groups::of(Ok(vec![place]), "x");
+        let limits = Limits {
+            processes: 40,
+            memory_bytes: 0,
+        };
+        let (group, notes) = groups.take(limits);
+        assert_eq!(notes, ["limit of 40 processes in force by control group v1"]);
+        groups.put_back(group.unwrap());
+        fs::remove_dir_all(&groups.spare[0].folders[0].0).unwrap();
+        let (group, _) = groups.take(limits);
+        assert!(group.unwrap().exists());
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::error::SuperviseError;
 use rustix::fs::{FlockOperation, flock};
 use spawner::Walls;
 use std::fs::{File, Permissions};
+use std::os::fd::RawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -46,6 +47,7 @@ pub fn supervise(
     reach: &Reach,
     limits: StepLimits,
 ) -> Result<(), SuperviseError> {
+    close_inherited();
     match occupy(dir)? {
         Some(_lock) => {
             let mut in_force = Vec::from_iter(sandbox.enter().map_err(SuperviseError::Sandbox)?);
@@ -63,6 +65,19 @@ pub fn supervise_nothing(dir: &Path) -> Result<(), SuperviseError> {
     match occupy(dir)? {
         Some(_lock) => nothing::run(),
         None => Ok(()),
+    }
+}
+
+/// Closes what whoever started the worker had left open, on purpose or not: steps would inherit it. To be called before this process opens anything.
+fn close_inherited() {
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    let numbers: Vec<RawFd> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|number| *number > 2)
+        .collect();
+    for number in numbers {
+        // The listing itself was one of them, and is closed already.
+        nix::unistd::close(number).ok();
     }
 }
 
