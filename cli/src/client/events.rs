@@ -1,19 +1,24 @@
-//! The stream of a run's events: server-sent events, read as they arrive. Only what the coordinator sends is understood: `data`, `id` and comments.
+//! The stream of a run's events: server-sent events, read as they arrive. Only what the coordinator sends is understood: `event`, `data`, `id` and
+//! comments.
 
-use super::ByteStream;
+use super::{ByteStream, refusal};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use axum::http::StatusCode;
 use futures_util::StreamExt;
 use tidemill_protocol::api::EventView;
 
 /// Longest event; one that is longer is no event of ours.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
+/// The name of the last event for somebody who may see no more. Events of a run have none.
+const REFUSED: &[u8] = b"refused";
 
 /// Events of one run as they happen.
 pub(crate) struct EventStream {
     bytes: ByteStream,
     pending: Vec<u8>,
     read: usize,
+    name: Vec<u8>,
     data: Vec<u8>,
 }
 
@@ -30,6 +35,7 @@ impl EventStream {
             bytes,
             pending: Vec::new(),
             read: 0,
+            name: Vec::new(),
             data: Vec::new(),
         }
     }
@@ -40,7 +46,7 @@ impl EventStream {
             if let Some(event) = self.take()? {
                 return Ok(Some(event));
             }
-            if self.pending.len() - self.read + self.data.len() > EVENT_BYTES_MAX {
+            if self.pending.len() - self.read + self.name.len() + self.data.len() > EVENT_BYTES_MAX {
                 return Err(Failure::new(
                     Exit::Failure,
                     "the coordinator sent an event larger than 1 MiB",
@@ -64,18 +70,27 @@ impl EventStream {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             self.read += length + 1;
             if line.is_empty() {
-                if self.data.is_empty() {
+                let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+                if name == REFUSED {
+                    return Err(refusal::read(StatusCode::UNAUTHORIZED, &data));
+                }
+                if data.is_empty() || !name.is_empty() {
                     continue;
                 }
-                let data = std::mem::take(&mut self.data);
                 let event = serde_json::from_slice(&data);
                 return event
                     .map(Some)
                     .context(|| "the coordinator sent an event that this version does not understand");
             }
-            if let Some(data) = line.strip_prefix(b"data:") {
-                self.data
-                    .extend_from_slice(data.strip_prefix(b" ").unwrap_or(data));
+            let (field, value) = match line.iter().position(|byte| *byte == b':') {
+                Some(colon) => (&line[..colon], &line[colon + 1..]),
+                None => (line, &[][..]),
+            };
+            let value = value.strip_prefix(b" ").unwrap_or(value);
+            match field {
+                b"data" => self.data.extend_from_slice(value),
+                b"event" => value.clone_into(&mut self.name),
+                _ => {}
             }
         }
         Ok(None)
@@ -115,6 +130,23 @@ mod tests {
         assert_eq!(sequences(vec![text.clone().into_bytes()]).await, [1, 2]);
         let single = text.bytes().map(|byte| vec![byte]).collect();
         assert_eq!(sequences(single).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_ended_for_somebody_says_why_and_events_of_later_versions_are_passed_over() {
+        let text = format!(
+            "event: moon\ndata: full\n\ndata: {}\n\nevent: refused\ndata: {}\n\n",
+            event(1),
+            r#"{"code":"unauthorized","message":"the token was revoked","request_id":""}"#
+        );
+        let pieces = stream::iter([Ok(Bytes::from(text))]);
+        let mut events = EventStream::new(pieces.boxed());
+        assert_eq!(events.next().await.unwrap().unwrap().sequence, 1);
+        let failure = events.next().await.unwrap_err();
+        assert_eq!(
+            (failure.exit, failure.what.as_str()),
+            (Exit::Denied, "the token was revoked")
+        );
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! Who asks: what the gate found out about a request, for handlers and for the audit log.
 
+use super::state::{Access, Refusal};
 use tidemill_protocol::access::{Scope, TokenId};
 use tidemill_protocol::time::Timestamp;
 
@@ -32,6 +33,22 @@ impl Caller {
             Self::Operator | Self::Local => Some(Scope::Admin),
             Self::Token { scope, .. } => Some(*scope),
             Self::Nobody => None,
+        }
+    }
+
+    /// Whether nothing that can still happen takes their right away.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Operator | Self::Nobody)
+    }
+
+    /// Why they may not go on with what they began, if so.
+    pub(crate) fn refusal(&self, access: &Access, now: Timestamp) -> Option<Refusal> {
+        match self {
+            Self::Operator | Self::Nobody => None,
+            Self::Local => access.is_closed().then_some(Refusal::Closed),
+            Self::Token { id, .. } => access
+                .token(id)
+                .map_or(Some(Refusal::Unknown), |token| token.refusal(now)),
         }
     }
 

@@ -51,6 +51,9 @@ pub enum Refusal {
     /// Somebody took it back.
     #[error("the token was revoked")]
     Revoked,
+    /// None was shown, and meanwhile there was a first one.
+    #[error("there are tokens now, and this needs one")]
+    Closed,
 }
 
 impl Token {
@@ -59,7 +62,8 @@ impl Token {
         self.refusal(now).is_none()
     }
 
-    fn refusal(&self, now: Timestamp) -> Option<Refusal> {
+    /// Why it is not good at this moment, if so.
+    pub(crate) fn refusal(&self, now: Timestamp) -> Option<Refusal> {
         if self.revoked_at.is_some() {
             Some(Refusal::Revoked)
         } else if self.expires_at.is_some_and(|end| end <= now) {

@@ -41,7 +41,7 @@ pub(super) struct EventsQuery {
     after: Option<u64>,
 }
 
-/// Watches a run: server-sent events whose ids are sequence numbers, until the run has ended. With `Accept: application/json`, a list of what has happened so far.
+/// Watches a run: server-sent events whose ids are sequence numbers, until the run has ended, or with a last one named `refused` until the caller's right has. With `Accept: application/json`, a list of what has happened so far.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/events", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), EventsQuery), responses(
     (status = 200, description = "The events.", content(
         (EventView = "text/event-stream"), (Vec<EventView> = "application/json"),

@@ -1,10 +1,11 @@
 //! The gate: every request passes here before any handler sees it. It finds out who asks and what the route needs, and lets nothing through that the table of
-//! needs does not declare. Who asks is handed on to the handlers as [`Caller`].
+//! needs does not declare. Who asks is handed on to the handlers as [`Caller`]; that what was let through ends with their right is for [`Standing`].
 
 use super::error::{ApiError, no_such_method, no_such_resource};
 use super::local::is_local;
 use super::needs::{Found, Need, Needs};
 use super::record::{self, Kind};
+use super::standing::Standing;
 use super::via::Via;
 use crate::access::{Caller, Presented};
 use crate::handle::CoordinatorHandle;
@@ -48,8 +49,10 @@ pub(super) async fn pass(
             Some((kind, record::by(entry, &caller)))
         }
     };
+    let standing = Standing::of(&caller, &handle);
     request.extensions_mut().insert(caller);
-    match entry {
+    let request = request.map(|body| standing.incoming(body));
+    let response = match entry {
         None => next.run(request).await,
         Some((Kind::Change, entry)) => change(&handle, entry, request, next).await,
         Some((_, entry)) => {
@@ -58,7 +61,8 @@ pub(super) async fn pass(
             handle.inner.audit.count(entry).await;
             response
         }
-    }
+    };
+    standing.outgoing(response)
 }
 
 /// Makes a change that is announced in the audit log before, and concluded there after.

@@ -11,6 +11,7 @@ mod fleet;
 mod fuzzing;
 mod gate;
 mod health;
+mod held;
 mod local;
 mod logs;
 mod needs;
@@ -19,7 +20,9 @@ mod record;
 mod runs;
 mod select;
 mod serve;
+mod standing;
 mod steps;
+mod streams;
 mod tokens;
 mod via;
 
@@ -106,12 +109,15 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(events::watch))
         .routes(routes!(logs::read))
         .routes(routes!(audit::export))
+        .layer(middleware::from_fn(streams::take_a_place));
+    let contents = OpenApiRouter::new()
         .routes(routes!(artifacts::put_blob, artifacts::get_blob))
         .routes(routes!(artifacts::put_tree, artifacts::get_tree))
         .layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(submissions.merge(answers).layer(timeout))
         .merge(streams)
+        .merge(contents)
 }
 
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.

@@ -29,6 +29,10 @@ pub struct Limits {
     pub connections_per_address_max: usize,
     /// How many of them only this machine may have: whoever looks after the service must be able to reach it.
     pub connections_kept_for_this_machine: usize,
+    /// Streams at once, of events and logs, of all tokens together. Nobody sends a stream away for another, so they never have the whole room.
+    pub streams_max: usize,
+    /// How many of them one token may have, and as many again whoever needs none on this machine.
+    pub streams_per_caller_max: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +60,8 @@ impl Limits {
             connections_max,
             connections_per_address_max: connections_max / 2,
             connections_kept_for_this_machine: connections_max / 8,
+            streams_max: connections_max / 2,
+            streams_per_caller_max: connections_max / 8,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::room::{Room, Seat};
 use super::tls::Certificates;
 use super::watched::{Answering, Watched};
 use crate::api::Via;
+use crate::api::streams::Streams;
 use crate::handle::CoordinatorHandle;
 use axum::Router;
 use axum::body::Body;
@@ -112,6 +113,7 @@ pub async fn serve(
     let address = listener.local_addr().map_err(ServeError::Listen)?;
     api.may_be_served_at(address, &config)?;
     let room = Room::new(config.limits);
+    let streams = Streams::new(config.limits.streams_max, config.limits.streams_per_caller_max);
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut upkeep = JoinSet::new();
@@ -142,6 +144,7 @@ pub async fn serve(
             peer,
             tls: config.tls.clone(),
             limits: config.limits,
+            streams: streams.clone(),
             stop: token.clone(),
         };
         connections.spawn(visitor.converse(stream, seat, graceful.watcher()));
@@ -160,6 +163,7 @@ struct Visitor {
     peer: SocketAddr,
     tls: Option<Certificates>,
     limits: Limits,
+    streams: Streams,
     stop: CancellationToken,
 }
 
@@ -203,7 +207,8 @@ impl Visitor {
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let answering = Answering::begin(&activity);
             let pause_max = self.limits.body_pause_max;
-            let request = request.map(|body| Body::new(TimeoutBody::new(pause_max, body)));
+            let mut request = request.map(|body| Body::new(TimeoutBody::new(pause_max, body)));
+            request.extensions_mut().insert(self.streams.clone());
             let answer = self.api.clone().answer(self.peer, request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| answering.until_sent(body))) }
         });

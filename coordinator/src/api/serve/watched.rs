@@ -1,8 +1,8 @@
-//! The eyes of [`Activity`]: a connection that tells it of bytes, and the body of an answer that tells it of its end. Changes nothing of what passes.
+//! The eyes of [`Activity`]: a connection that tells it of bytes, and an answer that tells it of its end. Changes nothing of what passes.
 
 use super::activity::Activity;
-use axum::body::{Body, Bytes};
-use hyper::body::{Frame, SizeHint};
+use crate::api::held::HeldBody;
+use axum::body::Body;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,43 +88,13 @@ impl Answering {
     }
 
     /// The body of the answer, with whose end the answering ends.
-    pub(super) const fn until_sent(self, body: Body) -> WatchedBody {
-        WatchedBody {
-            body,
-            _answering: self,
-        }
+    pub(super) const fn until_sent(self, body: Body) -> HeldBody<Self> {
+        HeldBody::new(body, self)
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.finish(Instant::now());
-    }
-}
-
-/// The body of an answer.
-#[derive(Debug)]
-pub(super) struct WatchedBody {
-    body: Body,
-    _answering: Answering,
-}
-
-impl hyper::body::Body for WatchedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
