@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use crate::plaintext::check_token_to;
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -17,12 +18,15 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// Tokens by the address of their coordinator.
 type Tokens = BTreeMap<String, String>;
 
-/// The token for a coordinator that somebody named: of --token-file, of the variable, or of an earlier login.
+/// The token for a coordinator that somebody named: of --token-file, of the variable, or of an earlier login. The first two are for any address, so
+/// they are not shown where others could read them; a login was for this one.
 pub(crate) fn for_server(settings: &Settings, url: &str) -> Result<Option<String>, Failure> {
     if let Some(file) = &settings.token_file {
+        check_token_to(url, settings.insecure_plaintext)?;
         return read_token(file).map(Some);
     }
     if let Some(token) = settings.environment.get(TOKEN_VARIABLE) {
+        check_token_to(url, settings.insecure_plaintext)?;
         return Ok(Some(token.trim().to_owned()));
     }
     let tokens = read(&path(settings)?)?;

@@ -12,6 +12,7 @@ mod failure;
 mod graph;
 mod loading;
 mod output;
+mod plaintext;
 mod session;
 mod settings;
 mod shutdown;

@@ -116,9 +116,6 @@ pub(crate) struct LoginArgs {
     /// Read the token from standard input instead of asking for it
     #[arg(long)]
     pub(crate) token_stdin: bool,
-    /// Send the token to another machine although the address is not encrypted
-    #[arg(long)]
-    pub(crate) insecure_plaintext: bool,
 }
 
 /// `tidemill logout`.

@@ -128,6 +128,9 @@ pub(crate) struct Global {
     /// Certificates (PEM) that vouch for an https:// coordinator too
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) api_ca: Option<PathBuf>,
+    /// Let tokens and passwords travel unencrypted to and from other machines
+    #[arg(long, global = true)]
+    pub(crate) insecure_plaintext: bool,
     /// Where this machine keeps runs, artifacts and caches
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) state_dir: Option<PathBuf>,

@@ -26,9 +26,6 @@ pub(crate) struct UpArgs {
 /// How the API is protected on its way.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct DoorArgs {
-    /// Serve other machines although their tokens travel in the clear
-    #[arg(long)]
-    pub(crate) insecure_plaintext: bool,
     /// Serve over TLS with this certificate (PEM, the chain after it)
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -59,7 +56,7 @@ pub(crate) struct ClusterArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 EXAMPLES
-  tidemill serve --queue-url amqp://guest:guest@mq:5672 --store-url s3://ml/tm
+  tidemill serve --queue-url amqps://me:secret@mq:5671 --store-url s3://ml/tm
   tidemill serve --listen 127.0.0.1:7470 --state-dir /var/lib/tidemill
   TIDEMILL_QUEUE_URL=amqp://… TIDEMILL_STORE_URL=s3://… tidemill serve
 

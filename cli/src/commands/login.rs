@@ -6,6 +6,7 @@ use crate::credentials;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::tone::Tone;
+use crate::plaintext::check_token_to;
 use crate::session::Session;
 use crate::settings::{Origin, Settings};
 use crate::shutdown::Interrupts;
@@ -18,14 +19,7 @@ const TOKEN_BYTES_MAX: u64 = 1024;
 /// Keeps a token for an address.
 pub(super) async fn login(session: &mut Session, args: LoginArgs) -> Result<Exit, Failure> {
     let url = server(&session.settings, args.server)?;
-    if is_readable_on_the_way(&url) && !args.insecure_plaintext {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{url} is not encrypted: whoever sits between could read the token"),
-        )
-        .help("use the coordinator's https:// address")
-        .help("or say that it is wanted with --insecure-plaintext"));
-    }
+    check_token_to(&url, session.settings.insecure_plaintext)?;
     let token = if args.token_stdin {
         from_stdin()?
     } else {
@@ -84,24 +78,6 @@ fn server(settings: &Settings, given: Option<String>) -> Result<String, Failure>
     url.ok_or_else(|| {
         Failure::new(Exit::Usage, "no coordinator was named").help("tidemill login https://HOST:7470")
     })
-}
-
-/// Whether a token on its way to this address could be read by others: plain HTTP to another machine.
-fn is_readable_on_the_way(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else {
-        return false;
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let is_near = host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback());
-    !is_near
 }
 
 fn from_stdin() -> Result<String, Failure> {
@@ -163,30 +139,5 @@ impl Drop for Silence {
     fn drop(&mut self) {
         // Where even this fails there is nobody to tell.
         tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0).ok();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_may_travel_in_the_clear_on_this_machine_only() {
-        for good in [
-            "https://a.example",
-            "http://127.0.0.1:7470",
-            "http://localhost",
-            "http://[::1]:1/x",
-        ] {
-            assert!(!is_readable_on_the_way(good), "{good}");
-        }
-        for bad in [
-            "http://a.example:7470",
-            "http://10.0.0.1",
-            "http://localhost.a.example",
-            "http://127.0.0.1.nip.io:80",
-        ] {
-            assert!(is_readable_on_the_way(bad), "{bad}");
-        }
     }
 }

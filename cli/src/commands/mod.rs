@@ -151,11 +151,6 @@ fn add_arguments(given: &mut Given, command: &Command) {
 }
 
 fn add_door(given: &mut Given, door: &crate::args::DoorArgs) {
-    given.flag(
-        "insecure_plaintext",
-        "--insecure-plaintext",
-        door.insecure_plaintext,
-    );
     given.path("tls_cert", "--tls-cert", door.tls_cert.as_deref());
     given.path("tls_key", "--tls-key", door.tls_key.as_deref());
 }

@@ -3,6 +3,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::plaintext::check_queue;
 use crate::settings::{Settings, without_password};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ const PEM_MARK: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Begins to connect.
 fn amqp(settings: &Settings, url: &str, name: &str) -> Result<Arc<AmqpBroker>, Failure> {
+    check_queue(settings, url)?;
     let config = AmqpConfig {
         authorities: authorities(settings, url)?,
         prefix: settings.queue_prefix.clone(),

@@ -98,7 +98,7 @@ pub(crate) const KEYS: &[Key] = &[
         "insecure_plaintext",
         Shape::Flag,
         "false",
-        "serve other machines although their tokens travel in the clear",
+        "let tokens and passwords travel unencrypted: serve other machines so, show tokens to http:// addresses, use an amqp:// RabbitMQ elsewhere",
     ),
     key(
         "tls_cert",

@@ -98,7 +98,7 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// A file that holds the token for the coordinator.
     pub(crate) token_file: Option<PathBuf>,
-    /// Whether other machines are served although tokens travel in the clear.
+    /// Whether tokens and passwords may travel in the clear, to other machines and from them.
     pub(crate) insecure_plaintext: bool,
     /// The files of the certificate and the key with which the API is served.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,

@@ -71,6 +71,11 @@ impl Given {
                 .map(|path| path.to_string_lossy().into_owned()),
         );
         given.path("api_ca", "--api-ca", global.api_ca.as_deref());
+        given.flag(
+            "insecure_plaintext",
+            "--insecure-plaintext",
+            global.insecure_plaintext,
+        );
         let token_file = global.token_file.as_ref();
         given.text(
             "token_file",

@@ -114,4 +114,52 @@ fn a_token_is_not_sent_in_the_clear_to_another_machine_by_mistake() {
     let (code, _, err) = Place::text(&command.output().unwrap());
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("https://"), "{err}");
+
+    // A token for any address is not shown to whichever one somebody typed, by a command or by a worker.
+    let far = "http://192.0.2.1:7470";
+    let secret = "tmk_secret";
+    place.write("token", secret);
+    let worker = [
+        "worker",
+        "start",
+        "--compute",
+        "cpu",
+        "--queue-url",
+        "amqp://127.0.0.1:1",
+        "--coordinator-url",
+        far,
+    ];
+    let refused = [
+        from_afar(&place, far, Some(secret), &["runs", "list"]),
+        from_afar(&place, far, None, &["runs", "list", "--token-file", "token"]),
+        from_afar(&place, "http://localhost:1", Some(secret), &worker),
+    ];
+    for (code, _, err) in refused {
+        assert_eq!(code, 2, "{err}");
+        for wanted in [far, "not encrypted", "https://", "--insecure-plaintext"] {
+            assert!(err.contains(wanted), "{wanted:?} is missing in {err}");
+        }
+        assert!(!err.contains(secret), "{err}");
+    }
+}
+
+#[test]
+fn a_password_is_not_sent_in_the_clear_to_a_rabbitmq_elsewhere_by_mistake() {
+    let place = Place::new();
+    let queue = ["--queue-url", "amqp://user:s3cret@mq.invalid:5672"];
+    let key = "00".repeat(32);
+    let worker = ["worker", "start", "--compute", "cpu", "--coordinator-key", &key];
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &worker[..]] {
+        let (code, _, err) = place.outcome(&[command, &queue[..]].concat());
+        assert_eq!(code, 2, "{err}");
+        for wanted in ["mq.invalid", "not encrypted", "amqps://", "--insecure-plaintext"] {
+            assert!(err.contains(wanted), "{wanted:?} is missing in {err}");
+        }
+        assert!(!err.contains("s3cret"), "{err}");
+    }
+    let doctor = ["doctor", "--insecure-plaintext"];
+    let (_, out, _) = place.outcome(&[&doctor[..], &queue[..]].concat());
+    assert!(!out.contains("not encrypted"), "whoever says so may: {out}");
+    let (_, out, _) = place.outcome(&[&doctor[..1], &queue[..]].concat());
+    assert!(out.contains("not encrypted"), "{out}");
 }
