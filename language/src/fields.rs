@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Code, Findings, Place, did_you_mean};
 use crate::yaml::{Entry, Node, ScalarKind, Value};
+use tidemill_protocol::plan::PythonVersions;
 
 /// A mapping that is being read.
 pub(crate) struct Fields<'n> {
@@ -128,6 +129,20 @@ impl<'n> Fields<'n> {
         None
     }
 
+    /// A version of Python, or a range of versions.
+    pub(crate) fn python_versions(&mut self, key: &'static str, findings: &mut Findings) -> Option<String> {
+        let (text, node) = self.text_node(key, findings)?;
+        if PythonVersions::parse(text).is_none() {
+            let message = format!("`{text}` names no version of Python");
+            findings
+                .add(Code::BadValue, node.place, &self.path_of(key), message)
+                .help_text(
+                    "write one that is wanted, e.g. `3.11`, or those that are possible, e.g. `>=3.9,<3.12`",
+                );
+        }
+        Some(text.to_owned())
+    }
+
     /// A mapping below a key.
     pub(crate) fn fields(&mut self, key: &'static str, findings: &mut Findings) -> Option<Self> {
         let node = self.get(key)?;
@@ -180,6 +195,8 @@ impl<'n> Fields<'n> {
 
     /// Notes every key that nobody asked for, under this code. Keys that start with `x-` are the author's own.
     pub(crate) fn finish(self, code: Code, findings: &mut Findings) {
+        #[cfg(test)]
+        findings.note_keys(&self.path, &self.asked);
         for entry in self.entries {
             if self.asked.contains(&&*entry.key) || entry.key.starts_with("x-") {
                 continue;

@@ -263,4 +263,27 @@ mod tests {
         assert!(serde_json::from_str::<ArtifactPath>("\"../x\"").is_err());
         assert!(serde_json::from_str::<Name>("\"a b\"").is_err());
     }
+
+    #[test]
+    fn no_path_leads_out_of_the_folder_that_it_is_joined_to() {
+        let climbing: Vec<String> =
+            serde_json::from_str(include_str!("../tests/paths/climbing.json")).unwrap();
+        assert!(climbing.len() >= 180, "{}", climbing.len());
+        let mut refused = 0;
+        for text in &climbing {
+            let read = text.parse::<ArtifactPath>();
+            let decoded = serde_json::from_value::<ArtifactPath>(text.as_str().into());
+            assert_eq!(read.is_ok(), decoded.is_ok(), "{text:?}");
+            let Ok(path) = read else {
+                refused += 1;
+                continue;
+            };
+            let joined = std::path::Path::new("/root").join(path.as_str());
+            let inside = joined.strip_prefix("/root").unwrap();
+            let plain = |part| matches!(part, std::path::Component::Normal(_));
+            assert!(inside.components().all(plain), "{text:?}");
+        }
+        // What is left are names with dots, percent signs and signs that only look like dots: nobody decodes them.
+        assert!(refused >= 100, "{refused} of {} were refused", climbing.len());
+    }
 }

@@ -87,7 +87,7 @@ impl Loader<'_> {
         let image = fields.text("image", &mut self.findings).map(str::to_owned);
         let mut python = self.conda_of(&mut fields, site.folder);
         let requirements = self.requirements_of(&mut fields, site.folder);
-        let version = fields.text("python", &mut self.findings).map(str::to_owned);
+        let version = fields.python_versions("python", &mut self.findings);
         if version.is_some() || !requirements.is_empty() {
             let own = PythonEnvironment {
                 version,

@@ -3,6 +3,7 @@
 
 mod asset;
 mod builtin;
+mod curated;
 mod tables;
 
 pub(crate) use asset::AssetName;

@@ -258,7 +258,7 @@ impl Layer<'_> {
         let requirements = fields.items("requirements").iter().filter_map(Node::text);
         let environment = EnvironmentEntry {
             image: fields.text("image", self.findings).map(str::to_owned),
-            python: fields.text("python", self.findings).map(str::to_owned),
+            python: fields.python_versions("python", self.findings),
             requirements: requirements.map(str::to_owned).collect(),
             conda_file: fields
                 .text("conda_file", self.findings)

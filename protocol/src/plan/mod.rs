@@ -3,9 +3,11 @@
 //!
 //! Steps are small and numerous, templates large and few: what many steps share stands once in a [`StepTemplate`].
 
+mod python;
 mod rules;
 mod work;
 
+pub use python::{PythonVersion, PythonVersions};
 pub use rules::{CheckpointRule, Registration, RetryPolicy, StepRules, When};
 pub use work::{
     Command, Distribution, DistributionKind, Environment, Fragment, InputMode, InputPort, KeyPart,

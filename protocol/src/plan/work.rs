@@ -164,7 +164,7 @@ pub struct Environment {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PythonEnvironment {
-    /// Wanted Python version, e.g. `3.11`; workers use the nearest that they have and say so.
+    /// The Python that it is built with, as [`PythonVersions`](super::PythonVersions) reads it: `3.11`, or a range like `>=3.8,<3.12`.
     pub version: Option<String>,
     /// Requirement lines in pip's format, in the author's order.
     pub requirements: Vec<String>,

@@ -1,6 +1,7 @@
 //! Builds a Python environment: `uv` when the worker has it, else `venv` and pip. It is built where it will stay, because virtual environments cannot be
 //! moved; the marker that is written last says that it is whole.
 
+use super::python::{Choice, Python, choose};
 use super::shelf::{Shelf, blocking};
 use crate::attempt::find_program;
 use std::collections::BTreeMap;
@@ -22,16 +23,10 @@ pub(crate) struct BuildTools {
 }
 
 impl BuildTools {
-    fn find(&self, name: &str) -> Option<String> {
+    pub(super) fn find(&self, name: &str) -> Option<String> {
         let path = self.variables.get("PATH").map_or("", String::as_str);
         find_program(name, path, Path::new("/"))
     }
-}
-
-/// A Python to build with.
-struct Python {
-    program: String,
-    note: Option<String>,
 }
 
 /// Builds an environment unless another process has meanwhile; answers its notes, or why it failed with the end of the log.
@@ -72,6 +67,7 @@ pub(super) async fn build(
     }
 }
 
+/// The worker's own Python, or one that uv fetches.
 async fn with_uv(
     tools: &BuildTools,
     uv: &str,
@@ -79,25 +75,34 @@ async fn with_uv(
     wanted: &PythonEnvironment,
     log: &Path,
 ) -> Result<Vec<String>, String> {
-    let python = choose_python(tools, wanted);
-    let version = match (&python, &wanted.version) {
-        // uv can fetch a version that the worker does not have.
-        (Some(Python { note: Some(_), .. }) | None, Some(version)) => Some(version.clone()),
-        (Some(python), _) => Some(python.program.clone()),
-        (None, None) => None,
+    let version = wanted.version.as_deref();
+    let create = async |python: &str| {
+        let arguments = ["venv", "--seed", "--python", python, &text(folder)].map(str::to_owned);
+        run(tools, uv, &arguments, log).await
     };
-    let mut create = vec!["venv".to_owned(), "--seed".to_owned()];
-    create.extend(version.into_iter().flat_map(|v| ["--python".to_owned(), v]));
-    create.push(folder.display().to_string());
-    run(tools, uv, &create, log).await?;
-    if wanted.requirements.is_empty() {
-        return Ok(Vec::new());
+    let mut notes = Vec::new();
+    match (choose(tools, version).await, version) {
+        (Choice::Fitting(python), _) => create(&python.program).await?,
+        (Choice::Another(python), Some(version)) => {
+            if create(version).await.is_err() {
+                create(&python.program).await?;
+                notes.push(another(version, &python));
+            }
+        }
+        (Choice::Another(python), None) => create(&python.program).await?,
+        (Choice::Nothing(why), Some(version)) => {
+            let fetched = create(version).await;
+            fetched.map_err(|error| format!("{why}; uv could not fetch one either: {error}"))?;
+        }
+        (Choice::Nothing(why), None) => return Err(why),
     }
-    let file = write_requirements(folder, wanted)?;
-    let program = folder.join("bin/python").display().to_string();
-    let install = ["pip", "install", "--python", &program, "-r", &file].map(str::to_owned);
-    run(tools, uv, &install, log).await?;
-    Ok(Vec::new())
+    if !wanted.requirements.is_empty() {
+        let file = write_requirements(folder, wanted)?;
+        let program = text(&folder.join("bin/python"));
+        let install = ["pip", "install", "--python", &program, "-r", &file].map(str::to_owned);
+        run(tools, uv, &install, log).await?;
+    }
+    Ok(notes)
 }
 
 async fn with_pip(
@@ -106,13 +111,20 @@ async fn with_pip(
     wanted: &PythonEnvironment,
     log: &Path,
 ) -> Result<Vec<String>, String> {
-    let python =
-        choose_python(tools, wanted).ok_or("there is no python3 in PATH to build the environment with")?;
-    let create = ["-m", "venv", &folder.display().to_string()].map(str::to_owned);
+    let version = wanted.version.as_deref();
+    let (python, notes) = match choose(tools, version).await {
+        Choice::Fitting(python) => (python, Vec::new()),
+        Choice::Another(python) => {
+            let note = another(version.unwrap_or_default(), &python);
+            (python, vec![note])
+        }
+        Choice::Nothing(why) => return Err(why),
+    };
+    let create = ["-m", "venv", &text(folder)].map(str::to_owned);
     run(tools, &python.program, &create, log).await?;
     if !wanted.requirements.is_empty() {
         let file = write_requirements(folder, wanted)?;
-        let program = folder.join("bin/python").display().to_string();
+        let program = text(&folder.join("bin/python"));
         let quiet = [
             "-m",
             "pip",
@@ -127,22 +139,18 @@ async fn with_pip(
             .collect();
         run(tools, &program, &install, log).await?;
     }
-    Ok(python.note.into_iter().collect())
+    Ok(notes)
 }
 
-/// The wanted version when the worker has it, else the one that it has, with a note.
-fn choose_python(tools: &BuildTools, wanted: &PythonEnvironment) -> Option<Python> {
-    if let Some(version) = &wanted.version {
-        let minor: Vec<&str> = version.split('.').take(2).collect();
-        if let Some(program) = tools.find(&format!("python{}", minor.join("."))) {
-            return Some(Python { program, note: None });
-        }
-    }
-    let program = tools.find("python3").or_else(|| tools.find("python"))?;
-    let note = wanted.version.as_ref().map(|version| {
-        format!("Python {version} was asked for and is not on this worker: {program} was used")
-    });
-    Some(Python { program, note })
+fn another(wanted: &str, python: &Python) -> String {
+    format!(
+        "Python {wanted} was asked for and is not on this worker: {} ({}) was used",
+        python.program, python.version
+    )
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn write_requirements(folder: &Path, wanted: &PythonEnvironment) -> Result<String, String> {
@@ -178,52 +186,5 @@ async fn run(tools: &BuildTools, program: &str, arguments: &[String], log: &Path
         Ok(())
     } else {
         Err(format!("`{line}` ended with {status}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::PermissionsExt;
-
-    fn tools_with(programs: &[&str]) -> (tempfile::TempDir, BuildTools) {
-        let dir = tempfile::tempdir().unwrap();
-        for name in programs {
-            let path = dir.path().join(name);
-            fs::write(&path, "").unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        }
-        let path = dir.path().to_str().unwrap().to_owned();
-        let variables = [("PATH".to_owned(), path)].into();
-        (dir, BuildTools { variables })
-    }
-
-    fn wants(version: &str) -> PythonEnvironment {
-        PythonEnvironment {
-            version: Some(version.into()),
-            requirements: vec![],
-        }
-    }
-
-    #[test]
-    fn the_wanted_version_is_preferred() {
-        let (_dir, tools) = tools_with(&["python3", "python3.11"]);
-        let python = choose_python(&tools, &wants("3.11.4")).unwrap();
-        assert!(python.program.ends_with("/python3.11"));
-        assert!(python.note.is_none());
-    }
-
-    #[test]
-    fn another_version_is_used_with_a_note() {
-        let (_dir, tools) = tools_with(&["python3"]);
-        let python = choose_python(&tools, &wants("3.8")).unwrap();
-        assert!(python.program.ends_with("/python3"));
-        assert!(python.note.unwrap().contains("3.8"));
-    }
-
-    #[test]
-    fn no_python_is_no_python() {
-        let (_dir, tools) = tools_with(&["perl"]);
-        assert!(choose_python(&tools, &wants("3.8")).is_none());
     }
 }
