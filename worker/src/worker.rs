@@ -5,7 +5,7 @@ use crate::attempt::{Folder, Folders, Sources, Tools, attempt_key, find_program,
 use crate::config::WorkerConfig;
 use crate::control::ControlIntake;
 use crate::driver::{Books, Driver, send_heartbeats};
-use crate::environments::{BuildTools, Environments};
+use crate::environments::{BuildTools, Environments, listings};
 use crate::error::StartError;
 use crate::handle::WorkerHandle;
 use crate::intake::{Arrival, Intakes};
@@ -158,6 +158,7 @@ struct Opened {
     machine: Machine,
     sources: Sources,
     environments: Environments,
+    listings: PathBuf,
     client: Client,
     connection: Connection,
     supervisor: SupervisorHandle,
@@ -167,7 +168,8 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
     let (mut client, supervisor) = Client::new(&config.supervisor_dir(), &config.supervisor);
     offer_python(&mut config);
     let gpus_visible = config.gpus_visible.clone();
-    let cache_dir = config.state_dir.join("cache");
+    let state_dir = config.state_dir.clone();
+    let cache_dir = state_dir.join("cache");
     let environments_dir = config.state_dir.join("environments");
     let (bytes_max, kept_max, unused_max) = (
         config.cache_bytes_max,
@@ -184,10 +186,11 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         })?;
         let environments = Environments::open(&environments_dir, tools, kept_max, unused_max)
             .map_err(StartError::state(environments_dir))?;
-        Ok::<_, StartError>((probe(gpus_visible.as_deref()), cache, environments))
+        let listings = listings::put(&state_dir).map_err(StartError::state(state_dir))?;
+        Ok::<_, StartError>((probe(gpus_visible.as_deref()), cache, environments, listings))
     });
     let (files, connection) = tokio::join!(files, client.connect());
-    let (machine, cache, environments) =
+    let (machine, cache, environments, listings) =
         files.map_err(|error| StartError::Config(format!("interrupted while starting: {error}")))??;
     show_devices(&mut config, &machine);
     Ok(Opened {
@@ -198,6 +201,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
             cache,
         },
         environments,
+        listings,
         client,
         connection: connection.map_err(StartError::Supervisor)?,
         supervisor,
@@ -237,6 +241,7 @@ impl Assembly {
             config: opened.config,
             sources: opened.sources,
             environments: opened.environments,
+            listings: opened.listings,
             supervisor: opened.supervisor,
             outbox: self.outbox.clone(),
             clock: self.parts.clock.clone(),

@@ -30,6 +30,8 @@ pub(crate) struct Tools {
     pub disk: Reserve,
     pub sources: Sources,
     pub environments: Environments,
+    /// What goes first in every step's `PYTHONPATH`.
+    pub listings: PathBuf,
     pub supervisor: SupervisorHandle,
     pub outbox: Outbox,
     pub clock: Arc<dyn Clock>,

@@ -7,7 +7,7 @@ use super::stage::disk;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_artifacts::{ArtifactStore, Scan, ScanError, StoreError, collect};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef, Tree};
@@ -183,18 +183,56 @@ fn find_one(
     }
 }
 
-/// Puts `./outputs` and `./logs`, where they hold anything, below the output `artifacts`.
+/// Puts what is in `./outputs` and `./logs` below the output `artifacts`, beside what the step may have put there itself.
 fn gather_artifacts(folder: &Folder) -> Result<(), Failure> {
     let to = folder.output_folder(ARTIFACTS);
     for (from, name) in [(folder.work_outputs(), "outputs"), (folder.work_logs(), "logs")] {
         // A link in its place is not followed: what it leads to is not the step's to give.
-        let is_folder = fs::symlink_metadata(&from).is_ok_and(|m| m.is_dir());
-        if is_folder && !is_empty(&from) {
-            fs::create_dir_all(&to).map_err(|e| disk(&e))?;
-            fs::rename(&from, to.join(name)).map_err(|e| disk(&e))?;
+        if !is_folder(&from) || is_empty(&from) {
+            continue;
+        }
+        match fs::symlink_metadata(&to) {
+            Ok(found) if !found.is_dir() => return Err(in_the_way(Path::new(ARTIFACTS))),
+            Ok(_) => {}
+            Err(_) => fs::create_dir_all(&to).map_err(|e| disk(&e))?,
+        }
+        merge(from, to.join(name), Path::new(name))?;
+    }
+    Ok(())
+}
+
+/// Moves what is in one folder into another. Folders of both are joined; nothing is overwritten, and no link is followed.
+fn merge(from: PathBuf, to: PathBuf, shown: &Path) -> Result<(), Failure> {
+    let mut waiting = vec![(from, to, shown.to_owned())];
+    while let Some((from, to, shown)) = waiting.pop() {
+        match fs::symlink_metadata(&to) {
+            Err(_) => fs::rename(&from, &to).map_err(|e| disk(&e))?,
+            Ok(found) if found.is_dir() && is_folder(&from) => {
+                for entry in fs::read_dir(&from).map_err(|e| disk(&e))? {
+                    let name = entry.map_err(|e| disk(&e))?.file_name();
+                    waiting.push((from.join(&name), to.join(&name), shown.join(&name)));
+                }
+            }
+            Ok(_) => return Err(in_the_way(&shown)),
         }
     }
     Ok(())
+}
+
+fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+fn in_the_way(shown: &Path) -> Failure {
+    Failure::with_message(
+        FailureReason::OutputRefused {
+            output: ARTIFACTS.to_owned(),
+        },
+        format!(
+            "`{}` is in the output `{ARTIFACTS}` and in the working folder: the step wrote it to both, and neither replaces the other",
+            shown.display()
+        ),
+    )
 }
 
 fn not_stored(name: &PortName, error: &StoreError) -> Failure {

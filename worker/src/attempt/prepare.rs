@@ -41,7 +41,14 @@ impl Attempt {
         progress.shared = staged.shared;
 
         let base = &self.tools.config.base_environment;
-        let mut environment = variables(base, &self.task, &self.grant, &progress.environment, &self.folder);
+        let mut environment = variables(
+            base,
+            &self.task,
+            &self.grant,
+            &progress.environment,
+            &self.folder,
+            &self.tools.listings,
+        );
         let given = value_variables(&staged.values);
         if !given.is_empty() {
             environment.insert("TIDEMILL_PARAMS_FILE".into(), text(&self.folder.parameters()));
@@ -107,6 +114,7 @@ impl Attempt {
         let folder = &self.folder;
         let mut readable = vec![folder.inputs(), folder.parameters(), folder.script()];
         readable.extend(progress.environment.folders());
+        readable.push(self.tools.listings.clone());
         // Scripts open /dev/stdout and /dev/stderr, which lead to these files.
         let mut writable = vec![
             folder.work(),

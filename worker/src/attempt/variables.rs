@@ -2,20 +2,21 @@
 
 use super::command::Values;
 use super::folder::Folder;
-use crate::environments::Ready;
+use crate::environments::{Ready, listings};
 use crate::slots::Grant;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tidemill_protocol::wire::StepTask;
 
 /// Makes the variables: the worker's base, then tidemill's, then the author's, then those that nobody may change. `PATH` is the author's or the base's,
-/// with the environment's programs before it.
+/// with the environment's programs before it; `PYTHONPATH` with what puts listings in order.
 pub(crate) fn variables(
     base: &BTreeMap<String, String>,
     task: &StepTask,
     grant: &Grant,
     environment: &Ready,
     folder: &Folder,
+    listings_folder: &Path,
 ) -> BTreeMap<String, String> {
     let mut all = base.clone();
     let threads = grant.cpus.to_string();
@@ -36,6 +37,9 @@ pub(crate) fn variables(
         all.insert("VIRTUAL_ENV".into(), text(folder));
         all.remove("PYTHONHOME");
     }
+    let others = all.get("PYTHONPATH").map(String::as_str);
+    let search_path = listings::search_path(&text(listings_folder), others);
+    all.insert("PYTHONPATH".into(), search_path);
     all.extend(own_names(task, folder));
     all
 }

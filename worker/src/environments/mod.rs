@@ -1,7 +1,10 @@
 //! The software around a step: the host's own, or a Python environment that is built once per content, shared by all steps that need it, and removed when
-//! it has not been used for long. `build` makes one, `shelf` keeps them, `ready` knows who waits for whom.
+//! it has not been used for long. `build` makes one with what `python` finds, `shelf` keeps them, `ready` knows who waits for whom.
+//! `listings` is about every Python of a step, whichever environment it is from.
 
 mod build;
+pub(crate) mod listings;
+mod python;
 mod ready;
 mod shelf;
 

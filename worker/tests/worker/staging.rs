@@ -4,6 +4,7 @@ use crate::bench::{Bench, Step, without_limits};
 use bytes::Bytes;
 use tidemill_artifacts::{ScanOptions, scan};
 use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::{InputMode, InputPort, PortType};
@@ -43,7 +44,7 @@ async fn a_step_starts_in_a_private_copy_of_its_code() {
 async fn inputs_are_read_only_or_private_copies_as_asked() {
     let mut bench = Bench::start().await;
     let data = folder(&bench, &[("b.csv", "2"), ("a.csv", "1")]).await;
-    let script = "ls -U \"$TIDEMILL_INPUT_read\"; stat -c %a \"$TIDEMILL_INPUT_read/a.csv\"; \
+    let script = "stat -c %a \"$TIDEMILL_INPUT_read/a.csv\"; \
                   echo 3 > \"$TIDEMILL_INPUT_copy/a.csv\"; cat \"$TIDEMILL_INPUT_copy/a.csv\"";
     let mut step = Step::shell(script)
         .input("read", InputValue::Artifact(data))
@@ -51,8 +52,68 @@ async fn inputs_are_read_only_or_private_copies_as_asked() {
     port(&mut step, "read", PortType::Folder, InputMode::ReadOnly);
     port(&mut step, "copy", PortType::Folder, InputMode::Copy);
     let success = bench.run_well(step).await;
-    let stdout = bench.stdout(&success).await;
-    assert!(stdout.ends_with("444\n3\n"), "{stdout}");
+    assert_eq!(bench.stdout(&success).await, "444\n3\n");
+    bench.end().await;
+}
+
+/// Lists the input `data` in all the ways that scripts list folders.
+const LISTING: &str = r#"
+import glob, os, pathlib, sys
+d = os.environ["TIDEMILL_INPUT_data"]
+names = [
+    os.listdir(d),
+    [e.name for e in os.scandir(d)],
+    [os.path.basename(p) for p in glob.glob(d + "/*")],
+    [p.name for p in pathlib.Path(d).iterdir()],
+    next(files for _, _, files in os.walk(d)),
+]
+with os.scandir(d) as entries:
+    first = next(entries).name
+print(first, all(n == sorted(n) for n in names), len(names[0]), "mine" in sys.modules)
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn python_lists_folders_in_the_order_of_their_names() {
+    let mut bench = Bench::start().await;
+    let names: Vec<String> = (0..200).map(|i| format!("part-{i}.csv")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let data = folder(&bench, &files).await;
+    let code = folder(&bench, &[("list.py", LISTING)]).await;
+    let mut step = Step::shell("python3 list.py").input("data", InputValue::Artifact(data));
+    step.work.code = Some(code);
+    for mode in [InputMode::ReadOnly, InputMode::Copy] {
+        port(&mut step, "data", PortType::Folder, mode);
+        let success = bench.run_well(step.clone()).await;
+        assert_eq!(
+            bench.stdout(&success).await,
+            "part-0.csv True 200 False\n",
+            "{mode:?}"
+        );
+    }
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sitecustomize_of_the_authors_has_its_turn_and_sees_no_other() {
+    let mut bench = Bench::start().await;
+    let own = "import sys\nsys.modules['mine'] = sys\n";
+    let code = folder(
+        &bench,
+        &[
+            ("list.py", LISTING),
+            ("lib/sitecustomize.py", own),
+            ("lib/helper.py", ""),
+        ],
+    )
+    .await;
+    let mut step = Step::shell("python3 -c 'import helper' && python3 list.py")
+        .input("data", InputValue::Artifact(code));
+    step.work.code = Some(code);
+    let path = ("PYTHONPATH".to_owned(), "lib".to_owned());
+    step.work.environment_variables = [path].into();
+    port(&mut step, "data", PortType::Folder, InputMode::ReadOnly);
+    let success = bench.run_well(step).await;
+    assert_eq!(bench.stdout(&success).await, "lib True 2 True\n");
     bench.end().await;
 }
 
@@ -75,6 +136,70 @@ async fn outputs_become_artifacts_under_one_manifest() {
     let (manifest, digest) = bench.store.read_manifest(&attempt).await.unwrap();
     assert_eq!(Some(digest), success.manifest);
     assert_eq!(manifest.outputs, success.outputs);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn declared_artifacts_hold_what_the_step_wrote_there_and_what_it_left_by_habit() {
+    let mut bench = Bench::start().await;
+    let script = "mkdir -p \"$TIDEMILL_OUTPUT_artifacts/outputs/model\" outputs/model logs; \
+                  echo 1 > \"$TIDEMILL_OUTPUT_artifacts/outputs/model/a\"; echo 2 > outputs/model/b; echo 3 > outputs/c; echo 4 > logs/d";
+    let success = bench
+        .run_well(Step::shell(script).output("artifacts", PortType::Folder))
+        .await;
+    let tree = bench
+        .store
+        .get_tree(&success.outputs["artifacts"].digest)
+        .await
+        .unwrap();
+    let paths: Vec<&str> = tree.entries.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        ["logs/d", "outputs/c", "outputs/model/a", "outputs/model/b"]
+    );
+    let nothing = bench
+        .run_well(Step::shell("true").output("artifacts", PortType::Folder))
+        .await;
+    let tree = bench
+        .store
+        .get_tree(&nothing.outputs["artifacts"].digest)
+        .await
+        .unwrap();
+    assert!(tree.entries.is_empty(), "what is declared is there, though empty");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn artifacts_that_would_replace_each_other_or_leave_the_step_are_refused() {
+    let mut bench = Bench::start().await;
+    std::fs::create_dir(bench.path("elsewhere")).unwrap();
+    let elsewhere = bench.path("elsewhere");
+    let twice = "mkdir -p \"$TIDEMILL_OUTPUT_artifacts/outputs\"; echo 1 > \"$TIDEMILL_OUTPUT_artifacts/outputs/a\"; echo 2 > outputs/a".to_owned();
+    let link = format!(
+        "rmdir \"$TIDEMILL_OUTPUT_artifacts\"; ln -s '{}' \"$TIDEMILL_OUTPUT_artifacts\"; echo 2 > outputs/a",
+        elsewhere.display()
+    );
+    let inner = format!(
+        "ln -s '{}' \"$TIDEMILL_OUTPUT_artifacts/outputs\"; echo 2 > outputs/a",
+        elsewhere.display()
+    );
+    for script in [twice, link, inner] {
+        let body = bench
+            .run(Step::shell(&script).output("artifacts", PortType::Folder))
+            .await;
+        let ReportBody::Failed { failure, .. } = body else {
+            panic!("expected a failure of {script}, not {body:?}");
+        };
+        assert!(
+            matches!(failure.reason, FailureReason::OutputRefused { .. }),
+            "{failure:?}"
+        );
+    }
+    assert_eq!(
+        std::fs::read_dir(elsewhere).unwrap().count(),
+        0,
+        "nothing left the step"
+    );
     bench.end().await;
 }
 
