@@ -64,12 +64,11 @@ fn check(session: &mut Session, file: &Path, workspace: &Workspace) -> Verdict {
     // What only planning finds: circles, caps. A parameter without a value is no fault of the file.
     let steps = match tidemill_language::plan(&loaded.outline(), &PlanRequest::default()) {
         Ok(plan) => Some(plan.steps.len()),
-        Err(found) => {
-            problems.extend(
-                found
-                    .into_iter()
-                    .filter(|problem| !loading::is_missing_parameter(problem)),
-            );
+        Err(mut found) => {
+            found.retain(|problem| !loading::is_missing_parameter(problem));
+            let found = loaded.explain(found);
+            loading::print(session, &found.0);
+            problems.extend(found.to_problems());
             None
         }
     };
@@ -91,14 +90,6 @@ fn tell(session: &mut Session, verdict: &Verdict) -> Result<(), Failure> {
             .count() as u64
     };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    // Problems of the planner have no window in the file and were not printed yet.
-    for problem in verdict
-        .problems
-        .iter()
-        .filter(|p| p.file.is_none() && p.severity == Severity::Error.as_str())
-    {
-        session.printer.warn(loading::one_line(problem));
-    }
     let mut facts = Vec::new();
     facts.extend(verdict.steps.map(|steps| humane::count(steps as u64, "step")));
     facts.extend((errors > 0).then(|| humane::count(errors, "error")));

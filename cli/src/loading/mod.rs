@@ -65,7 +65,8 @@ pub(crate) fn outline(session: &mut Session, file: &Path, parameters: &[Pair]) -
         parameters: map(parameters),
         ..PlanRequest::default()
     };
-    tidemill_language::plan(&loaded.outline(), &request).map_err(|problems| invalid(file, problems))
+    let planned = tidemill_language::plan(&loaded.outline(), &request);
+    planned.map_err(|problems| refuse(session, file, &loaded.explain(problems)))
 }
 
 /// Names the content of everything local that the pipeline refers to, and brings what is missing to its destination.
@@ -133,20 +134,6 @@ fn refuse(session: &mut Session, file: &Path, problems: &Problems) -> Failure {
     );
     let mut failure = Failure::new(Exit::Usage, what).code("invalid_pipeline");
     failure.problems = listed;
-    failure
-}
-
-/// A refusal of the planner, which knows no places in files.
-fn invalid(file: &Path, problems: Vec<Problem>) -> Failure {
-    let mut failure =
-        Failure::new(Exit::Usage, format!("{} cannot be planned", file.display())).code("invalid_pipeline");
-    failure.causes = problems.iter().map(one_line).collect();
-    failure.help = problems
-        .iter()
-        .filter_map(|problem| problem.help.clone())
-        .take(1)
-        .collect();
-    failure.problems = problems;
     failure
 }
 

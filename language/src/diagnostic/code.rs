@@ -39,6 +39,11 @@ macro_rules! codes {
                 }
             }
 
+            /// The code of this text form.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// What it means, in one sentence: what its documentation says.
             pub const fn meaning(self) -> &'static str {
                 match self {

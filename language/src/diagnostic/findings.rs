@@ -25,6 +25,9 @@ pub(crate) struct Findings {
     files: Vec<Arc<SourceFile>>,
     list: Vec<Diagnostic>,
     errors: usize,
+    /// Which keys each mapping was asked for: what the schema is held against.
+    #[cfg(test)]
+    keys: Vec<(String, Vec<&'static str>)>,
 }
 
 impl Findings {
@@ -32,6 +35,22 @@ impl Findings {
     pub(crate) fn add_file(&mut self, name: String, text: Arc<str>) -> u32 {
         self.files.push(Arc::new(SourceFile { name, text }));
         u32::try_from(self.files.len() - 1).expect("the number of files is capped far below u32")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn note_keys(&mut self, path: &str, keys: &[&'static str]) {
+        self.keys.push((path.to_owned(), keys.to_vec()));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_keys(self) -> Vec<(String, Vec<&'static str>)> {
+        assert_eq!(self.errors, 0, "{:?}", self.list);
+        self.keys
+    }
+
+    /// A file that was remembered.
+    pub(crate) fn file(&self, number: u32) -> Option<Arc<SourceFile>> {
+        self.files.get(number as usize).map(Arc::clone)
     }
 
     /// Notes a problem at a place. `path` says in the words of the file what it is about.

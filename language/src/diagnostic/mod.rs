@@ -9,4 +9,5 @@ mod suggest;
 pub use code::{Code, Severity};
 pub(crate) use findings::{Findings, Place};
 pub use render::{Diagnostic, Problems};
+pub(crate) use source::{Location, SourceFile};
 pub(crate) use suggest::{did_you_mean, nearest};

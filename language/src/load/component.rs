@@ -154,7 +154,13 @@ impl Loader<'_> {
             let _ = fields.get(key);
         }
         fields.ignore(
-            &["services", "queue_settings", "successful_return_code", "meta"],
+            &[
+                "services",
+                "queue_settings",
+                "successful_return_code",
+                "meta",
+                "compute",
+            ],
             &mut self.findings,
         );
         fields.finish(Code::UnknownKey, &mut self.findings);

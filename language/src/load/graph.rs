@@ -72,6 +72,7 @@ impl Loader<'_> {
                 self.fill(&mut graph, read, &scope, around.registers);
             }
         }
+        self.declare_read_artifacts(&mut graph);
         for (name, _) in scope
             .outputs
             .iter()

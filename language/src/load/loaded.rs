@@ -1,6 +1,7 @@
 //! A pipeline that was loaded but whose local files and folders are not yet named by content.
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use super::explain::Origin;
+use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub struct Loaded {
     /// What is worth knowing though nothing is wrong.
     pub warnings: Vec<Diagnostic>,
     pub(super) spec: PipelineSpec,
+    pub(super) origin: Origin,
 }
 
 impl Loaded {
@@ -115,6 +117,11 @@ impl Loaded {
             mode: None,
         };
         self.spec.inputs.insert(port, binding);
+    }
+
+    /// What planning found wrong, with its places in the pipeline's file.
+    pub fn explain(&self, problems: Vec<Problem>) -> Problems {
+        self.origin.explain(problems)
     }
 
     /// The pipeline with stand-ins for its contents (the digests of their paths): to draw or to check, never to submit.

@@ -1,8 +1,9 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
-//! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to; `ports`, `binding`, `paths`, `environment`,
-//! `command`, `other` and `rules` read the parts. All of them note problems and go on, so that one reading finds them all.
+//! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to; `ports`, `binding`, `artifacts`, `paths`,
+//! `environment`, `command`, `other` and `rules` read the parts. All of them note problems and go on, so that one reading finds them all.
 
+mod artifacts;
 mod binding;
 mod check;
 mod checkpoint;
@@ -10,6 +11,7 @@ mod command;
 mod component;
 mod conda;
 mod environment;
+mod explain;
 mod graph;
 mod loaded;
 mod other;
@@ -21,6 +23,8 @@ mod step;
 mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId, SourceKind, SourceRole};
+
+use explain::Origin;
 
 use crate::diagnostic::{Code, Findings, Place, Problems};
 use crate::workspace::Workspace;
@@ -35,20 +39,7 @@ use tidemill_protocol::spec::ComponentSpec;
 
 /// Reads a pipeline file and everything it refers to. All problems are reported together; warnings alone do not stop it.
 pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
-    let mut loader = Loader {
-        workspace,
-        findings: Findings::default(),
-        components: Vec::new(),
-        interned: HashMap::new(),
-        files: HashMap::new(),
-        opening: Vec::new(),
-        sources: Vec::new(),
-        source_ids: HashMap::new(),
-        environments: HashMap::new(),
-        conda_files: HashMap::new(),
-        once: HashSet::new(),
-        steps: 0,
-    };
+    let mut loader = Loader::new(workspace);
     let spec = loader.pipeline_file(file);
     let warnings = loader.findings.finish()?;
     let mut spec = spec.expect("a pipeline that was not read left an error behind");
@@ -58,6 +49,9 @@ pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
         sources: loader.sources,
         warnings,
         spec,
+        origin: loader
+            .origin
+            .expect("a pipeline without an error was read from a file"),
     })
 }
 
@@ -79,6 +73,40 @@ pub(crate) struct Loader<'w> {
     /// Warnings that are given once, whatever number of steps they concern.
     once: HashSet<String>,
     steps: usize,
+    /// The pipeline's own file, when it could be read.
+    origin: Option<Origin>,
+}
+
+/// The keys that reading a pipeline asks each of its mappings for, by path.
+#[cfg(test)]
+pub(crate) fn keys_asked(text: &str) -> Vec<(String, Vec<&'static str>)> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pipeline.yml");
+    std::fs::write(&file, text).unwrap();
+    let workspace = Workspace::default();
+    let mut loader = Loader::new(&workspace);
+    loader.pipeline_file(&file);
+    loader.findings.into_keys()
+}
+
+impl<'w> Loader<'w> {
+    fn new(workspace: &'w Workspace) -> Self {
+        Self {
+            workspace,
+            findings: Findings::default(),
+            components: Vec::new(),
+            interned: HashMap::new(),
+            files: HashMap::new(),
+            opening: Vec::new(),
+            sources: Vec::new(),
+            source_ids: HashMap::new(),
+            environments: HashMap::new(),
+            conda_files: HashMap::new(),
+            once: HashSet::new(),
+            steps: 0,
+            origin: None,
+        }
+    }
 }
 
 impl Loader<'_> {

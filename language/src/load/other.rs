@@ -101,6 +101,12 @@ impl Loader<'_> {
                 self.check_references(node, &fields.path_of(key), interface, scope);
             }
         }
+        if kind == "automl" {
+            // Of a step they are inputs, which are read elsewhere.
+            for key in AUTOML_DATA {
+                let _ = fields.get(key);
+            }
+        }
         if let Some(node) = fields.get("limits") {
             settings.insert("limits".to_owned(), node.to_json());
         }
@@ -165,6 +171,7 @@ impl Loader<'_> {
             "type",
             "entry_script",
             "program_arguments",
+            "args",
             "append_row_to",
             "model",
         ] {

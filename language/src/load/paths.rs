@@ -118,13 +118,17 @@ impl Loader<'_> {
                 .help_text(&help);
             return None;
         };
-        if inner.split('/').any(|segment| segment == "..") {
-            self.findings.add(
-                Code::BadValue,
-                site.place,
-                site.path,
-                "a path in a datastore must not hold `..`",
-            );
+        if !stays_inside(inner) {
+            self.findings
+                .add(
+                    Code::BadValue,
+                    site.place,
+                    site.path,
+                    "a path in a datastore must not lead out of it",
+                )
+                .help_text(
+                    "name a path below the datastore, without `..`, backslashes and a `/` at its start",
+                );
             return None;
         }
         match location {
@@ -239,6 +243,13 @@ pub(super) fn local_path(text: &str) -> &Path {
         .strip_prefix("file://")
         .or_else(|| text.strip_prefix("file:"));
     Path::new(path.unwrap_or(text))
+}
+
+/// Whether a path below a folder stays there: it is relative, and no part of it leads upwards.
+fn stays_inside(inner: &str) -> bool {
+    let climbs =
+        |segment: &str| segment == ".." || segment.contains('\\') || segment.chars().any(char::is_control);
+    !inner.starts_with('/') && !inner.split('/').any(climbs)
 }
 
 /// Whether a text names a YAML file.

@@ -2,12 +2,14 @@
 
 use super::Loader;
 use super::binding::Scope;
+use super::explain::Origin;
 use super::graph::Around;
 use crate::diagnostic::{Code, did_you_mean};
 use crate::fields::Fields;
 use crate::yaml::{Entry, Node};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 use tidemill_protocol::name::{NAME_BYTES_MAX, Name, PortName};
 use tidemill_protocol::plan::OnStepFailure;
 use tidemill_protocol::spec::{
@@ -28,16 +30,25 @@ impl Loader<'_> {
     /// Reads the pipeline file. None means that an error was noted.
     pub(super) fn pipeline_file(&mut self, file: &Path) -> Option<PipelineSpec> {
         let node = self.tree(file, None)?;
+        let spec = self.pipeline(&node, file);
+        self.origin = self.findings.file(node.place.file).map(|file| Origin {
+            file,
+            root: Arc::new(node),
+        });
+        spec
+    }
+
+    fn pipeline(&mut self, node: &Node, file: &Path) -> Option<PipelineSpec> {
         let folder = file
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        let mut fields = Fields::open(&node, "", &mut self.findings)?;
+        let mut fields = Fields::open(node, "", &mut self.findings)?;
         let single = self.file_kind(&mut fields)?;
         let settings = self.settings(&mut fields);
         let target = settings.default_target.clone();
         let (root, inputs) = if single {
-            (self.single_step(&node, folder, target), BTreeMap::new())
+            (self.single_step(node, folder, target), BTreeMap::new())
         } else if let Some(component) = fields.get("component") {
             self.whole_component(component, &mut fields, folder, &target)
         } else {

@@ -2,6 +2,7 @@
 //! what it takes.
 
 use super::Loader;
+use super::artifacts;
 use super::binding::{Bound, Scope};
 use super::other::{self, AUTOML_DATA};
 use super::ports::OutputNode;
@@ -222,11 +223,22 @@ impl Loader<'_> {
 
     /// What a draft gives; none when that is not known.
     pub(super) fn gives(&self, draft: &Draft<'_>) -> Option<BTreeMap<PortName, OutputSpec>> {
-        match draft.shape {
-            Shape::Component(index) | Shape::Sweep(index) => Some(self.component(index).outputs.clone()),
-            Shape::Command | Shape::Other(_) => Some(own_outputs(&draft.outputs)),
-            Shape::Broken => None,
+        let mut outputs = match draft.shape {
+            Shape::Component(index) | Shape::Sweep(index) => self.component(index).outputs.clone(),
+            Shape::Command | Shape::Other(_) => own_outputs(&draft.outputs),
+            Shape::Broken => return None,
+        };
+        if !self.is_pipeline(&draft.shape) {
+            artifacts::declare(&mut outputs);
         }
+        Some(outputs)
+    }
+
+    fn is_pipeline(&self, shape: &Shape) -> bool {
+        let Shape::Component(index) = shape else {
+            return false;
+        };
+        matches!(self.component(*index).body, ComponentBody::Graph(_))
     }
 
     /// Reads the rest of a step.
@@ -305,8 +317,10 @@ impl Loader<'_> {
         component: &ComponentSpec,
         path: &str,
     ) {
+        let is_pipeline = matches!(component.body, ComponentBody::Graph(_));
         for (name, node) in outputs {
-            if !component.outputs.contains_key(name) {
+            let is_artifacts = !is_pipeline && name.as_str() == artifacts::NAME;
+            if !component.outputs.contains_key(name) && !is_artifacts {
                 self.findings
                     .add(
                         Code::UnknownOutput,

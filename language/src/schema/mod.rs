@@ -1,6 +1,8 @@
 //! Our JSON Schema: a superset of the Azure ML pipeline format, for editors (and for anybody who wants to check a file without us).
 //! It says what shapes are allowed; whether names resolve, only loading can say.
 
+#[cfg(test)]
+mod keys;
 mod parts;
 mod steps;
 

@@ -161,6 +161,9 @@ fn rules() -> Value {
                 "default_datastore": { "type": "string" },
                 "continue_on_step_failure": { "type": "boolean" },
                 "force_rerun": { "type": "boolean" },
+                "on_init": {},
+                "on_finalize": {},
+                "continue_run_on_failed_optional_input": {},
             },
         },
         "resources": object("What an attempt occupies.", &json!({

@@ -187,6 +187,7 @@ fn component(kind: &str) -> Value {
         "outputs": { "$ref": "#/$defs/declared_outputs" },
         "successful_return_code": {},
         "meta": {},
+        "compute": {},
         "additional_includes": {},
     });
     extend(&mut properties, about());
@@ -203,7 +204,7 @@ fn pipeline_component() -> Value {
         "jobs": { "$ref": "#/$defs/jobs" },
         "settings": { "$ref": "#/$defs/settings" },
         "is_deterministic": { "type": "boolean" },
-        "services": {}, "queue_settings": {}, "successful_return_code": {}, "meta": {}, "additional_includes": {},
+        "services": {}, "queue_settings": {}, "successful_return_code": {}, "meta": {}, "compute": {}, "additional_includes": {},
     });
     extend(&mut properties, about());
     let mut schema = object("A pipeline component.", &properties);

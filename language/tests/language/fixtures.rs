@@ -50,12 +50,13 @@ pub(crate) fn names(plan: &Plan, steps: &[tidemill_protocol::ids::StepIndex]) ->
         .collect()
 }
 
-pub(crate) const GOOD: [&str; 10] = [
+pub(crate) const GOOD: [&str; 11] = [
     "good/basics/hello.yml",
     "good/basics/data.yml",
     "good/basics/additions.yml",
     "good/basics/distribution.yml",
     "good/basics/single.yml",
+    "good/basics/older.yml",
     "good/components/pipeline.yml",
     "good/components/kinds.yml",
     "good/nested/pipeline.yml",

@@ -374,3 +374,56 @@ jobs:
     codes.sort_unstable();
     assert_eq!(codes, ["TM0701", "TM0702", "TM0703", "TM0704", "TM0707"]);
 }
+
+#[test]
+fn artifacts_that_nobody_declared_are_declared_where_they_are_read() {
+    let plan = planned_text(
+        "type: pipeline
+outputs: {kept: }
+jobs:
+  a: {component: {command: x}}
+  b: {component: {command: x}}
+  c: {command: 'y ${{inputs.job}}', inputs: {job: '${{parent.jobs.a.outputs.artifacts}}'}, outputs: {artifacts: '${{parent.outputs.kept}}'}}
+",
+    );
+    let outputs = |path: &str| {
+        template(&plan, path)
+            .work
+            .outputs
+            .keys()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(outputs("a"), ["artifacts"]);
+    assert!(outputs("b").is_empty(), "its key stays what it was");
+    assert_eq!(outputs("c"), ["artifacts"]);
+    assert_eq!(plan.outputs["kept"].output.as_str(), "artifacts");
+}
+
+#[test]
+fn older_spellings_load_with_a_word_about_what_has_no_effect() {
+    let loaded = loaded("good/basics/older.yml").unwrap();
+    let ignored: Vec<&str> = loaded
+        .warnings
+        .iter()
+        .filter(|warning| warning.code() == tidemill_language::Code::IgnoredKey)
+        .map(tidemill_language::Diagnostic::message)
+        .collect();
+    assert_eq!(ignored, ["`compute` has no effect here and is ignored"]);
+}
+
+#[test]
+fn an_environment_names_a_python_or_a_range_of_them() {
+    let with = |python: &str| {
+        loaded_text(&format!(
+            "type: pipeline\njobs: {{a: {{command: x, environment: {{python: '{python}'}}}}}}\n"
+        ))
+    };
+    for good in ["3", "3.11", "3.11.4", ">=3.9", ">=3.9,<3.12"] {
+        assert!(with(good).is_ok(), "{good}");
+    }
+    for bad in ["py38", "<3.9", ">=3.9,<3.8", "3.x"] {
+        let problems = with(bad).map(|_| ()).expect_err(bad);
+        assert_eq!(problems.0[0].code(), tidemill_language::Code::BadValue, "{bad}");
+    }
+}
