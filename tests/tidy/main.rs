@@ -1,5 +1,5 @@
 //! The walls that the compiler cannot hold: who may import whom, how long files and functions may grow, what files may be called, that no
-//! circle joins two files, that documents lead somewhere.
+//! circle joins two files, that documents lead somewhere, that no crate comes in a second version unnoticed.
 //!
 //! Every check is a pure function from what was read to a list of complaints, and has a second test that proves that it can fail.
 
@@ -9,6 +9,8 @@ mod arrows;
 mod circles;
 #[cfg(test)]
 mod documents;
+#[cfg(test)]
+mod duplicates;
 #[cfg(test)]
 mod house;
 #[cfg(test)]

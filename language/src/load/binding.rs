@@ -95,12 +95,10 @@ impl Loader<'_> {
         let mut fields = Fields::open(node, path, &mut self.findings)?;
         let declared = fields.text_node("type", &mut self.findings);
         binding.mode = self.input_mode(&mut fields);
-        let value = match fields.get("path") {
-            Some(value) => Some((value, true)),
-            None => fields
-                .get("value")
-                .or_else(|| fields.get("default"))
-                .map(|value| (value, false)),
+        let [location, value, default] = ["path", "value", "default"].map(|key| fields.get(key));
+        let value = match location {
+            Some(location) => Some((location, true)),
+            None => value.or(default).map(|value| (value, false)),
         };
         fields.ignore(&["optional", "description"], &mut self.findings);
         fields.finish(Code::UnknownKey, &mut self.findings);

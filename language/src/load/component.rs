@@ -25,6 +25,24 @@ const KINDS: [&str; 7] = [
     "data_transfer",
 ];
 
+/// Keys of components that say nothing about running them.
+const TOLERATED: [&str; 6] = [
+    "$schema",
+    "description",
+    "tags",
+    "properties",
+    "identity",
+    "additional_includes",
+];
+/// Keys of components that mean something elsewhere.
+const IGNORED: [&str; 5] = [
+    "services",
+    "queue_settings",
+    "successful_return_code",
+    "meta",
+    "compute",
+];
+
 impl Loader<'_> {
     /// The component that a `component:` key names or holds.
     pub(super) fn component_ref(&mut self, node: &Node, folder: &Path, path: &str) -> Option<u32> {
@@ -143,26 +161,10 @@ impl Loader<'_> {
                 None,
             ))),
         };
-        for key in [
-            "$schema",
-            "description",
-            "tags",
-            "properties",
-            "identity",
-            "additional_includes",
-        ] {
+        for key in TOLERATED {
             let _ = fields.get(key);
         }
-        fields.ignore(
-            &[
-                "services",
-                "queue_settings",
-                "successful_return_code",
-                "meta",
-                "compute",
-            ],
-            &mut self.findings,
-        );
+        fields.ignore(&IGNORED, &mut self.findings);
         fields.finish(Code::UnknownKey, &mut self.findings);
         let body = body?;
         Some(self.intern(ComponentSpec {
@@ -178,7 +180,9 @@ impl Loader<'_> {
 
     fn component_kind(&mut self, fields: &mut Fields<'_>) -> Option<&'static str> {
         let kind = fields.text_node("type", &mut self.findings);
-        let flow = fields.get("nodes").is_some() || fields.get("flow").is_some();
+        let flow = ["nodes", "flow"]
+            .iter()
+            .any(|key| fields.key_place(key).is_some());
         if flow && kind.is_none_or(|(text, _)| !KINDS.contains(&text)) {
             self.findings
                 .add(

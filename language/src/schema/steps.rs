@@ -26,6 +26,9 @@ fn of_kind(kind: &str) -> Value {
             "mini_batch_size": {}, "partition_keys": {}, "input_data": {}, "logging_level": {}, "retry_settings": {},
             "mini_batch_error_threshold": {}, "error_threshold": {}, "max_concurrency_per_instance": {},
             "limits": limits,
+            // Those of its task.
+            "code": false,
+            "environment": false,
         }),
         "spark" => json!({
             "entry": { "type": ["object", "string"] },
