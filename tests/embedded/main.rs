@@ -1,9 +1,13 @@
 //! The product in one process, through its binary: what is executed, what is reused, what a failure means, that no value becomes syntax.
 
 #[cfg(test)]
+mod artifacts;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod control;
+#[cfg(test)]
+mod environments;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
@@ -24,4 +28,6 @@ mod reuse;
 mod shut_in;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod validate;
 mod waiting;

@@ -4,15 +4,17 @@ use super::Loader;
 use super::binding::Bound;
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::literal;
+use crate::yaml::Entry;
 use std::collections::BTreeMap;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::spec::{BindingSource, BindingSpec, ComponentSpec, InputSpec, InputType, ValueSpec};
 
 impl Loader<'_> {
-    /// Checks the bindings and returns those that the component knows.
+    /// Checks the bindings of what is `written` and returns those that the component knows.
     pub(super) fn suited(
         &mut self,
         bound: BTreeMap<PortName, Bound>,
+        written: &[Entry],
         component: &ComponentSpec,
         place: Place,
         path: &str,
@@ -21,7 +23,11 @@ impl Loader<'_> {
             if self.findings.is_full() {
                 break;
             }
-            if !bound.contains_key(name) && !input.optional && input.default.is_none() {
+            // What is written and not bound has left an error behind already.
+            let is_written = written
+                .iter()
+                .any(|entry| *entry.key == *name.as_str() && !entry.value.is_null());
+            if !bound.contains_key(name) && !is_written && !input.optional && input.default.is_none() {
                 let near = did_you_mean(
                     name.as_str(),
                     bound

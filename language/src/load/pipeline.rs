@@ -230,9 +230,15 @@ impl Loader<'_> {
             outputs: &outputs,
             steps: HashMap::new(),
         };
-        let entries = fields.pairs("inputs", &mut self.findings);
-        let bound = self.bindings(entries, "inputs", &scope, Some(&whole));
-        let given = self.suited(bound, &open, component.place, "");
+        // An input with a type and no value is there for the reader: its value comes with the submission.
+        let entries: Vec<Entry> = fields
+            .pairs("inputs", &mut self.findings)
+            .iter()
+            .filter(|entry| !is_declaration(&entry.value))
+            .cloned()
+            .collect();
+        let bound = self.bindings(&entries, "inputs", &scope, Some(&whole));
+        let given = self.suited(bound, &entries, &open, component.place, "");
         let entries = fields.pairs("outputs", &mut self.findings);
         let (_, _) = self.outputs(entries, "outputs");
         if let Some(place) = fields.key_place("jobs") {
@@ -313,6 +319,11 @@ impl Loader<'_> {
             .and_then(|text| slug(&text))
             .unwrap_or_else(|| "pipeline".parse().expect("a legal name"))
     }
+}
+
+fn is_declaration(node: &Node) -> bool {
+    let has = |key| node.get(key).is_some_and(|value| !value.is_null());
+    has("type") && !["path", "value", "default"].into_iter().any(has)
 }
 
 /// A text as a name: what a name cannot hold becomes `-`.

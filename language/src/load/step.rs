@@ -293,7 +293,7 @@ impl Loader<'_> {
             Shape::Component(index) => {
                 let component = self.component(index);
                 let bound = self.bindings(entries, &inputs_path, scope, Some(&component));
-                let inputs = self.suited(bound, &component, draft.place, &fields.path);
+                let inputs = self.suited(bound, entries, &component, draft.place, &fields.path);
                 self.known_outputs(&draft.outputs, &component, &fields.path);
                 (Some(index), inputs, false)
             }
@@ -386,7 +386,7 @@ impl Loader<'_> {
             }
         }
         let bound = self.bindings(entries, &fields.path_of("inputs"), scope, Some(&trial));
-        let inputs = self.suited(bound, &open, fields.place(), &fields.path.clone());
+        let inputs = self.suited(bound, entries, &open, fields.place(), &fields.path.clone());
         let interface = Interface {
             inputs: &trial.inputs,
             outputs: &trial.outputs,

@@ -406,8 +406,8 @@ fn older_spellings_load_with_a_word_about_what_has_no_effect() {
     let ignored: Vec<&str> = loaded
         .warnings
         .iter()
-        .filter(|warning| warning.code() == tidemill_language::Code::IgnoredKey)
-        .map(tidemill_language::Diagnostic::message)
+        .filter(|warning| warning.code() == Code::IgnoredKey)
+        .map(Diagnostic::message)
         .collect();
     assert_eq!(ignored, ["`compute` has no effect here and is ignored"]);
 }
@@ -424,6 +424,33 @@ fn an_environment_names_a_python_or_a_range_of_them() {
     }
     for bad in ["py38", "<3.9", ">=3.9,<3.8", "3.x"] {
         let problems = with(bad).map(|_| ()).expect_err(bad);
-        assert_eq!(problems.0[0].code(), tidemill_language::Code::BadValue, "{bad}");
+        assert_eq!(problems.0[0].code(), Code::BadValue, "{bad}");
     }
+}
+
+#[test]
+fn a_typed_input_of_a_whole_pipeline_waits_for_its_value() {
+    let loaded = loaded("good/nested/submitted.yml").unwrap();
+    let without = plan(&loaded.outline(), &PlanRequest::default()).unwrap_err();
+    let found: Vec<(&str, &str)> = without
+        .iter()
+        .map(|p| (p.code.as_str(), p.path.as_str()))
+        .collect();
+    assert_eq!(found[0], ("TM0501", "inputs.raw"));
+    let parameters = [("raw".to_owned(), "https://example.org/raw".to_owned())].into();
+    let request = PlanRequest {
+        parameters,
+        ..PlanRequest::default()
+    };
+    assert!(plan(&loaded.outline(), &request).is_ok());
+}
+
+#[test]
+fn an_input_that_is_written_wrong_is_one_problem_and_not_missing_too() {
+    let text = "type: pipeline
+jobs: {a: {component: {command: 'x ${{inputs.i}}', inputs: {i: {type: uri_folder}}}, inputs: {i: '${{parent.inputs.gone}}'}}}
+";
+    let problems = loaded_text(text).map(|_| ()).unwrap_err();
+    let codes: Vec<Code> = problems.0.iter().map(Diagnostic::code).collect();
+    assert_eq!(codes, [Code::UnknownInput]);
 }
