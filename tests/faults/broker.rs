@@ -1,9 +1,9 @@
 //! Rows 16 to 31: what may happen to RabbitMQ. Each trial has a node of its own.
 
-use crate::campaign::{Campaign, cpu};
+use crate::campaign::{Campaign, cpu, pass};
 use crate::trial::{Trial, fast, slow};
 use std::time::Duration;
-use testkit::{BEGIN_DEADLINE, BrokerAccess, Gate, Rabbit, Steps, Store, eventually, is_alive};
+use testkit::{BEGIN_DEADLINE, BrokerAccess, END_DEADLINE, Gate, Rabbit, Steps, Store, eventually, is_alive};
 use tidemill_protocol::status::{RunStatus, StepStatus};
 
 pub(crate) const TRIALS: &[Trial] = &[
@@ -35,6 +35,10 @@ pub(crate) const TRIALS: &[Trial] = &[
             );
         },
     ),
+    slow(
+        "a_step_that_broker_and_coordinator_never_saw_running_has_one_attempt_and_its_result",
+        alone,
+    ),
     slow("a_deleted_queue_is_declared_and_filled_again", queue_deleted),
     slow("revoked_credentials_stop_dispatch_and_no_step", revoked),
     slow(
@@ -42,6 +46,9 @@ pub(crate) const TRIALS: &[Trial] = &[
         long_step,
     ),
 ];
+
+/// How long a worker has neither broker nor coordinator after its step has ended.
+const ALONE: Duration = Duration::from_secs(10);
 
 const TWO: [testkit::WorkerPlan; 2] = [cpu("one", 2), cpu("two", 2)];
 
@@ -139,6 +146,31 @@ fn revoked() {
     let claimed = claimed.filter(|attempt| attempt.claimed_at.is_some()).count();
     assert_eq!(claimed, 0, "no worker can be told of it");
     rabbit.ctl(["change_password", "guest", "guest"]);
+    end_without_loss(campaign);
+}
+
+/// Broker and coordinator go as soon as the step has begun, and come back when its process is long gone.
+fn alone() {
+    let mut rabbit = Rabbit::start("");
+    let mut campaign = on(&rabbit);
+    let gate = Gate::new(&campaign.cluster.sandbox, "gate");
+    let id = campaign.cluster.submit("gate.yml", &["-p", &gate.parameter()]);
+    let step = gate.wait_for_arrivals(1, BEGIN_DEADLINE)[0];
+    campaign.cluster.kill_coordinator();
+    rabbit.kill();
+    gate.open();
+    eventually(BEGIN_DEADLINE, "the step has ended", || {
+        (!is_alive(step)).then_some(())
+    });
+    pass(ALONE);
+    rabbit.restart();
+    campaign.cluster.start_coordinator();
+    let run = campaign
+        .cluster
+        .wait_for_run(&id, RunStatus::Succeeded, END_DEADLINE);
+    assert_eq!(run.step("hold").attempts.len(), 1, "{run:#?}");
+    assert_eq!(gate.arrivals(), [step], "nothing was done twice");
+    campaign.submit(0);
     end_without_loss(campaign);
 }
 

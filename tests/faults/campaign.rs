@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 use testkit::{
-    BrokerAccess, Cluster, Job, Promise, SHORTEST_LEASE, STEPS, Store, WorkerPlan, Workload, eventually,
-    gather, judge,
+    BrokerAccess, Cluster, Job, Observer, Promise, SHORTEST_LEASE, STEPS, Store, Told, WorkerPlan, Workload,
+    eventually, gather, judge,
 };
 use tidemill_protocol::ids::RunId;
 
@@ -12,6 +12,9 @@ use tidemill_protocol::ids::RunId;
 const END_DEADLINE: Duration = Duration::from_mins(4);
 /// How long a submission may be refused or unanswered while parts are away.
 const SUBMIT_DEADLINE: Duration = Duration::from_mins(3);
+
+/// The id of a run that there never is: every campaign asks for its end, so that something is refused.
+const NO_RUN: &str = "00000000-0000-7000-8000-000000000000";
 
 /// A worker of the one compute target of the workload.
 pub(crate) const fn cpu(name: &'static str, slots: u32) -> WorkerPlan {
@@ -58,6 +61,7 @@ pub(crate) struct Campaign {
     /// What is run.
     pub(crate) workload: Workload,
     promises: Vec<Promise>,
+    observer: Observer,
 }
 
 impl Campaign {
@@ -81,6 +85,7 @@ impl Campaign {
         cluster.start_all(workers);
         Self {
             workload: Workload::new(&cluster.sandbox),
+            observer: cluster.observe(),
             cluster,
             promises: Vec::new(),
         }
@@ -142,15 +147,23 @@ impl Campaign {
     /// When an invariant does not hold.
     pub(crate) fn end(mut self) -> Tally {
         self.wait_for_all();
-        let runs = self
-            .promises
-            .iter()
-            .map(|promise| self.cluster.run(&promise.run.to_string()));
-        let runs = runs.collect();
+        let nobody: RunId = NO_RUN.parse().expect("is an id");
+        assert!(
+            self.cluster.is_refused_to_cancel(nobody),
+            "a run that is none cannot be ended"
+        );
+        let runs = self.promises.iter();
+        let runs = runs.map(|promise| self.cluster.run(&promise.run.to_string()));
+        let told = Told {
+            promises: self.promises.clone(),
+            refusals: vec![nobody],
+            runs: runs.collect(),
+            vitals: self.observer.finish(),
+        };
         let store = self.cluster.store_config();
         self.cluster.stop();
-        let state = self.cluster.sandbox.path().join("coordinator");
-        let evidence = gather(&self.cluster.sandbox, &state, &store, self.promises.clone(), runs);
+        let states = self.cluster.states();
+        let evidence = gather(&self.cluster.sandbox, &states, &store, told);
         let breaches = judge(&evidence);
         let told: Vec<String> = breaches.iter().map(ToString::to_string).collect();
         assert!(told.is_empty(), "{}", told.join("\n"));

@@ -19,6 +19,9 @@ pub(crate) const TRIALS: &[Trial] = &[
 /// Three workers, so that two may be away.
 const WORKERS: [WorkerPlan; 3] = [cpu("one", 2), cpu("two", 2), cpu("three", 2)];
 
+/// How late each piece of data comes from a slow store.
+const LATE_BY: Duration = Duration::from_millis(300);
+
 /// What may happen.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
@@ -36,6 +39,7 @@ enum Fault {
     QueuePurged,
     QueueDeleted,
     StoreCut,
+    StoreSlow,
 }
 
 /// How often each is chosen, beside the others.
@@ -54,6 +58,7 @@ const FAULTS: &[(Fault, usize)] = &[
     (Fault::QueuePurged, 2),
     (Fault::QueueDeleted, 1),
     (Fault::StoreCut, 2),
+    (Fault::StoreSlow, 2),
 ];
 
 struct World {
@@ -144,6 +149,11 @@ impl World {
             Fault::QueueDeleted => self.to_queue("delete_queue"),
             Fault::StoreCut => {
                 self.store.cut();
+                self.a_while();
+                self.store.mend();
+            }
+            Fault::StoreSlow => {
+                self.store.slow_down(LATE_BY);
                 self.a_while();
                 self.store.mend();
             }

@@ -1,10 +1,13 @@
 //! The checker is shown evidence of a real run that went well, then the same evidence with one thing broken on purpose at a time: it must find each.
 
 use crate::trial::{Trial, fast};
-use testkit::{Evidence, Invariant, Sandbox, Workload, gather, judge};
+use std::str::FromStr;
+use std::time::Duration;
+use testkit::{Evidence, Invariant, Sandbox, Told, Vitals, Workload, gather, judge};
 use tidemill_artifacts::StoreConfig;
 use tidemill_engine::{Event, Fact};
-use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::api::{AuditDecision, AuditEntry};
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId};
 use tidemill_protocol::status::{RunStatus, StepStatus};
 
 pub(crate) const TRIALS: &[Trial] = &[fast(
@@ -22,7 +25,19 @@ fn finds_what_is_broken() {
     let state = sandbox.state_dir();
     let store = StoreConfig::local(&state.join("store")).expect("the path is absolute");
     let promise = job.promise(run.summary.id);
-    let good = gather(&sandbox, &state, &store, vec![promise], vec![run]);
+    let told = Told {
+        promises: vec![promise],
+        runs: vec![run],
+        ..Told::default()
+    };
+    let mut good = gather(&sandbox, &[state], &store, told);
+    // A run in one process is not watched, and nothing is refused in it.
+    good.vitals = Vitals {
+        answers: vec![Duration::from_millis(2); 100],
+        peak_bytes: 60 << 20,
+        open_files: 40,
+    };
+    refuse(&mut good);
     assert_eq!(judge(&good), []);
     for (invariant, harm) in HARMS {
         let mut bad = good.clone();
@@ -41,6 +56,17 @@ fn finds_what_is_broken() {
         .iter()
         .any(|breach| breach.invariant == Invariant::NewestCommits);
     assert!(!is_blamed, "nobody had claimed the replacement: {found:?}");
+}
+
+/// A client asked for the end of a run that there is not, and it is in the audit log.
+fn refuse(evidence: &mut Evidence) {
+    let unknown = RunId::from_str("00000000-0000-7000-8000-000000000000").expect("is an id");
+    let mut entry = evidence.audit[0].clone();
+    entry.decision = AuditDecision::Refused;
+    entry.route = Some("/api/v1/runs/{run}/cancel".to_owned());
+    entry.ids.insert("run".to_owned(), unknown.to_string());
+    evidence.audit.push(entry);
+    evidence.refusals.push(unknown);
 }
 
 /// Before the first commit its attempt is given up and replaced, the replacement perhaps claimed, and then the attempt is taken up again.
@@ -138,6 +164,28 @@ const HARMS: &[(Invariant, Harm)] = &[
     (Invariant::NothingIsLeft, |e| {
         e.left.push("process 1 is left: sleep".into());
     }),
+    (Invariant::Bounded, |e| {
+        e.vitals.answers[..3].fill(Duration::from_secs(2));
+    }),
+    (Invariant::Bounded, |e| e.vitals.peak_bytes = 2 << 30),
+    (Invariant::Bounded, |e| e.vitals.open_files = 2_000),
+    (Invariant::ChangesAreAudited, |e| e.audit.clear()),
+    (Invariant::ChangesAreAudited, |e| {
+        e.audit.retain(|entry| entry.decision != AuditDecision::Accepted);
+        for entry in &mut e.audit {
+            entry.decision = AuditDecision::Failed;
+        }
+    }),
+    (Invariant::ChangesAreAudited, |e| {
+        // One that was never made.
+        let mut entry = submission(e).clone();
+        let unknown = e.refusals[0].to_string();
+        entry.ids.insert("run".to_owned(), unknown);
+        e.audit.push(entry);
+    }),
+    (Invariant::ChangesAreAudited, |e| {
+        e.audit.retain(|entry| entry.decision != AuditDecision::Refused);
+    }),
     (Invariant::ReplayAgrees, |e| {
         first_run(e).steps_list[0].status = StepStatus::Failed;
     }),
@@ -155,6 +203,14 @@ const HARMS: &[(Invariant, Harm)] = &[
         e.events[commits[3]] = first;
     }),
 ];
+
+/// The outcome of the one submission.
+fn submission(evidence: &Evidence) -> &AuditEntry {
+    let mut entries = evidence.audit.iter();
+    let found =
+        entries.find(|entry| entry.decision == AuditDecision::Accepted && entry.ids.contains_key("run"));
+    found.expect("a submission is audited")
+}
 
 fn first_run(evidence: &mut Evidence) -> &mut tidemill_protocol::api::RunView {
     evidence.runs.values_mut().next().expect("there is a run")

@@ -7,14 +7,18 @@ mod broker;
 mod campaign;
 mod chaos;
 mod checker;
+mod clock;
 mod coordinator;
+mod disk;
 mod loops;
+mod nodes;
 mod objects;
 mod power;
 mod results;
 mod rows;
 mod settings;
 mod small_disk;
+mod standby;
 mod trial;
 mod worker;
 

@@ -1,6 +1,8 @@
 //! What a trial is, and the list of all of them.
 
-use crate::{broker, chaos, checker, coordinator, loops, objects, power, results, worker};
+use crate::{
+    broker, chaos, checker, clock, coordinator, loops, nodes, objects, power, results, standby, worker,
+};
 
 /// How long it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +54,14 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 9] = [
+    let groups: [&[Trial]; 12] = [
         checker::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
+        clock::TRIALS,
+        standby::TRIALS,
         broker::TRIALS,
+        nodes::TRIALS,
         worker::TRIALS,
         objects::TRIALS,
         power::TRIALS,

@@ -1,6 +1,7 @@
 //! What the tests of the whole house share: the built binary, a folder of one's own for each test, daemons that never outlive it, a cluster
 //! of real processes over RabbitMQ, faults to do to it, a checker that judges it afterwards, and waiting for a condition.
 
+mod asking;
 mod authority;
 mod binary;
 mod checker;
@@ -9,6 +10,7 @@ mod daemon;
 mod eventually;
 mod gate;
 mod measured;
+mod observer;
 mod parts;
 mod ports;
 mod processes;
@@ -19,18 +21,20 @@ mod relay;
 mod runs;
 mod sandbox;
 mod store;
+mod trio;
 mod up;
 mod wire;
 mod workload;
 
 pub use authority::Authority;
 pub use binary::tidemill;
-pub use checker::{Breach, Evidence, Invariant, Promise, gather, judge};
+pub use checker::{Breach, Evidence, Invariant, Promise, Told, gather, judge};
 pub use cluster::Cluster;
 pub use daemon::Daemon;
 pub use eventually::eventually;
 pub use gate::{BEGIN_DEADLINE, END_DEADLINE, Gate, is_alive};
 pub use measured::Measured;
+pub use observer::{Observer, Vitals};
 pub use parts::{BrokerAccess, ONE_OF_EACH, SHORTEST_LEASE, WorkerPlan};
 pub use rabbit::Rabbit;
 pub use random::Random;
@@ -38,6 +42,7 @@ pub use relay::Relay;
 pub use runs::Steps;
 pub use sandbox::{Output, Sandbox};
 pub use store::{S3Server, Store};
+pub use trio::RabbitTrio;
 pub use up::Up;
 pub use wire::Wire;
 pub use workload::{Job, STEPS, Workload};

@@ -1,5 +1,5 @@
-//! A RabbitMQ node of one test's own, which may be killed, stopped, reset and asked things: the node that all tests share is left alone.
-//! Ports are kept over restarts, so that clients find it again.
+//! RabbitMQ nodes of one test's own, which may be killed, stopped, reset and asked things: the node that all tests share is left alone.
+//! Ports are kept over restarts, so that clients find it again. Three nodes that are one cluster are in `trio`.
 
 use crate::ports::free_ports;
 use crate::sandbox::finish;
@@ -9,8 +9,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -23,14 +24,43 @@ const TOOL_DEADLINE: Duration = Duration::from_mins(2);
 /// What a client says first, and how the answer to it starts.
 const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
 
+/// What nodes of one test share: a folder with their cookie, and the process that knows their ports.
+#[derive(Debug)]
+pub(crate) struct House {
+    mapper_port: u16,
+    _mapper: Daemon,
+    // After the mapper: its log goes when it is gone.
+    folder: TempDir,
+}
+
+impl House {
+    pub(crate) fn open() -> Arc<Self> {
+        let folder = tempfile::Builder::new().prefix("tidemill-rabbit-").tempdir();
+        let folder = folder.expect("temporary files can be made");
+        let [mapper_port] = free_ports();
+        let mut command = Command::new("epmd");
+        command.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+        let mut mapper = Daemon::start("epmd", &mut command, &folder.path().join("epmd.log"));
+        eventually(START_DEADLINE, "the mapper of ports answers", || {
+            assert!(mapper.is_running(), "epmd ended: {}", mapper.log());
+            TcpStream::connect((Ipv4Addr::LOCALHOST, mapper_port)).ok()
+        });
+        Arc::new(Self {
+            mapper_port,
+            _mapper: mapper,
+            folder,
+        })
+    }
+}
+
 /// A running node. Everything of it ends with the value.
 #[derive(Debug)]
 pub struct Rabbit {
-    folder: TempDir,
+    folder: PathBuf,
     port: u16,
     distribution_port: u16,
-    mapper_port: u16,
     server: Option<Daemon>,
+    house: Arc<House>,
 }
 
 impl Rabbit {
@@ -39,20 +69,30 @@ impl Rabbit {
     /// # Panics
     /// When RabbitMQ is not installed or does not come up.
     pub fn start(configuration: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("tidemill-rabbit-").tempdir();
-        let folder = folder.expect("temporary files can be made");
-        fs::write(folder.path().join("rabbitmq.conf"), configuration).expect("a file can be written");
-        fs::write(folder.path().join("plugins"), "[].").expect("a file can be written");
-        let [port, distribution_port, mapper_port] = free_ports();
-        let mut rabbit = Self {
+        let mut rabbit = Self::prepare(&House::open(), configuration);
+        rabbit.restart();
+        rabbit
+    }
+
+    /// One that does not run yet.
+    pub(crate) fn prepare(house: &Arc<House>, configuration: &str) -> Self {
+        let [port, distribution_port] = free_ports();
+        let folder = house.folder.path().join(format!("node-{port}"));
+        fs::create_dir(&folder).expect("a folder can be made");
+        fs::write(folder.join("rabbitmq.conf"), configuration).expect("a file can be written");
+        fs::write(folder.join("plugins"), "[].").expect("a file can be written");
+        Self {
             folder,
             port,
             distribution_port,
-            mapper_port,
             server: None,
-        };
-        rabbit.restart();
-        rabbit
+            house: Arc::clone(house),
+        }
+    }
+
+    /// The name by which other nodes know it.
+    pub fn node(&self) -> String {
+        format!("tidemill{}@localhost", self.port)
     }
 
     /// Its address for clients.
@@ -68,7 +108,7 @@ impl Rabbit {
     /// `kill -9` to the node and all that belongs to it.
     pub fn kill(&mut self) {
         self.server = None;
-        end_all(self.folder.path());
+        end_all(&self.folder);
     }
 
     /// Starts it (again), with what it had on its disk, and waits until it speaks AMQP.
@@ -78,7 +118,7 @@ impl Rabbit {
     pub fn restart(&mut self) {
         self.kill();
         let mut command = self.command("rabbitmq-server");
-        let log = self.folder.path().join("output.log");
+        let log = self.folder.join("output.log");
         self.server = Some(Daemon::start("rabbitmq", &mut command, &log));
         eventually(START_DEADLINE, "RabbitMQ answers", || {
             let alive = self.server.as_mut().is_some_and(Daemon::is_running);
@@ -121,15 +161,15 @@ impl Rabbit {
 
     fn command(&self, program: &str) -> Command {
         let path = Path::new(PROGRAMS).join(program);
-        let folder = self.folder.path();
+        let folder = &self.folder;
         let mut command = Command::new(&path);
         command
-            .env("HOME", folder)
-            .env("RABBITMQ_NODENAME", format!("tidemill{}@localhost", self.port))
+            .env("HOME", self.house.folder.path())
+            .env("RABBITMQ_NODENAME", self.node())
             .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
-            .env("ERL_EPMD_PORT", self.mapper_port.to_string())
+            .env("ERL_EPMD_PORT", self.house.mapper_port.to_string())
             .env("RABBITMQ_MNESIA_BASE", folder.join("data"))
             .env("RABBITMQ_LOG_BASE", folder.join("log"))
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))

@@ -103,9 +103,14 @@ impl S3Server {
         server
     }
 
+    /// Another way to it, for somebody whose way is to fail alone.
+    pub fn wire(&self) -> Wire {
+        Wire::to(self.port)
+    }
+
     /// Puts a network of the test's own before it: from now on its address leads through that.
     pub fn put_behind_a_wire(&mut self) -> Wire {
-        let wire = Wire::to(self.port);
+        let wire = self.wire();
         self.port = wire.address().port();
         wire
     }

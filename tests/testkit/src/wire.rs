@@ -1,6 +1,7 @@
 //! A network between parts of a cluster that fails on demand: what the transport's tests use for one connection, for whole daemons.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 use tidemill_transport::contract::{FaultProxy, Flow};
 use tokio::runtime::Runtime;
 
@@ -55,6 +56,18 @@ impl Wire {
     /// Lets nothing come back, while what is sent still arrives, until [`Self::mend`].
     pub fn hold_answers(&self) {
         self.proxy().to_client(Flow::Hold);
+    }
+
+    /// Lets every piece of data through late by this much, either way, until [`Self::mend`].
+    pub fn slow_down(&self, late_by: Duration) {
+        self.proxy().to_broker(Flow::Delay(late_by));
+        self.proxy().to_client(Flow::Delay(late_by));
+    }
+
+    /// Ends its connections and leads new ones to another port of the loopback, as a balancer does.
+    pub fn lead_to(&self, port: u16) {
+        self.proxy().lead_to(format!("127.0.0.1:{port}"));
+        self.proxy().cut();
     }
 
     /// Ends its connections; new ones are welcome.

@@ -26,6 +26,8 @@ pub enum Flow {
 
 #[derive(Debug)]
 struct Weather {
+    /// Where new connections lead to.
+    upstream: watch::Sender<String>,
     to_broker: watch::Sender<Flow>,
     to_client: watch::Sender<Flow>,
     refusing: watch::Sender<bool>,
@@ -49,6 +51,7 @@ impl FaultProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let weather = Arc::new(Weather {
+            upstream: watch::Sender::new(upstream),
             to_broker: watch::Sender::new(Flow::Pass),
             to_client: watch::Sender::new(Flow::Pass),
             refusing: watch::Sender::new(false),
@@ -56,7 +59,7 @@ impl FaultProxy {
             injected: broadcast::Sender::new(16),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, upstream, Arc::clone(&weather)));
+        tasks.spawn(accept(listener, Arc::clone(&weather)));
         Ok(Self {
             address,
             weather,
@@ -80,6 +83,11 @@ impl FaultProxy {
         self.weather.refusing.send_replace(refusing);
     }
 
+    /// Where new connections lead to from now on (`host:port`); present ones stay where they are.
+    pub fn lead_to(&self, upstream: String) {
+        self.weather.upstream.send_replace(upstream);
+    }
+
     /// How bytes flow towards the broker.
     pub fn to_broker(&self, flow: Flow) {
         self.weather.to_broker.send_replace(flow);
@@ -97,14 +105,15 @@ impl FaultProxy {
     }
 }
 
-async fn accept(listener: TcpListener, upstream: String, weather: Arc<Weather>) {
+async fn accept(listener: TcpListener, weather: Arc<Weather>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         if *weather.refusing.borrow() {
             continue;
         }
-        let Ok(broker) = TcpStream::connect(&upstream).await else {
+        let upstream = weather.upstream.borrow().clone();
+        let Ok(broker) = TcpStream::connect(upstream).await else {
             continue;
         };
         let cut = weather.cut.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -1,49 +1,91 @@
 //! Gathers evidence. The cluster must be quiet: its runs have ended, and its coordinator has been stopped, because a journal is read by one at a time.
 
 use super::judge::{Evidence, Promise};
-use crate::Sandbox;
 use crate::sandbox::ANSWER_DEADLINE;
+use crate::{Sandbox, Vitals};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use tidemill_artifacts::{ArtifactStore, StoreConfig};
+use tidemill_coordinator::audit::AUDIT_DIR;
 use tidemill_engine::{Event, Fact};
-use tidemill_protocol::api::RunView;
+use tidemill_protocol::api::{AuditEntry, RunView};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::ids::RunId;
 
 /// Contents up to this size are read whole; the workloads write lines.
 const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Looks at the journal below `state_dir`, at the store, and at the processes that name the sandbox.
+/// What clients and observers can tell.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What clients were answered.
+    pub promises: Vec<Promise>,
+    /// Runs whose end was asked for in vain.
+    pub refusals: Vec<RunId>,
+    /// What the API shows.
+    pub runs: Vec<RunView>,
+    /// What was seen of the daemons.
+    pub vitals: Vitals,
+}
+
+/// Looks at the journal and the audit logs in the state folders of the coordinators that there were (the last one's journal counts), at the store, and at the
+/// processes that name the sandbox.
 ///
 /// # Panics
-/// When the journal is not whole or cannot be read: then there is nothing to judge.
-pub fn gather(
-    sandbox: &Sandbox,
-    state_dir: &Path,
-    store: &StoreConfig,
-    promises: Vec<Promise>,
-    runs: Vec<RunView>,
-) -> Evidence {
-    let ask = |verb: &str| {
-        let mut command = sandbox.command(["journal", verb]);
-        command.env("TIDEMILL_STATE_DIR", state_dir);
+/// When the journal or an audit log is not whole or cannot be read: then there is nothing to judge.
+pub fn gather(sandbox: &Sandbox, states: &[PathBuf], store: &StoreConfig, told: Told) -> Evidence {
+    let ask = |state: &Path, words: [&str; 2]| {
+        let mut command = sandbox.command(words);
+        command.env("TIDEMILL_STATE_DIR", state);
         crate::sandbox::finish(&mut command, ANSWER_DEADLINE).expect_code(0)
     };
-    ask("verify");
-    let exported = ask("export").stdout;
+    let present = states.last().expect("there is a coordinator");
+    ask(present, ["journal", "verify"]);
+    let exported = ask(present, ["journal", "export"]).stdout;
     let events: Vec<Event> = exported.lines().filter_map(engine_event).collect();
+    let mut audit = Vec::new();
+    for state in states {
+        ask(state, ["audit", "verify"]);
+        audit.extend(audit_of(state));
+    }
     let artifacts = read_all(store, &events);
     let own = std::process::id();
     let left = sandbox.processes().into_iter().filter(|pid| *pid != own);
+    let runs = told.runs.into_iter();
     Evidence {
-        promises,
-        runs: runs.into_iter().map(|run| (run.summary.id, run)).collect(),
+        promises: told.promises,
+        runs: runs.map(|run| (run.summary.id, run)).collect(),
         events,
         artifacts,
         left: left.map(in_words).collect(),
+        audit,
+        refusals: told.refusals,
+        vitals: told.vitals,
     }
+}
+
+/// The lines of an audit log, whose chain was found whole.
+fn audit_of(state: &Path) -> Vec<AuditEntry> {
+    let folder = state.join(AUDIT_DIR);
+    let entries = fs::read_dir(folder).expect("there is an audit log").flatten();
+    let paths = entries.map(|entry| entry.path());
+    let is_of_lines = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "jsonl");
+    let mut files: Vec<PathBuf> = paths.filter(is_of_lines).collect();
+    files.sort();
+    let texts = files
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("a log is text"));
+    let parsed = texts.flat_map(|text| {
+        // The last line may be torn where a coordinator was killed and never started again.
+        let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines
+            .map(serde_json::from_str)
+            .collect::<Vec<Result<AuditEntry, _>>>()
+    });
+    parsed.map(|entry| entry.expect("a line is an entry")).collect()
 }
 
 /// One exported line, if it is about runs.
@@ -88,7 +130,7 @@ async fn read_whole(store: &ArtifactStore, artifact: &ArtifactRef) -> Result<Vec
 }
 
 fn in_words(pid: u32) -> String {
-    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let line = String::from_utf8_lossy(&line).replace('\0', " ");
     format!("process {pid} is left: {line}")
 }

@@ -1,10 +1,12 @@
 //! The invariants as questions about evidence. No process, file or clock is touched here.
 
+use super::conduct;
+use crate::Vitals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tidemill_engine::{Engine, Event, Fact, audit};
-use tidemill_protocol::api::{RunView, StepView};
+use tidemill_protocol::api::{AuditEntry, RunView, StepView};
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef};
 use tidemill_protocol::name::PortName;
@@ -29,6 +31,10 @@ pub enum Invariant {
     NothingIsLeft,
     /// The journal, replayed, is what the API shows.
     ReplayAgrees,
+    /// Memory and open files of the daemons have a bound, and the coordinator says soon that it lives, whatever is done to it.
+    Bounded,
+    /// Every change that a client asked for is in the audit log, and came to what the client saw; nothing is there that was not done.
+    ChangesAreAudited,
 }
 
 impl fmt::Display for Invariant {
@@ -42,6 +48,8 @@ impl fmt::Display for Invariant {
             Self::AnswersAreDurable => "I6",
             Self::NothingIsLeft => "I7",
             Self::ReplayAgrees => "I9",
+            Self::Bounded => "I11",
+            Self::ChangesAreAudited => "I12",
         })
     }
 }
@@ -85,6 +93,12 @@ pub struct Evidence {
     pub artifacts: BTreeMap<Digest, Result<Vec<u8>, String>>,
     /// Processes that are left, in words.
     pub left: Vec<String>,
+    /// The audit logs of all coordinators that there were, each in order.
+    pub audit: Vec<AuditEntry>,
+    /// Runs whose end a client asked for in vain: there are none of these names.
+    pub refusals: Vec<RunId>,
+    /// What was seen of the daemons meanwhile.
+    pub vitals: Vitals,
 }
 
 /// Everything that does not hold, worst first.
@@ -94,6 +108,12 @@ pub fn judge(evidence: &Evidence) -> Vec<Breach> {
     commits(evidence, &mut found);
     results(evidence, &mut found);
     replay(evidence, &mut found);
+    for what in conduct::unbounded(&evidence.vitals) {
+        found.add(Invariant::Bounded, what);
+    }
+    for what in conduct::unaudited(evidence) {
+        found.add(Invariant::ChangesAreAudited, what);
+    }
     for process in &evidence.left {
         found.add(Invariant::NothingIsLeft, process.clone());
     }

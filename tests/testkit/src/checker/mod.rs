@@ -1,8 +1,9 @@
 //! Judges a cluster from outside after it was mistreated: what clients were promised, against the journal, the API, the store and the table of processes.
-//! The invariants are those of `docs/faults.md`. Gathering is in `evidence`, judging in `judge`; judging is pure, so that it can be shown to find what is broken.
+//! The invariants are those of `docs/faults.md`. Gathering is in `evidence`, judging in `judge` and `conduct`; judging is pure, so that it can be shown to find what is broken.
 
+mod conduct;
 mod evidence;
 mod judge;
 
-pub use evidence::gather;
+pub use evidence::{Told, gather};
 pub use judge::{Breach, Evidence, Invariant, Promise, judge};

@@ -1,6 +1,9 @@
 //! A cluster of real processes: one coordinator and any number of workers, joined by the RabbitMQ of this machine under a prefix of their own
-//! and by an object store. Each can be killed, ended and started again.
+//! and by an object store. Each can be killed, ended and started again. The coordinator's standby, and who watches, are in `standby`.
 
+mod standby;
+
+use crate::observer::Roll;
 use crate::parts::{BrokerAccess, SHORTEST_LEASE, WorkerPlan};
 use crate::ports::free_ports;
 use crate::queues;
@@ -27,8 +30,15 @@ pub struct Cluster {
     coordinator: Option<Daemon>,
     /// What the coordinator is started with beside its address.
     coordinator_arguments: Vec<String>,
+    /// Variables that stand instead of the cluster's own for the coordinator alone.
+    coordinator_variables: Vec<(&'static str, String)>,
+    /// State folders of coordinators, by name; the last one is that of the present one.
+    states: Vec<&'static str>,
     standby: Option<(u16, Daemon)>,
     workers: BTreeMap<&'static str, Daemon>,
+    /// What clients show to the coordinator.
+    token: Option<String>,
+    roll: Roll,
     store: Store,
     broker: BrokerAccess,
     variables: Vec<(&'static str, String)>,
@@ -88,8 +98,12 @@ impl Cluster {
             port: free_ports::<1>()[0],
             coordinator: None,
             coordinator_arguments: Vec::new(),
+            coordinator_variables: Vec::new(),
+            states: vec!["coordinator"],
             standby: None,
             workers: BTreeMap::new(),
+            token: None,
+            roll: Roll::default(),
             store,
             broker,
             variables: variables
@@ -128,12 +142,16 @@ impl Cluster {
     pub fn coordinator_command(&self, listen: &str) -> Command {
         let mut arguments = vec!["serve", "--listen", listen];
         arguments.extend(self.coordinator_arguments.iter().map(String::as_str));
-        self.daemon(&arguments, "coordinator")
+        let mut command = self.daemon(&arguments, "coordinator");
+        let variables = self.coordinator_variables.iter();
+        command.envs(variables.map(|(name, value)| (name, value)));
+        command
     }
 
     fn start_coordinator_by(&mut self, mut command: Command) {
         let log = self.sandbox.path().join("coordinator.log");
         self.coordinator = Some(Daemon::start("coordinator", &mut command, &log));
+        self.enter_coordinator();
         eventually(START_DEADLINE, "the coordinator answers", || {
             let alive = self.coordinator.as_mut().is_some_and(Daemon::is_running);
             assert!(alive, "the coordinator ended: {}", self.coordinator_log());
@@ -147,7 +165,7 @@ impl Cluster {
     /// When it does not come up again.
     pub fn restart_coordinator_with(&mut self, arguments: &[&str]) {
         self.stop_coordinator();
-        self.coordinator_arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.set_up_coordinator(arguments, Vec::new());
         self.start_coordinator();
     }
 
@@ -160,42 +178,6 @@ impl Cluster {
             coordinator.terminate();
             coordinator.wait(START_DEADLINE);
         }
-    }
-
-    /// Starts a standby with the coordinator's key and waits until it follows.
-    ///
-    /// # Panics
-    /// When it ends.
-    pub fn start_standby(&mut self) {
-        let [port] = free_ports();
-        let listen = format!("127.0.0.1:{port}");
-        let key = self.sandbox.path().join("coordinator/coordinator.key");
-        let key = key.to_str().expect("the path is text").to_owned();
-        let arguments = ["serve", "--standby", "--listen", &listen, "--signing-key", &key];
-        let mut command = self.daemon(&arguments, "standby");
-        let log = self.sandbox.path().join("standby.log");
-        let mut standby = Daemon::start("standby", &mut command, &log);
-        eventually(START_DEADLINE, "the standby follows", || {
-            assert!(standby.is_running(), "the standby ended: {}", standby.log());
-            standby.log().contains("standing by for").then_some(())
-        });
-        self.standby = Some((port, standby));
-    }
-
-    /// Waits until the standby answers as the coordinator; from then on it is the coordinator here. Answers the one before it, if it is still there.
-    ///
-    /// # Panics
-    /// When it does not take over in time, or ends.
-    pub fn wait_for_takeover(&mut self, deadline: Duration) -> Option<Daemon> {
-        let (port, mut standby) = self.standby.take().expect("there is a standby");
-        let before = self.coordinator.take();
-        self.port = port;
-        eventually(deadline, "the standby answers", || {
-            assert!(standby.is_running(), "the standby ended: {}", standby.log());
-            (self.cli(["runs", "list"]).code == Some(0)).then_some(())
-        });
-        self.coordinator = Some(standby);
-        before
     }
 
     /// Runs a command of the product with the surroundings of a daemon of this name: its state folder, the queues and the store.
@@ -238,6 +220,7 @@ impl Cluster {
     fn start_worker_by(&mut self, plan: WorkerPlan, command: &mut Command) {
         let log = self.sandbox.path().join(format!("{}.log", plan.name));
         let daemon = Daemon::start(plan.name, command, &log);
+        self.enter_worker(&daemon);
         self.workers.insert(plan.name, daemon);
     }
 
@@ -292,11 +275,22 @@ impl Cluster {
 
     /// Runs a command of the product against this coordinator.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
+        finish(&mut self.client(arguments), ANSWER_DEADLINE)
+    }
+
+    /// A command of the product against the coordinator that there is now.
+    pub fn client<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = self.sandbox.command(arguments);
         command
             .env("TIDEMILL_URL", self.url())
-            .env("TIDEMILL_STATE_DIR", self.sandbox.path().join("client"));
-        finish(&mut command, ANSWER_DEADLINE)
+            .env("TIDEMILL_STATE_DIR", self.sandbox.path().join("client"))
+            .envs(self.token.iter().map(|token| ("TIDEMILL_TOKEN", token)));
+        command
+    }
+
+    /// Shows this token from now on.
+    pub fn show_token(&mut self, token: String) {
+        self.token = Some(token);
     }
 
     /// Runs a command of the product against this coordinator to its good end.

@@ -1,0 +1,89 @@
+//! The standby of a cluster, and what is known of the coordinators that there were.
+
+use super::{Cluster, START_DEADLINE};
+use crate::asking::{Asked, ask};
+use crate::observer::Observer;
+use crate::ports::free_ports;
+use crate::{Daemon, eventually};
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tidemill_protocol::ids::RunId;
+
+impl Cluster {
+    /// Starts the coordinator with these arguments, and with variables that stand instead of the cluster's own, from now on.
+    pub fn set_up_coordinator(&mut self, arguments: &[&str], variables: Vec<(&'static str, String)>) {
+        self.coordinator_arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self.coordinator_variables = variables;
+    }
+
+    /// Starts a standby with the coordinator's key and waits until it follows.
+    ///
+    /// # Panics
+    /// When it ends.
+    pub fn start_standby(&mut self) {
+        let [port] = free_ports();
+        let listen = format!("127.0.0.1:{port}");
+        let key = self.sandbox.path().join("coordinator/coordinator.key");
+        let key = key.to_str().expect("the path is text").to_owned();
+        let arguments = ["serve", "--standby", "--listen", &listen, "--signing-key", &key];
+        let mut command = self.daemon(&arguments, "standby");
+        let log = self.sandbox.path().join("standby.log");
+        let mut standby = Daemon::start("standby", &mut command, &log);
+        eventually(START_DEADLINE, "the standby follows", || {
+            assert!(standby.is_running(), "the standby ended: {}", standby.log());
+            standby.log().contains("standing by for").then_some(())
+        });
+        self.standby = Some((port, standby));
+    }
+
+    /// Waits until the standby answers as the coordinator; from then on it is the coordinator here. Answers the one before it, if it is still there.
+    ///
+    /// # Panics
+    /// When it does not take over in time, or ends.
+    pub fn wait_for_takeover(&mut self, deadline: Duration) -> Option<Daemon> {
+        let (port, mut standby) = self.standby.take().expect("there is a standby");
+        let before = self.coordinator.take();
+        self.port = port;
+        self.states.push("standby");
+        eventually(deadline, "the standby answers", || {
+            assert!(standby.is_running(), "the standby ended: {}", standby.log());
+            (self.cli(["runs", "list"]).code == Some(0)).then_some(())
+        });
+        self.coordinator = Some(standby);
+        self.enter_coordinator();
+        before
+    }
+
+    /// State folders of the coordinators that there were; the last one is that of the present one.
+    pub fn states(&self) -> Vec<PathBuf> {
+        let states = self.states.iter();
+        states.map(|name| self.sandbox.path().join(name)).collect()
+    }
+
+    /// Somebody who watches the daemons from now on.
+    pub fn observe(&self) -> Observer {
+        Observer::start(self.roll.clone())
+    }
+
+    /// Asks for the end of a run that there is not. Answers whether the coordinator refused.
+    pub fn is_refused_to_cancel(&self, unknown: RunId) -> bool {
+        let path = format!("/api/v1/runs/{unknown}/cancel");
+        let token = self.token.as_deref();
+        ask(self.port, "POST", &path, token, START_DEADLINE, || true) == Asked::Answered(404)
+    }
+
+    /// Writes the present coordinator down for whoever observes.
+    pub(super) fn enter_coordinator(&self) {
+        let pid = self.coordinator().pid();
+        let mut census = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        census.coordinator = Some((self.port, pid));
+        census.daemons.insert(pid);
+    }
+
+    /// Writes a worker down for whoever observes.
+    pub(super) fn enter_worker(&self, daemon: &Daemon) {
+        let mut census = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        census.daemons.insert(daemon.pid());
+    }
+}
