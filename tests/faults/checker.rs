@@ -165,7 +165,7 @@ const HARMS: &[(Invariant, Harm)] = &[
         e.left.push("process 1 is left: sleep".into());
     }),
     (Invariant::Bounded, |e| {
-        e.vitals.answers[..3].fill(Duration::from_secs(2));
+        e.vitals.answers[..4].fill(Duration::from_secs(2));
     }),
     (Invariant::Bounded, |e| e.vitals.peak_bytes = 2 << 30),
     (Invariant::Bounded, |e| e.vitals.open_files = 2_000),

@@ -3,7 +3,7 @@
 use crate::campaign::{Campaign, cpu};
 use crate::trial::{Trial, slow};
 use std::time::Duration;
-use testkit::{BrokerAccess, RabbitTrio, Store, Wire, WorkerPlan};
+use testkit::{BrokerAccess, RabbitTrio, Store, Wire, WorkerPlan, eventually};
 use tidemill_protocol::status::RunStatus;
 
 pub(crate) const TRIALS: &[Trial] = &[
@@ -55,8 +55,12 @@ fn quorum_lost() {
     second.kill();
     third.kill();
     // The API needs no broker: what it accepts now is run later. What runs now ends, and its reports wait.
-    campaign.submit(0);
+    let late = campaign.submit(0);
     campaign.wait_for_ended_processes();
+    let view = campaign.cluster.run(&late.to_string());
+    let attempts = view.steps_list.iter().flat_map(|step| &step.attempts);
+    let claimed = attempts.filter(|attempt| attempt.claimed_at.is_some()).count();
+    assert_eq!(claimed, 0, "no worker can be told of it");
     second.restart();
     third.restart();
     campaign.submit(0);
@@ -93,6 +97,9 @@ fn parted() {
     campaign.cluster.wait_for_workers(2);
     work(&mut campaign);
     trio.part(2);
+    eventually(MEANWHILE, "the smaller part is out of use", || {
+        (!trio.nodes[2].answers()).then_some(())
+    });
     let meanwhile = campaign.submit(5);
     campaign
         .cluster

@@ -105,6 +105,11 @@ impl Rabbit {
         self.port
     }
 
+    /// Whether it speaks AMQP now.
+    pub fn answers(&self) -> bool {
+        greets(self.port)
+    }
+
     /// `kill -9` to the node and all that belongs to it.
     pub fn kill(&mut self) {
         self.server = None;

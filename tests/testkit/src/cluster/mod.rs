@@ -33,8 +33,8 @@ pub struct Cluster {
     /// Variables that stand instead of the cluster's own for the coordinator alone.
     coordinator_variables: Vec<(&'static str, String)>,
     /// State folders of coordinators, by name; the last one is that of the present one.
-    states: Vec<&'static str>,
-    standby: Option<(u16, Daemon)>,
+    states: Vec<String>,
+    standby: Option<(u16, String, Daemon)>,
     workers: BTreeMap<&'static str, Daemon>,
     /// What clients show to the coordinator.
     token: Option<String>,
@@ -99,7 +99,7 @@ impl Cluster {
             coordinator: None,
             coordinator_arguments: Vec::new(),
             coordinator_variables: Vec::new(),
-            states: vec!["coordinator"],
+            states: vec!["coordinator".to_owned()],
             standby: None,
             workers: BTreeMap::new(),
             token: None,
@@ -142,7 +142,12 @@ impl Cluster {
     pub fn coordinator_command(&self, listen: &str) -> Command {
         let mut arguments = vec!["serve", "--listen", listen];
         arguments.extend(self.coordinator_arguments.iter().map(String::as_str));
-        let mut command = self.daemon(&arguments, "coordinator");
+        let key = self.key();
+        if self.states.len() > 1 {
+            arguments.extend(["--signing-key", &key]);
+        }
+        let state = self.states.last().expect("there is one from the beginning");
+        let mut command = self.daemon(&arguments, state);
         let variables = self.coordinator_variables.iter();
         command.envs(variables.map(|(name, value)| (name, value)));
         command

@@ -24,17 +24,23 @@ impl Cluster {
     pub fn start_standby(&mut self) {
         let [port] = free_ports();
         let listen = format!("127.0.0.1:{port}");
-        let key = self.sandbox.path().join("coordinator/coordinator.key");
-        let key = key.to_str().expect("the path is text").to_owned();
+        let key = self.key();
+        let name = format!("standby-{}", self.states.len());
         let arguments = ["serve", "--standby", "--listen", &listen, "--signing-key", &key];
-        let mut command = self.daemon(&arguments, "standby");
-        let log = self.sandbox.path().join("standby.log");
+        let mut command = self.daemon(&arguments, &name);
+        let log = self.sandbox.path().join(format!("{name}.log"));
         let mut standby = Daemon::start("standby", &mut command, &log);
         eventually(START_DEADLINE, "the standby follows", || {
             assert!(standby.is_running(), "the standby ended: {}", standby.log());
             standby.log().contains("standing by for").then_some(())
         });
-        self.standby = Some((port, standby));
+        self.standby = Some((port, name, standby));
+    }
+
+    /// The file of the key that every coordinator here signs with: the first one made it.
+    pub(super) fn key(&self) -> String {
+        let key = self.sandbox.path().join("coordinator/coordinator.key");
+        key.to_str().expect("the path is text").to_owned()
     }
 
     /// Waits until the standby answers as the coordinator; from then on it is the coordinator here. Answers the one before it, if it is still there.
@@ -42,10 +48,10 @@ impl Cluster {
     /// # Panics
     /// When it does not take over in time, or ends.
     pub fn wait_for_takeover(&mut self, deadline: Duration) -> Option<Daemon> {
-        let (port, mut standby) = self.standby.take().expect("there is a standby");
+        let (port, name, mut standby) = self.standby.take().expect("there is a standby");
         let before = self.coordinator.take();
         self.port = port;
-        self.states.push("standby");
+        self.states.push(name);
         eventually(deadline, "the standby answers", || {
             assert!(standby.is_running(), "the standby ended: {}", standby.log());
             (self.cli(["runs", "list"]).code == Some(0)).then_some(())
