@@ -49,10 +49,13 @@ fn failure<'r>(run: &'r RunView, step: &str) -> &'r Failure {
     attempt.failure.as_ref().expect("it says why")
 }
 
+/// What a step wrote; its stderr is shown on ours.
 fn log(sandbox: &Sandbox, step: &str, stream: &str) -> String {
-    sandbox
-        .ok(["logs", &format!("last/{step}"), "--stream", stream])
-        .stdout
+    let shown = sandbox.ok(["logs", &format!("last/{step}"), "--stream", stream]);
+    match stream {
+        "stderr" => shown.stderr,
+        _ => shown.stdout,
+    }
 }
 
 const CURATED: &str = "
