@@ -27,9 +27,27 @@ pub(crate) enum Exit {
     Superseded,
     /// Ctrl-C.
     Interrupted,
+    /// SIGTERM.
+    Terminated,
 }
 
 impl Exit {
+    /// All of them, by number.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Good,
+        Self::Failure,
+        Self::Usage,
+        Self::Cancelled,
+        Self::Denied,
+        Self::RunFailed,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unreachable,
+        Self::Superseded,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The number that the shell sees.
     pub(crate) const fn code(self) -> u8 {
         match self {
@@ -44,6 +62,25 @@ impl Exit {
             Self::Unreachable => 8,
             Self::Superseded => 9,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// What it means, for people.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Good => "what was asked was done",
+            Self::Failure => "it could not be done",
+            Self::Usage => "the command line, a setting or a pipeline is wrong",
+            Self::Cancelled => "the run was cancelled, or --timeout was hit",
+            Self::Denied => "no token, or one that does not allow it",
+            Self::RunFailed => "the run ended and did not succeed",
+            Self::NotFound => "no such run, step, file or worker",
+            Self::Conflict => "its state does not allow it, or a name fits several",
+            Self::Unreachable => "coordinator, RabbitMQ or store cannot be reached",
+            Self::Superseded => "another coordinator has taken over",
+            Self::Interrupted => "Ctrl-C (SIGINT)",
+            Self::Terminated => "SIGTERM; a daemon that stops well because of it: 0",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! code. Read it in that order. The environment is read in `settings` only, and only `output` prints.
 
 mod args;
+mod asking;
 mod client;
 mod commands;
 mod connection;
@@ -17,6 +18,7 @@ mod session;
 mod settings;
 mod shutdown;
 mod state;
+mod subject;
 mod telemetry;
 mod views;
 mod watch;

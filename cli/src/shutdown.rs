@@ -1,7 +1,10 @@
-//! Signals become tokens: the first SIGINT or SIGTERM asks to stop well, the second to stop now. Commands that have nothing to tidy up do not
-//! listen at all and end as any program does.
+//! Signals become tokens: the first SIGINT or SIGTERM asks to stop well, the second to stop now, the third to stop asking. Commands that have nothing to
+//! tidy up do not listen at all and end as any program does.
 
+use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -9,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// The wishes of whoever sends signals. Stops listening when dropped.
 #[derive(Debug)]
 pub(crate) struct Interrupts {
-    first: CancellationToken,
-    second: CancellationToken,
+    wishes: [CancellationToken; 3],
+    /// Whether the last signal was SIGTERM.
+    is_terminated: Arc<AtomicBool>,
     _listener: JoinSet<()>,
 }
 
@@ -22,36 +26,57 @@ impl Interrupts {
             handler(SignalKind::interrupt())?,
             handler(SignalKind::terminate())?,
         );
-        let (first, second) = (CancellationToken::new(), CancellationToken::new());
+        let wishes: [CancellationToken; 3] = std::array::from_fn(|_| CancellationToken::new());
+        let is_terminated = Arc::new(AtomicBool::new(false));
         let mut listener = JoinSet::new();
-        let tokens = [first.clone(), second.clone()];
+        let (tokens, last) = (wishes.clone(), Arc::clone(&is_terminated));
         listener.spawn(async move {
             for token in tokens {
-                either(&mut signals).await;
+                last.store(is_terminate(&mut signals).await, Ordering::Relaxed);
                 token.cancel();
             }
         });
         Ok(Self {
-            first,
-            second,
+            wishes,
+            is_terminated,
             _listener: listener,
         })
     }
 
     /// Cancelled by the first signal.
     pub(crate) const fn first(&self) -> &CancellationToken {
-        &self.first
+        &self.wishes[0]
     }
 
     /// Cancelled by the second signal.
     pub(crate) const fn second(&self) -> &CancellationToken {
-        &self.second
+        &self.wishes[1]
+    }
+
+    /// Cancelled by the third signal.
+    pub(crate) const fn third(&self) -> &CancellationToken {
+        &self.wishes[2]
+    }
+
+    /// Whether the last signal came from a keyboard, as far as one can tell.
+    pub(crate) fn is_typed(&self) -> bool {
+        !self.is_terminated.load(Ordering::Relaxed)
+    }
+
+    /// The exit code of a command that a signal ended.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.is_typed() {
+            Exit::Interrupted
+        } else {
+            Exit::Terminated
+        }
     }
 }
 
-async fn either((interrupt, terminate): &mut (Signal, Signal)) {
+/// Waits for a signal and says whether it was SIGTERM.
+async fn is_terminate((interrupt, terminate): &mut (Signal, Signal)) -> bool {
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => true,
     }
 }

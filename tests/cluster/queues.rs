@@ -18,7 +18,7 @@ const ONE: WorkerPlan = WorkerPlan {
 };
 
 fn queue(cluster: &Cluster) -> QueueView {
-    let queues: Vec<QueueView> = cluster.ok(["queue", "list", "-o", "json"]).json();
+    let queues: Vec<QueueView> = cluster.ok(["queue", "list", "-o", "json"]).items();
     let ours = queues
         .into_iter()
         .find(|queue| queue.target.as_str() == "cpu-cluster");

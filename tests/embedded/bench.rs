@@ -44,7 +44,7 @@ fn each_figure_is_a_number_beside_a_limit_and_nothing_stays_behind() {
     let output = sandbox
         .finish(&mut bench(&sandbox, &["--steps", "50", "-o", "json"]))
         .expect_code(0);
-    let figures: Vec<Value> = output.json();
+    let figures: Vec<Value> = output.items();
     let value = |what: &str| {
         let figure = figures.iter().find(|figure| figure["what"] == what);
         let figure = figure.unwrap_or_else(|| panic!("no figure {what:?} in {output}"));

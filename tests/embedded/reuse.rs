@@ -181,6 +181,6 @@ fn the_plan_says_before_anything_runs_what_will_and_why() {
         PlanDecision::Reuse,
         "its input is not known yet"
     );
-    let runs: serde_json::Value = sandbox.ok(["runs", "list", "-o", "json"]).json();
-    assert_eq!(runs.as_array().map(Vec::len), Some(1), "a plan is no run");
+    let runs: Vec<serde_json::Value> = sandbox.ok(["runs", "list", "-o", "json"]).items();
+    assert_eq!(runs.len(), 1, "a plan is no run");
 }

@@ -1,8 +1,10 @@
 //! Arguments of the verbs around rights: tokens, and being known to a coordinator.
 
+use crate::output::humane::Since;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::time::Millis;
 
 /// `tidemill token …`.
 #[derive(Debug, Subcommand)]
@@ -24,7 +26,10 @@ EXAMPLES
     )]
     List,
     /// Take tokens back, at once
-    #[command(after_help = "EXAMPLES\n  tidemill token revoke k7dm2x9qpa4w")]
+    #[command(after_help = "\
+EXAMPLES
+  tidemill token revoke k7dm2x9qpa4w
+  tidemill token revoke k7dm2x9qpa4w --dry-run")]
     Revoke(TokenRevokeArgs),
 }
 
@@ -38,8 +43,8 @@ pub(crate) struct TokenCreateArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) subject: Option<String>,
     /// How long it is good, e.g. 12h or 30d [default: for ever]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) expires: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = super::length)]
+    pub(crate) expires: Option<Millis>,
 }
 
 /// `tidemill token revoke`.
@@ -48,6 +53,8 @@ pub(crate) struct TokenRevokeArgs {
     /// The tokens
     #[arg(value_name = "ID", required = true)]
     pub(crate) ids: Vec<TokenId>,
+    #[command(flatten)]
+    pub(crate) caution: super::Caution,
 }
 
 /// `tidemill audit`.
@@ -64,9 +71,9 @@ pub(crate) struct AuditArgs {
     /// What else to do with it
     #[command(subcommand)]
     pub(crate) command: Option<AuditCommand>,
-    /// How far back, e.g. 2h or 7d [default: 1d]
+    /// From when on, e.g. 2h, 7d or 2026-11-01 [default: 1d]
     #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
+    pub(crate) since: Option<Since>,
     /// Only what this subject, or the token with this id, asked for
     #[arg(long, value_name = "WHO")]
     pub(crate) who: Option<String>,

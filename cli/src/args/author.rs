@@ -3,6 +3,7 @@
 use super::Pair;
 use clap::Args;
 use std::path::PathBuf;
+use tidemill_protocol::time::Millis;
 
 /// What a submission is made of; shared by `run`, `submit` and `plan`.
 #[derive(Debug, Clone, Default, Args)]
@@ -54,6 +55,7 @@ pub(crate) struct RunArgs {
 EXAMPLES
   tidemill submit pipeline.yml
   tidemill submit pipeline.yml -p epochs=3 --watch
+  tidemill submit pipeline.yml --wait --timeout 2h -q
   tidemill submit pipeline.yml --idempotency-key nightly-2026-11-23
   tidemill --url https://tidemill.example.org submit pipeline.yml")]
 pub(crate) struct SubmitArgs {
@@ -64,6 +66,15 @@ pub(crate) struct SubmitArgs {
     /// Stay and show the run until it ends; the exit code is then the run's
     #[arg(short, long)]
     pub(crate) watch: bool,
+    /// Stay until the run ends and show nothing before
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) wait: bool,
+    /// Stay so long at most; the exit code is then 3 and the run goes on
+    #[arg(long, value_name = "TIME", value_parser = super::length)]
+    pub(crate) timeout: Option<Millis>,
+    /// Say what would run, as `tidemill plan` does, and submit nothing
+    #[arg(long, conflicts_with_all = ["watch", "wait", "timeout"])]
+    pub(crate) dry_run: bool,
     /// Submitting twice with the same key gives the same run
     #[arg(long, value_name = "KEY")]
     pub(crate) idempotency_key: Option<String>,
@@ -109,7 +120,7 @@ EXAMPLES
 -o takes `dot` (Graphviz), `mermaid` (Markdown pages; the default), `svg` (a
 finished picture) and `json` (nodes and edges).")]
 pub(crate) struct GraphArgs {
-    /// A pipeline file, or a run: an id, a unique prefix of one, or `last`
+    /// A pipeline file, or a run: an id, a unique prefix of one, `last` or @NAME
     #[arg(value_name = "FILE|RUN")]
     pub(crate) subject: String,
     /// Set a parameter of the pipeline; may be given several times

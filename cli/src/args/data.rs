@@ -1,5 +1,6 @@
 //! Arguments of the verbs around artifacts, reuse and the journal.
 
+use crate::subject::Subject;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -35,7 +36,7 @@ EXAMPLES
 pub(crate) struct ArtifactsListArgs {
     /// A run, or one step of it
     #[arg(value_name = "RUN[/STEP]", default_value = "last")]
-    pub(crate) subject: String,
+    pub(crate) subject: Subject,
 }
 
 /// `tidemill artifacts get`.
@@ -86,7 +87,7 @@ pub(crate) enum CacheCommand {
 pub(crate) struct StepArg {
     /// The step
     #[arg(value_name = "RUN/STEP")]
-    pub(crate) step: String,
+    pub(crate) step: Subject,
 }
 
 /// `tidemill journal …`.

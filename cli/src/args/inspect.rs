@@ -1,7 +1,11 @@
 //! Arguments of the verbs with which people look at runs, steps and queues.
 
+use super::Pair;
+use crate::output::humane::Since;
+use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
 use tidemill_protocol::status::RunStatus;
+use tidemill_protocol::time::Millis;
 
 /// `tidemill runs …`.
 #[derive(Debug, Subcommand)]
@@ -11,7 +15,8 @@ pub(crate) enum RunsCommand {
     #[command(after_help = "\
 EXAMPLES
   tidemill runs list
-  tidemill runs list --status failed --limit 5
+  tidemill runs list --status failed --since 2d
+  tidemill runs list -l team=vision --limit 5 -o csv
   tidemill runs list -q | xargs -n1 tidemill runs cancel")]
     List(RunsListArgs),
     /// Show one run and its steps
@@ -20,21 +25,31 @@ EXAMPLES
   tidemill runs show last
   tidemill runs show 0198c3 -o json")]
     Show(RunArg),
+    /// Wait until runs have ended, showing nothing before
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs wait last
+  tidemill runs wait 0198c3 0198d1 --timeout 2h && deploy
+
+The exit code is that of the first run that ended badly, or 3 when the time is
+over.")]
+    Wait(RunsWaitArgs),
     /// Follow a run until it ends
     #[command(after_help = "\
 EXAMPLES
   tidemill runs watch last
   tidemill runs watch 0198c3 -o jsonl
 
-Ctrl-C stops watching; the run goes on. The exit code is 5 when the run ended
-badly.")]
+Ctrl-C stops watching and the run goes on; a second one within two seconds asks
+whether to cancel it. The exit code is 5 when the run ended badly.")]
     Watch(WatchArgs),
     /// Cancel runs
     #[command(after_help = "\
 EXAMPLES
   tidemill runs cancel last
-  tidemill runs cancel 0198c3 0198d1")]
-    Cancel(RunsArg),
+  tidemill runs cancel 0198c3 0198d1 --yes
+  tidemill runs cancel @nightly --dry-run")]
+    Cancel(RunsCancelArgs),
     /// Give the steps that ended badly another chance; what ended well stays
     #[command(after_help = "\
 EXAMPLES
@@ -61,6 +76,12 @@ pub(crate) struct RunsListArgs {
     /// Only runs of this experiment
     #[arg(long, value_name = "NAME")]
     pub(crate) experiment: Option<String>,
+    /// Only runs with this label; may be given several times
+    #[arg(short = 'l', long = "tag", value_name = "NAME=VALUE")]
+    pub(crate) tags: Vec<Pair>,
+    /// Only runs submitted from then on, e.g. 2h, 7d or 2026-11-01
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Since>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     pub(crate) limit: u32,
@@ -80,7 +101,7 @@ fn run_status(text: &str) -> Result<RunStatus, String> {
 /// One run.
 #[derive(Debug, Args)]
 pub(crate) struct RunArg {
-    /// An id, a unique prefix of one, or `last`
+    /// An id, a unique prefix of one, `last`, or @ and its name
     #[arg(value_name = "RUN", default_value = "last")]
     pub(crate) run: String,
 }
@@ -88,15 +109,37 @@ pub(crate) struct RunArg {
 /// `tidemill runs watch`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// An id, a unique prefix of one, or `last`
+    /// An id, a unique prefix of one, `last`, or @ and its name
     #[arg(value_name = "RUN", default_value = "last")]
     pub(crate) run: String,
+    /// Watch so long at most; the exit code is then 3 and the run goes on
+    #[arg(long, value_name = "TIME", value_parser = super::length)]
+    pub(crate) timeout: Option<Millis>,
+}
+
+/// `tidemill runs wait`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsWaitArgs {
+    #[command(flatten)]
+    pub(crate) runs: RunsArg,
+    /// Wait so long at most, for all of them
+    #[arg(long, value_name = "TIME", value_parser = super::length)]
+    pub(crate) timeout: Option<Millis>,
+}
+
+/// `tidemill runs cancel`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsCancelArgs {
+    #[command(flatten)]
+    pub(crate) runs: RunsArg,
+    #[command(flatten)]
+    pub(crate) caution: super::Caution,
 }
 
 /// Several runs.
 #[derive(Debug, Args)]
 pub(crate) struct RunsArg {
-    /// Ids, unique prefixes of them, or `last`
+    /// Ids, unique prefixes of them, `last`, or @ and a name
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<String>,
 }
@@ -118,11 +161,11 @@ pub(crate) struct RunsDiffArgs {
 EXAMPLES
   tidemill logs last
   tidemill logs last/train -f
-  tidemill logs 0198c3/train --stream stderr --attempt 2")]
+  tidemill logs 0198c3/train#2 --stream stderr")]
 pub(crate) struct LogsArgs {
-    /// A run, or one step of it
-    #[arg(value_name = "RUN[/STEP]", default_value = "last")]
-    pub(crate) subject: String,
+    /// A run, one step of it, or one attempt at that
+    #[arg(value_name = "RUN[/STEP[#N]]", default_value = "last")]
+    pub(crate) subject: Subject,
     /// Go on as the log grows
     #[arg(short, long)]
     pub(crate) follow: bool,
@@ -163,7 +206,7 @@ EXAMPLES
 pub(crate) struct ExplainArgs {
     /// A step, a run (every step of it that is not done well), or an error code
     #[arg(value_name = "RUN[/STEP]|CODE")]
-    pub(crate) subject: String,
+    pub(crate) subject: Subject,
 }
 
 /// `tidemill queue …`.

@@ -12,15 +12,17 @@ pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCom
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
-pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, StreamChoice};
+pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
-    ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
+    HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
 
+use crate::output::humane;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use tidemill_protocol::time::Millis;
 
 /// The top-level help: clap has no groups for commands, so the list is written here and a test holds it to the commands that exist.
 const TEMPLATE: &str = "\
@@ -62,6 +64,7 @@ Operate:
   config       Show settings and where each comes from
 
 Beside that:
+  help         Print a command's help, or explain exit codes, names or formats
   completions  Print a completion script for your shell
   version      Print the version
 
@@ -77,9 +80,10 @@ EXAMPLES
   tidemill explain last/train                  why it waits, runs or failed
 
 EXIT CODES
-  0 good   1 failure   2 usage or invalid pipeline   3 cancelled   4 not allowed
-  5 the run ended badly   6 not found   7 conflict   8 unreachable
-  9 another coordinator took over   130 interrupted";
+  0 good   1 failure   2 usage or invalid pipeline   3 cancelled or timed out
+  4 not allowed   5 the run ended badly   6 not found   7 conflict
+  8 unreachable   9 another coordinator took over   130 Ctrl-C   143 SIGTERM
+  `tidemill help exit-codes` says more.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -101,7 +105,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// How to print: table, wide, json, jsonl or name
+    /// How to print: table, wide, json, yaml, jsonl, csv or name
     #[arg(
         short,
         long,
@@ -113,6 +117,15 @@ pub(crate) struct Global {
     /// Print ids only, and no progress
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Leave the titles of tables and of csv out
+    #[arg(long, global = true)]
+    pub(crate) no_headers: bool,
+    /// Show times in UTC [default: in the zone of this machine]
+    #[arg(long, global = true)]
+    pub(crate) utc: bool,
+    /// Never ask anything
+    #[arg(long, global = true)]
+    pub(crate) no_input: bool,
     /// Say more: causes of errors; twice, the log of every part
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
@@ -150,8 +163,12 @@ pub(crate) enum Format {
     Wide,
     /// As the API gives it
     Json,
+    /// The same as YAML
+    Yaml,
     /// One JSON value a line
     Jsonl,
+    /// One row an item, with commas between
+    Csv,
     /// Ids, one a line
     Name,
     /// A drawing for Graphviz; of `graph` only
@@ -241,6 +258,8 @@ pub(crate) enum Command {
     /// Show settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print a command's help, or explain exit codes, names or formats
+    Help(HelpArgs),
     /// Print a completion script for your shell
     Completions(CompletionsArgs),
     /// Print the version
@@ -255,6 +274,22 @@ pub(crate) enum Command {
     /// Opens a journal and says whether that went well; started by the coordinator
     #[command(hide = true)]
     JournalProbe(DirArgs),
+}
+
+/// How careful somebody is with what cannot be taken back.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Caution {
+    /// Do it without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+}
+
+/// A length of time.
+fn length(text: &str) -> Result<Millis, String> {
+    humane::parse_length(text).ok_or_else(|| "write it as 90s, 30m, 12h or 7d".to_owned())
 }
 
 /// A `NAME=VALUE` argument.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tidemill_worker::StepLimits;
+use tidemill_protocol::time::Millis;
 
 /// `tidemill up`.
 #[derive(Debug, Args)]
@@ -106,11 +107,14 @@ one stops the daemon; its steps go on and the next start takes them up again.")]
     )]
     List,
     /// Let workers finish what they have and take nothing new
-    #[command(after_help = "EXAMPLES\n  tidemill worker drain gpu-box-1")]
-    Drain(WorkersArg),
+    #[command(after_help = "\
+EXAMPLES
+  tidemill worker drain gpu-box-1
+  tidemill worker drain gpu-box-1 --wait --timeout 12h && reboot")]
+    Drain(WorkerDrainArgs),
     /// Say that workers' machines are about to be taken away: their steps stop, save checkpoints and go elsewhere
     #[command(after_help = "EXAMPLES\n  tidemill worker preempt spot-7")]
-    Preempt(WorkersArg),
+    Preempt(WorkerPreemptArgs),
     /// Let drained workers take tasks again
     #[command(after_help = "EXAMPLES\n  tidemill worker resume gpu-box-1")]
     Resume(WorkersArg),
@@ -219,6 +223,28 @@ pub(crate) struct WorkerStartArgs {
     pub(crate) cache_size: Option<String>,
 }
 
+/// `tidemill worker drain`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerDrainArgs {
+    #[command(flatten)]
+    pub(crate) workers: WorkersArg,
+    /// Stay until they have finished what they have
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Wait so long at most; the exit code is then 3
+    #[arg(long, value_name = "TIME", value_parser = super::length, requires = "wait")]
+    pub(crate) timeout: Option<Millis>,
+}
+
+/// `tidemill worker preempt`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerPreemptArgs {
+    #[command(flatten)]
+    pub(crate) workers: WorkersArg,
+    #[command(flatten)]
+    pub(crate) caution: super::Caution,
+}
+
 /// Workers by name.
 #[derive(Debug, Args)]
 pub(crate) struct WorkersArg {
@@ -272,6 +298,20 @@ EXAMPLES
 pub(crate) struct CompletionsArgs {
     /// The shell
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// `tidemill help`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+EXAMPLES
+  tidemill help exit-codes
+  tidemill help names
+  tidemill help formats
+  tidemill help runs list")]
+pub(crate) struct HelpArgs {
+    /// A command, or one of the topics exit-codes, names and formats
+    #[arg(value_name = "COMMAND|TOPIC")]
+    pub(crate) subject: Vec<String>,
 }
 
 /// A folder, for the hidden verbs.

@@ -55,6 +55,10 @@ pub(crate) struct RunFilter {
     pub(crate) pipeline: Option<String>,
     /// Only runs of this experiment.
     pub(crate) experiment: Option<String>,
+    /// Only runs submitted from this moment on.
+    pub(crate) since: Option<Timestamp>,
+    /// Only runs with all these labels, each `NAME=VALUE`, with commas between.
+    pub(crate) tags: Option<String>,
 }
 
 /// What a list of the audit log is narrowed to.
@@ -121,6 +125,8 @@ impl Client {
                 ("status", filter.status.clone()),
                 ("pipeline", filter.pipeline.clone()),
                 ("experiment", filter.experiment.clone()),
+                ("since", filter.since.map(|since| since.0.to_string())),
+                ("tags", filter.tags.clone()),
             ];
             let page: Page<RunSummary> = self.get(with_query(routes::RUNS, &query)).await?;
             let is_empty = page.items.is_empty();

@@ -5,18 +5,18 @@ use crate::client::AuditFilter;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
-use crate::output::humane;
+use crate::output::humane::{self, Since};
 use crate::output::tone::Tone;
 use crate::session::Session;
 use crate::views;
 use futures_util::StreamExt;
 use std::path::{Path, PathBuf};
 use tidemill_coordinator::audit::{self, AUDIT_DIR, Verified};
-use tidemill_protocol::time::{Millis, Timestamp};
+use tidemill_protocol::time::Millis;
 use tokio::io::AsyncWriteExt;
 
 /// How far back a list goes when nobody says.
-const SINCE_USUAL: Millis = Millis::from_secs(24 * 3600);
+const SINCE_USUAL: Since = Since::Ago(Millis::from_secs(24 * 3600));
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, args: AuditArgs) -> Result<Exit, Failure> {
@@ -28,14 +28,9 @@ pub(super) async fn run(session: &mut Session, args: AuditArgs) -> Result<Exit, 
 }
 
 async fn list(session: &mut Session, args: &AuditArgs) -> Result<Exit, Failure> {
-    let length = args.since.as_ref().map_or(Ok(SINCE_USUAL), |text| {
-        humane::parse_length(text).ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("`{text}` is not a length of time"))
-                .help("write it as 2h, 7d or 52w")
-        })
-    })?;
+    let since = args.since.unwrap_or(SINCE_USUAL);
     let filter = AuditFilter {
-        since: Some(Timestamp(session.now().0.saturating_sub(length.0))),
+        since: Some(since.seen_from(session.now())),
         who: args.who.clone(),
         decision: args.decision.clone(),
     };

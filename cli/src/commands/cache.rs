@@ -10,9 +10,9 @@ use crate::views;
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, command: CacheCommand) -> Result<Exit, Failure> {
     let CacheCommand::Explain(args) = command;
-    let Some((run, step)) = args.step.split_once('/') else {
+    let (run, Some(step)) = args.step.whole_step()? else {
         return Err(
-            Failure::new(Exit::Usage, format!("`{}` names no step", args.step))
+            Failure::new(Exit::Usage, format!("`{}` names no step", args.step.run))
                 .help("write it as RUN/STEP, e.g. last/train"),
         );
     };

@@ -14,13 +14,14 @@ const STEPS_MAX: usize = 20;
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, args: ExplainArgs) -> Result<Exit, Failure> {
-    if let Some(code) = error_code(&args.subject) {
+    let (run, step) = args.subject.whole_step()?;
+    if let (None, Some(code)) = (step, error_code(run)) {
         return explain_code(session, &code);
     }
     let connection = Connection::open(session).await?;
-    let outcome = match args.subject.split_once('/') {
-        Some((run, step)) => one(session, &connection.client, run, step).await,
-        None => whole(session, &connection.client, &args.subject).await,
+    let outcome = match step {
+        Some(step) => one(session, &connection.client, run, step).await,
+        None => whole(session, &connection.client, run).await,
     };
     connection.close().await?;
     outcome

@@ -27,8 +27,13 @@ pub(super) async fn run(session: &mut Session, args: GraphArgs) -> Result<Exit, 
     match printer.format() {
         Format::Svg => printer.line(svg(&graph))?,
         Format::Dot => printer.line(dot(&graph))?,
-        Format::Json => printer.json(&graph)?,
-        Format::Jsonl => printer.json_line(&graph)?,
+        Format::Json | Format::Yaml | Format::Jsonl => {
+            printer.one(&graph, |_| String::new(), |_, _| Ok(()))?;
+        }
+        Format::Csv => {
+            return Err(Failure::new(Exit::Usage, "a graph is no list of rows")
+                .help("-o json has its nodes and edges"));
+        }
         Format::Name => graph.nodes.iter().try_for_each(|node| printer.line(&node.name))?,
         Format::Table | Format::Wide | Format::Mermaid => printer.line(mermaid(&graph))?,
     }

@@ -1,6 +1,7 @@
 //! `tidemill login` and `tidemill logout`: a token is tried at its coordinator, then kept for this person; or forgotten.
 
 use crate::args::{LoginArgs, LogoutArgs};
+use crate::asking;
 use crate::client::Client;
 use crate::credentials;
 use crate::exit::Exit;
@@ -11,7 +12,7 @@ use crate::session::Session;
 use crate::settings::{Origin, Settings};
 use crate::shutdown::Interrupts;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::{IsTerminal, Read};
 
 /// Longest token that is read.
 const TOKEN_BYTES_MAX: u64 = 1024;
@@ -92,33 +93,19 @@ fn from_stdin() -> Result<String, Failure> {
 
 /// Asks at the terminal; what is typed does not show.
 async fn ask(session: &mut Session, url: &str) -> Result<String, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "nobody can be asked for the token: this is not a terminal",
-        )
-        .help("tidemill login URL --token-stdin < token.txt"));
+    if !std::io::stdin().is_terminal() || session.settings.no_input {
+        return Err(Failure::new(Exit::Usage, "nobody can be asked for the token")
+            .help("tidemill login URL --token-stdin < token.txt"));
     }
     let interrupts = Interrupts::listen()?;
     session.printer.talk(format_args!("Token for {url}: "));
     session.printer.flush();
     let silence = Silence::begin()?;
-    let reading = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin()
-            .lock()
-            .take(TOKEN_BYTES_MAX)
-            .read_line(&mut line)?;
-        Ok::<_, std::io::Error>(line)
-    });
-    let line = tokio::select! {
-        line = reading => Some(line?),
-        () = interrupts.first().cancelled() => None,
-    };
+    let line = interrupts.first().run_until_cancelled(asking::typed_line()).await;
     drop(silence);
     session.printer.talk(format_args!("\n"));
-    let line = line.ok_or_else(|| Failure::new(Exit::Interrupted, "interrupted"))?;
-    Ok(line.context(|| "cannot read the token")?.trim().to_owned())
+    let line = line.ok_or_else(|| Failure::new(interrupts.exit(), "interrupted"))?;
+    Ok(line?.trim().to_owned())
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

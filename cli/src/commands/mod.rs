@@ -9,7 +9,9 @@ mod completions;
 mod config;
 mod doctor;
 mod explain;
+mod following;
 mod graph;
+mod help;
 mod init;
 mod journal;
 mod login;
@@ -31,7 +33,7 @@ mod worker;
 use crate::args::{BrokerCommand, Cli, Command, Global, JournalCommand, WorkerCommand};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
-use crate::output::Printer;
+use crate::output::{self, Printer};
 use crate::session::Session;
 use crate::settings::{Environment, Given, Settings};
 use crate::telemetry;
@@ -48,6 +50,7 @@ pub(crate) fn run(cli: Cli) -> Exit {
         Command::JournalProbe(args) => return supervise::probe_journal(&args.dir),
         command => command,
     };
+    output::report_panics(verb(&command));
     let mut printer = Printer::early(global.verbose > 0);
     let outcome = session(&global, &command).and_then(|mut session| {
         let outcome = in_runtime(&mut session, command);
@@ -62,6 +65,41 @@ pub(crate) fn run(cli: Cli) -> Exit {
             printer.failure(&failure);
             failure.exit
         }
+    }
+}
+
+/// The command's name, without anything that was typed after it.
+const fn verb(command: &Command) -> &'static str {
+    match command {
+        Command::Run(_) => "run",
+        Command::Up(_) => "up",
+        Command::Submit(_) => "submit",
+        Command::Init(_) => "init",
+        Command::Validate(_) => "validate",
+        Command::Plan(_) => "plan",
+        Command::Graph(_) => "graph",
+        Command::Schema => "schema",
+        Command::Runs(_) => "runs",
+        Command::Logs(_) => "logs",
+        Command::Explain(_) => "explain",
+        Command::Artifacts(_) => "artifacts",
+        Command::Cache(_) => "cache",
+        Command::Serve(_) => "serve",
+        Command::Worker(_) => "worker",
+        Command::Queue(_) => "queue",
+        Command::Broker(_) => "broker",
+        Command::Journal(_) => "journal",
+        Command::Token(_) => "token",
+        Command::Audit(_) => "audit",
+        Command::Login(_) => "login",
+        Command::Logout(_) => "logout",
+        Command::Doctor(_) => "doctor",
+        Command::Bench(_) => "bench",
+        Command::Config(_) => "config",
+        Command::Help(_) => "help",
+        Command::Completions(_) => "completions",
+        Command::Version => "version",
+        Command::Supervise(_) | Command::Confine(_) | Command::JournalProbe(_) => "a part",
     }
 }
 
@@ -200,6 +238,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Doctor(_) => Box::pin(doctor::run(session)).await,
         Command::Bench(args) => Box::pin(bench::run(session, args)).await,
         Command::Config(args) => config::run(session, &args),
+        Command::Help(args) => help::run(session, &args),
         Command::Completions(args) => completions::run(session, &args),
         Command::Version => version::run(session),
         Command::Supervise(_) | Command::Confine(_) | Command::JournalProbe(_) => {

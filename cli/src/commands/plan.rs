@@ -1,16 +1,26 @@
 //! `tidemill plan`: what a submission would run, what it would reuse, and why; nothing is run.
 
-use crate::args::PlanArgs;
+use crate::args::{PlanArgs, Submission};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::loading::{self, Destination};
 use crate::session::Session;
 use crate::views;
+use std::path::Path;
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, args: PlanArgs) -> Result<Exit, Failure> {
-    let loaded = loading::load(session, &args.file)?;
+    show(session, &args.file, &args.submission).await
+}
+
+/// Shows what submitting this file would do.
+pub(super) async fn show(
+    session: &mut Session,
+    file: &Path,
+    submission: &Submission,
+) -> Result<Exit, Failure> {
+    let loaded = loading::load(session, file)?;
     let connection = Connection::open(session).await?;
     let outcome = async {
         let destination = match connection.store() {
@@ -18,7 +28,7 @@ pub(super) async fn run(session: &mut Session, args: PlanArgs) -> Result<Exit, F
             None => Destination::Coordinator(&connection.client),
         };
         let spec = loading::bring(session, loaded, destination).await?;
-        let request = loading::request(session, spec, &args.submission);
+        let request = loading::request(session, spec, submission);
         connection.client.plan(&request).await
     }
     .await;

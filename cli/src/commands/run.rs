@@ -11,7 +11,7 @@ use crate::output::humane;
 use crate::session::Session;
 use crate::shutdown::Interrupts;
 use crate::views;
-use crate::watch::{Watched, watch};
+use crate::watch::{Shown, Watched, watch};
 use tidemill_language::Loaded;
 use tidemill_protocol::ids::RunId;
 
@@ -25,7 +25,7 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
     let stopped = interrupts.first().clone();
     let way = stopped.run_until_cancelled(way(session, "run")).await;
     let lock = match way.transpose()? {
-        None => return Ok(Exit::Interrupted),
+        None => return Ok(interrupts.exit()),
         Some(Way::Ours(lock)) => lock,
         Some(Way::Elsewhere(client)) => {
             return handed_over(session, &client, loaded, &args, &interrupts).await;
@@ -34,13 +34,13 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
     let starting = Embedded::start_locked(&session.settings, session.clock, lock);
     let started = stopped.run_until_cancelled(Box::pin(starting)).await;
     let Some(embedded) = started.transpose()? else {
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     };
     let outcome = async {
         let (client, destination) = (embedded.client(), Destination::Store(embedded.store()));
         let submitting = submit(session, loaded, destination, client, &args.submission);
         let Some(run) = stopped.run_until_cancelled(submitting).await.transpose()? else {
-            return Ok(Exit::Interrupted);
+            return Ok(interrupts.exit());
         };
         to_its_end(session, client, run, &interrupts).await
     }
@@ -65,7 +65,7 @@ async fn handed_over(
         .await
         .transpose()?
     else {
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     };
     session.printer.note(format_args!(
         "handed to the coordinator that runs already, as run {}",
@@ -94,7 +94,9 @@ async fn to_its_end(
     run: RunId,
     interrupts: &Interrupts,
 ) -> Result<Exit, Failure> {
-    let shown = match watch(client, (run, 0), &mut session.printer, interrupts.first()).await? {
+    let until = |token| (Shown::Changes, token);
+    let first = until(interrupts.first());
+    let shown = match watch(client, (run, 0), &mut session.printer, first).await? {
         Watched::Ended(run) => return views::outcome::show(&mut session.printer, &run),
         Watched::Stopped(shown) => shown,
     };
@@ -104,24 +106,25 @@ async fn to_its_end(
     let id = run.to_string();
     let Some(cancelled_run) = interrupts.second().run_until_cancelled(client.cancel(&id)).await else {
         session.printer.warn(LEFT_EARLY);
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     };
     cancelled_run?;
-    match watch(client, (run, shown), &mut session.printer, interrupts.second()).await? {
+    let second = until(interrupts.second());
+    match watch(client, (run, shown), &mut session.printer, second).await? {
         Watched::Ended(run) => {
             views::outcome::show(&mut session.printer, &run)
-                .or_else(|failure| cancelled(session, failure))?;
+                .or_else(|failure| cancelled(session, failure, interrupts))?;
         }
         Watched::Stopped(_) => session.printer.warn(LEFT_EARLY),
     }
-    Ok(Exit::Interrupted)
+    Ok(interrupts.exit())
 }
 
 /// That a cancelled run did not succeed is no news to whoever cancelled it.
-fn cancelled(session: &mut Session, failure: Failure) -> Result<Exit, Failure> {
+fn cancelled(session: &mut Session, failure: Failure, interrupts: &Interrupts) -> Result<Exit, Failure> {
     if matches!(failure.exit, Exit::Cancelled | Exit::RunFailed) {
         session.printer.note(&failure.what);
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     }
     Err(failure)
 }

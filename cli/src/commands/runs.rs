@@ -1,16 +1,19 @@
 //! `tidemill runs …`: list, show, watch, cancel, retry and compare runs.
 
-use crate::args::RunsCommand;
+use super::following::{Manner, to_its_end};
+use crate::args::{Caution, RunsCommand, RunsListArgs};
+use crate::asking;
 use crate::client::{Client, RunFilter};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::humane;
 use crate::session::Session;
-use crate::shutdown::Interrupts;
 use crate::views;
-use crate::watch::{Watched, watch};
+use crate::watch::Shown;
+use std::time::Instant;
 use tidemill_protocol::api::RunSummary;
+use tidemill_protocol::time::Millis;
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, command: RunsCommand) -> Result<Exit, Failure> {
@@ -28,12 +31,7 @@ async fn dispatch(
     let client = &connection.client;
     match command {
         RunsCommand::List(args) => {
-            let filter = RunFilter {
-                limit: args.limit,
-                status: args.status.map(|status| status.as_str().to_owned()),
-                pipeline: args.pipeline,
-                experiment: args.experiment,
-            };
+            let filter = filter(session, args);
             list(session, client, &filter).await
         }
         RunsCommand::Show(args) => {
@@ -47,15 +45,15 @@ async fn dispatch(
         }
         RunsCommand::Watch(args) => {
             connection.check_goes_on(&args.run).await?;
-            watch_run(session, client, &args.run).await
+            let id = client.run(&args.run).await?.summary.id;
+            let manner = Manner {
+                shown: Shown::Changes,
+                timeout: args.timeout,
+            };
+            to_its_end(session, client, id, manner).await
         }
-        RunsCommand::Cancel(args) => {
-            for run in &args.runs {
-                let summary = client.cancel(run).await?;
-                say(session, &summary, "cancelling")?;
-            }
-            Ok(Exit::Good)
-        }
+        RunsCommand::Wait(args) => wait(session, connection, &args.runs.runs, args.timeout).await,
+        RunsCommand::Cancel(args) => cancel(session, client, &args.runs.runs, args.caution).await,
         RunsCommand::Retry(args) => {
             for run in &args.runs {
                 let summary = client.retry(run).await?;
@@ -92,19 +90,79 @@ async fn list(session: &mut Session, client: &Client, filter: &RunFilter) -> Res
     Ok(Exit::Good)
 }
 
-async fn watch_run(session: &mut Session, client: &Client, run: &str) -> Result<Exit, Failure> {
-    let id = client.run(run).await?.summary.id;
-    let interrupts = Interrupts::listen()?;
-    match watch(client, (id, 0), &mut session.printer, interrupts.first()).await? {
-        Watched::Ended(run) => views::outcome::show(&mut session.printer, &run),
-        Watched::Stopped(_) => {
-            let id = humane::short_run(&id);
-            session.printer.note(format_args!(
-                "stopped watching; the run goes on: tidemill runs watch {id}"
-            ));
-            Ok(Exit::Interrupted)
+fn filter(session: &Session, args: RunsListArgs) -> RunFilter {
+    let tags: Vec<String> = args
+        .tags
+        .iter()
+        .map(|tag| format!("{}={}", tag.name, tag.value))
+        .collect();
+    RunFilter {
+        limit: args.limit,
+        status: args.status.map(|status| status.as_str().to_owned()),
+        pipeline: args.pipeline,
+        experiment: args.experiment,
+        since: args.since.map(|since| since.seen_from(session.now())),
+        tags: (!tags.is_empty()).then(|| tags.join(",")),
+    }
+}
+
+/// Waits for one after the other: the longest decides. The first bad end is the outcome, but all are waited for.
+async fn wait(
+    session: &mut Session,
+    connection: &Connection,
+    runs: &[String],
+    limit: Option<Millis>,
+) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let mut outcome = Ok(Exit::Good);
+    for run in runs {
+        connection.check_goes_on(run).await?;
+        let id = connection.client.run(run).await?.summary.id;
+        let passed = Millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let manner = Manner {
+            shown: Shown::Nothing,
+            timeout: limit.map(|limit| Millis(limit.0.saturating_sub(passed.0))),
+        };
+        match to_its_end(session, &connection.client, id, manner).await {
+            Ok(Exit::Good) => {}
+            Err(failure) if matches!(failure.exit, Exit::RunFailed | Exit::Cancelled) => {
+                outcome = outcome.and(Err(failure));
+            }
+            stopped => return stopped,
         }
     }
+    outcome
+}
+
+async fn cancel(
+    session: &mut Session,
+    client: &Client,
+    runs: &[String],
+    caution: Caution,
+) -> Result<Exit, Failure> {
+    if caution.dry_run || (session.printer.can_ask() && !caution.yes) {
+        let mut meant = Vec::new();
+        for run in runs {
+            meant.push(client.run(run).await?.summary);
+        }
+        if caution.dry_run {
+            for run in &meant {
+                say(session, run, "would cancel")?;
+            }
+            return Ok(Exit::Good);
+        }
+        let names: Vec<String> = meant
+            .iter()
+            .map(|run| format!("{} ({})", humane::short_run(&run.id), run.display_name))
+            .collect();
+        let question = format!("Cancel {}?", names.join(", "));
+        asking::confirm(&mut session.printer, caution.yes, question).await?;
+    }
+    for run in runs {
+        let summary = client.cancel(run).await?;
+        say(session, &summary, "cancelling")?;
+    }
+    Ok(Exit::Good)
 }
 
 fn say(session: &mut Session, run: &RunSummary, what: &str) -> Result<(), Failure> {

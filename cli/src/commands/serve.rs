@@ -45,7 +45,7 @@ pub(super) async fn run(session: &mut Session, standby: bool) -> Result<Exit, Fa
         .first()
         .run_until_cancelled(Box::pin(start(session, config, &queue_url, &token)));
     let Some(coordinator) = starting.await.transpose()? else {
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     };
     let listener = Listener::bind(&session.settings, coordinator.api()).await?;
     lock.announce(Some(&listener.url_nearby()))?;

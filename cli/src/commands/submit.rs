@@ -1,5 +1,7 @@
 //! `tidemill submit`: hands a pipeline to a coordinator that goes on without us.
 
+use super::following::{Manner, to_its_end};
+use super::plan;
 use crate::args::SubmitArgs;
 use crate::embedded::Embedded;
 use crate::exit::Exit;
@@ -7,12 +9,19 @@ use crate::failure::Failure;
 use crate::loading::{self, Destination};
 use crate::output::humane;
 use crate::session::Session;
-use crate::shutdown::Interrupts;
-use crate::views;
-use crate::watch::{Watched, watch};
+use crate::watch::Shown;
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return plan::show(session, &args.file, &args.submission).await;
+    }
+    if args.timeout.is_some() && !args.watch && !args.wait {
+        return Err(
+            Failure::new(Exit::Usage, "--timeout limits a wait, and nothing is waited for")
+                .help("add --watch or --wait"),
+        );
+    }
     let loaded = loading::load(session, &args.file)?;
     let Some(client) = Embedded::elsewhere_soon(session).await? else {
         return Err(Failure::new(
@@ -27,7 +36,7 @@ pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit,
     let mut request = loading::request(session, spec, &args.submission);
     request.idempotency_key = args.idempotency_key;
     let run = client.submit(&request).await?;
-    if !args.watch {
+    if !args.watch && !args.wait {
         session.printer.one(
             &run,
             |run| run.id.to_string(),
@@ -40,15 +49,13 @@ pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit,
         }
         return Ok(Exit::Good);
     }
-    let interrupts = Interrupts::listen()?;
-    match watch(&client, (run.id, 0), &mut session.printer, interrupts.first()).await? {
-        Watched::Ended(run) => views::outcome::show(&mut session.printer, &run),
-        Watched::Stopped(_) => {
-            let id = humane::short_run(&run.id);
-            session.printer.note(format_args!(
-                "stopped watching; the run goes on: tidemill runs watch {id}"
-            ));
-            Ok(Exit::Interrupted)
-        }
-    }
+    let manner = Manner {
+        shown: if args.watch {
+            Shown::Changes
+        } else {
+            Shown::Nothing
+        },
+        timeout: args.timeout,
+    };
+    to_its_end(session, &client, run.id, manner).await
 }

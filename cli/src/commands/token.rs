@@ -1,6 +1,7 @@
 //! `tidemill token …`: make, list and revoke the tokens of a coordinator.
 
-use crate::args::{TokenCommand, TokenCreateArgs};
+use crate::args::{Caution, TokenCommand, TokenCreateArgs};
+use crate::asking;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::exit::Exit;
@@ -9,7 +10,7 @@ use crate::output::humane;
 use crate::session::Session;
 use crate::views;
 use tidemill_protocol::access::TokenId;
-use tidemill_protocol::api::{CreateTokenRequest, CreatedToken};
+use tidemill_protocol::api::{CreateTokenRequest, CreatedToken, TokenView};
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, command: TokenCommand) -> Result<Exit, Failure> {
@@ -17,23 +18,17 @@ pub(super) async fn run(session: &mut Session, command: TokenCommand) -> Result<
     let outcome = match command {
         TokenCommand::Create(args) => create(session, &connection.client, args).await,
         TokenCommand::List => list(session, &connection.client).await,
-        TokenCommand::Revoke(args) => revoke(session, &connection.client, &args.ids).await,
+        TokenCommand::Revoke(args) => revoke(session, &connection.client, &args.ids, args.caution).await,
     };
     connection.close().await?;
     outcome
 }
 
 async fn create(session: &mut Session, client: &Client, args: TokenCreateArgs) -> Result<Exit, Failure> {
-    let length = |text: String| {
-        humane::parse_length(&text).ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("`{text}` is not a length of time"))
-                .help("write it as 12h, 30d or 52w")
-        })
-    };
     let request = CreateTokenRequest {
         scope: args.scope,
         subject: args.subject.unwrap_or_else(|| session.settings.user.clone()),
-        expires_in: args.expires.map(length).transpose()?,
+        expires_in: args.expires,
         by: Some(session.settings.user.clone()),
     };
     let created = client.create_token(&request).await?;
@@ -76,14 +71,52 @@ async fn list(session: &mut Session, client: &Client) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-async fn revoke(session: &mut Session, client: &Client, ids: &[TokenId]) -> Result<Exit, Failure> {
+async fn revoke(
+    session: &mut Session,
+    client: &Client,
+    ids: &[TokenId],
+    caution: Caution,
+) -> Result<Exit, Failure> {
+    if caution.dry_run || (session.printer.can_ask() && !caution.yes) {
+        let meant = meant(client, ids).await?;
+        if caution.dry_run {
+            for token in &meant {
+                say(session, token, "would revoke")?;
+            }
+            return Ok(Exit::Good);
+        }
+        let names: Vec<String> = meant
+            .iter()
+            .map(|token| format!("{} of {} ({})", token.id, token.subject, token.scope))
+            .collect();
+        let question = format!("Revoke {}?", names.join(", "));
+        asking::confirm(&mut session.printer, caution.yes, question).await?;
+    }
     for id in ids {
         let view = client.revoke_token(id, &session.settings.user).await?;
-        session.printer.one(
-            &view,
-            |view| view.id.to_string(),
-            |printer, view| printer.line(format_args!("revoked {} of {}", view.id, view.subject)),
-        )?;
+        say(session, &view, "revoked")?;
     }
     Ok(Exit::Good)
+}
+
+/// The tokens with these ids.
+async fn meant(client: &Client, ids: &[TokenId]) -> Result<Vec<TokenView>, Failure> {
+    let tokens = client.tokens().await?;
+    let find = |id: &TokenId| {
+        let found = tokens.iter().find(|token| token.id == *id);
+        found.cloned().ok_or_else(|| {
+            Failure::new(Exit::NotFound, format!("there is no token `{id}`"))
+                .code("not_found")
+                .help("tidemill token list shows them")
+        })
+    };
+    ids.iter().map(find).collect()
+}
+
+fn say(session: &mut Session, token: &TokenView, what: &str) -> Result<(), Failure> {
+    session.printer.one(
+        token,
+        |token| token.id.to_string(),
+        |printer, token| printer.line(format_args!("{what} {} of {}", token.id, token.subject)),
+    )
 }

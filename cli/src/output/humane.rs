@@ -1,6 +1,8 @@
 //! Lengths, sizes and moments as people write them. Machines get milliseconds, bytes and RFC 3339 elsewhere.
 
 use jiff::tz::TimeZone;
+use std::str::FromStr;
+use std::sync::OnceLock;
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::time::{Millis, Timestamp};
 
@@ -11,6 +13,14 @@ const SHORT_ID_DIGITS: usize = 13;
 const RUN_ID_DIGITS: usize = 36;
 
 const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/// Whether moments are shown in UTC. Set once, before anything is shown.
+static IN_UTC: OnceLock<()> = OnceLock::new();
+
+/// From now on, moments are shown in UTC.
+pub(crate) fn show_utc() {
+    IN_UTC.get_or_init(|| ());
+}
 
 /// A length of time: `45ms`, `1.2s`, `3m 05s`, `2h 10m`, `4d 3h`.
 pub(crate) fn duration(length: Millis) -> String {
@@ -75,6 +85,44 @@ pub(crate) fn parse_length(text: &str) -> Option<Millis> {
     number.checked_mul(seconds)?.checked_mul(1_000).map(Millis)
 }
 
+/// From when on something is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// So long before now.
+    Ago(Millis),
+    /// This moment.
+    At(Timestamp),
+}
+
+impl Since {
+    /// The moment that is meant.
+    pub(crate) fn seen_from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Ago(length) => Timestamp(now.0.saturating_sub(length.0)),
+            Self::At(moment) => moment,
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    /// `2h`, `2026-11-01` (where this machine is) or RFC 3339.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(length) = parse_length(text) {
+            return Ok(Self::Ago(length));
+        }
+        let moment = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+            let day: jiff::civil::Date = text.parse().ok()?;
+            Some(day.to_zoned(TimeZone::system()).ok()?.timestamp())
+        });
+        let ms = moment.and_then(|moment| u64::try_from(moment.as_millisecond()).ok());
+        ms.map(|ms| Self::At(Timestamp(ms))).ok_or_else(|| {
+            "write it as 90s, 2h or 7d before now, as 2026-11-01, or as 2026-11-01T08:00:00Z".to_owned()
+        })
+    }
+}
+
 /// A moment as seen from another: `just now`, `12s ago`, `3m ago`, `2h ago`, then the date.
 pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
     let seconds = now.since(moment).0 / 1000;
@@ -87,16 +135,17 @@ pub(crate) fn ago(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A moment in the local time zone, to the minute.
+/// A moment in the local time zone, or in UTC where that is wanted, to the minute.
 pub(crate) fn local(moment: Timestamp) -> String {
     let text = i64::try_from(moment.0)
         .ok()
         .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .map(|instant| {
-            instant
+        .map(|instant| match IN_UTC.get() {
+            None => instant
                 .to_zoned(TimeZone::system())
                 .strftime("%Y-%m-%d %H:%M")
-                .to_string()
+                .to_string(),
+            Some(()) => instant.strftime("%Y-%m-%d %H:%MZ").to_string(),
         });
     text.unwrap_or_else(|| "?".to_owned())
 }
@@ -192,6 +241,20 @@ mod tests {
             "same work as 01a2093e-6b7a/prepare in 01a2093e-6b7a"
         );
         assert_eq!(short_runs("code: a/b.py changed"), "code: a/b.py changed");
+    }
+
+    #[test]
+    fn the_past_is_named_by_a_length_a_day_or_a_moment() {
+        let now = Timestamp(10_000_000);
+        let seen = |text: &str| text.parse::<Since>().unwrap().seen_from(now);
+        assert_eq!(seen("2h"), Timestamp(10_000_000 - 7_200_000));
+        assert_eq!(seen("52w"), Timestamp(0), "before time there is nothing");
+        assert_eq!(seen("1970-01-01T00:00:07Z"), Timestamp(7000));
+        assert_eq!(seen("1970-01-01T01:00:07+01:00"), Timestamp(7000));
+        assert!(matches!("2026-11-01".parse(), Ok(Since::At(_))));
+        for bad in ["", "yesterday", "2026-13-01", "1969-01-01T00:00:00Z", "-2h"] {
+            assert!(bad.parse::<Since>().is_err(), "{bad:?} was accepted");
+        }
     }
 
     #[test]

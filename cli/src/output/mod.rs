@@ -1,10 +1,15 @@
 //! The only place that prints. Data goes to standard output, in the form that was asked for; everything else (notes, progress, errors) goes to
 //! standard error. Whether a stream takes colours is decided here once, from the settings, `NO_COLOR`, `CLICOLOR_FORCE` and the terminal.
 
+mod forms;
 pub(crate) mod humane;
+mod panic;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod tone;
+mod yaml;
+
+pub(crate) use panic::report_panics;
 
 use crate::args::{Color, Format};
 use crate::exit::Exit;
@@ -14,7 +19,7 @@ use anstream::{AutoStream, ColorChoice};
 use progress::Progress;
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
-use table::Column;
+use table::{Column, Layout};
 use tone::Tone;
 
 /// Prints what commands have to say.
@@ -25,6 +30,8 @@ pub(crate) struct Printer {
     quiet: bool,
     verbose: bool,
     shows_progress: bool,
+    has_headers: bool,
+    can_ask: bool,
     width: Option<u16>,
 }
 
@@ -47,6 +54,9 @@ impl Printer {
             .is_terminal()
             .then(|| comfy_table::Table::new().width())
             .flatten();
+        if settings.utc {
+            humane::show_utc();
+        }
         let on_terminal = io::stderr().is_terminal() && !settings.environment.is_automated();
         Self {
             stdout: AutoStream::new(io::stdout(), choice),
@@ -55,6 +65,8 @@ impl Printer {
             quiet: settings.quiet,
             verbose: settings.verbose > 0,
             shows_progress: on_terminal && !settings.quiet,
+            has_headers: settings.has_headers,
+            can_ask: !settings.no_input && io::stdin().is_terminal() && io::stderr().is_terminal(),
             width,
         }
     }
@@ -68,6 +80,8 @@ impl Printer {
             quiet: false,
             verbose,
             shows_progress: false,
+            has_headers: true,
+            can_ask: false,
             width: None,
         }
     }
@@ -87,6 +101,11 @@ impl Printer {
         self.shows_progress
     }
 
+    /// Whether somebody sits there who can be asked.
+    pub(crate) const fn can_ask(&self) -> bool {
+        self.can_ask
+    }
+
     /// Whether notes are unwanted.
     pub(crate) const fn is_quiet(&self) -> bool {
         self.quiet
@@ -102,7 +121,7 @@ impl Printer {
         Progress::bytes(self.shows_progress, what)
     }
 
-    /// Prints a list: as a table, as JSON, or as ids.
+    /// Prints a list: as a table, as JSON, YAML or rows, or as ids.
     pub(crate) fn list<T: Serialize>(
         &mut self,
         items: &[T],
@@ -110,11 +129,10 @@ impl Printer {
         id: impl Fn(&T) -> String,
     ) -> Result<(), Failure> {
         match self.format() {
-            Format::Table | Format::Wide => {
-                let text = table::render(items, columns, self.format == Format::Wide, self.width);
-                self.line(text)
-            }
-            Format::Json => self.json(&items),
+            Format::Table | Format::Wide => self.table(items, columns),
+            Format::Json => self.json(&forms::list(items)),
+            Format::Yaml => self.line(forms::to_yaml(&forms::list(items))?),
+            Format::Csv => self.csv(items),
             Format::Jsonl => items.iter().try_for_each(|item| self.json_line(item)),
             Format::Name => items.iter().try_for_each(|item| self.line(id(item))),
             Format::Dot | Format::Mermaid | Format::Svg => Err(not_a_drawing()),
@@ -123,11 +141,24 @@ impl Printer {
 
     /// Prints a list below something else that was printed for people.
     pub(crate) fn table<T>(&mut self, items: &[T], columns: &[Column<T>]) -> Result<(), Failure> {
-        let text = table::render(items, columns, self.format == Format::Wide, self.width);
+        let layout = Layout {
+            is_wide: self.format == Format::Wide,
+            has_headers: self.has_headers,
+            width: self.width,
+        };
+        let text = table::render(items, columns, layout);
+        if text.is_empty() {
+            return Ok(());
+        }
         self.line(text)
     }
 
-    /// Prints one thing: as JSON, as its id, or as `people` writes it.
+    fn csv<T: Serialize>(&mut self, items: &[T]) -> Result<(), Failure> {
+        let text = forms::to_csv(items, self.has_headers)?;
+        Ok(write!(self.stdout, "{text}")?)
+    }
+
+    /// Prints one thing: as JSON, YAML or a row, as its id, or as `people` writes it.
     pub(crate) fn one<T: Serialize>(
         &mut self,
         item: &T,
@@ -136,14 +167,16 @@ impl Printer {
     ) -> Result<(), Failure> {
         match self.format() {
             Format::Table | Format::Wide => people(self, item),
-            Format::Json => self.json(item),
+            Format::Json => self.json(&forms::one(item)),
+            Format::Yaml => self.line(forms::to_yaml(&forms::one(item))?),
+            Format::Csv => self.csv(std::slice::from_ref(item)),
             Format::Jsonl => self.json_line(item),
             Format::Name => self.line(id(item)),
             Format::Dot | Format::Mermaid | Format::Svg => Err(not_a_drawing()),
         }
     }
 
-    /// Prints a value as JSON, indented.
+    /// Prints a value as JSON, indented; what is not one of our own shapes, and so has no mark.
     pub(crate) fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)?;
         self.line(text)

@@ -58,29 +58,42 @@ impl<T> std::fmt::Debug for Column<T> {
     }
 }
 
-/// Lays out a list. `width` is the screen's, none when there is no screen.
-pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], show_wide: bool, width: Option<u16>) -> String {
+/// How a list is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layout {
+    /// Whether columns for a wide screen are shown.
+    pub(crate) is_wide: bool,
+    /// Whether titles stand above the columns.
+    pub(crate) has_headers: bool,
+    /// The screen's width; none when there is no screen.
+    pub(crate) width: Option<u16>,
+}
+
+/// Lays out a list.
+pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> String {
     let columns: Vec<&Column<T>> = columns
         .iter()
-        .filter(|column| show_wide || !column.is_wide)
+        .filter(|column| layout.is_wide || !column.is_wide)
         .collect();
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.enforce_styling();
-    match width {
+    match layout.width {
         Some(width) => table
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),
     };
-    table.set_header(columns.iter().map(|column| {
-        let cell = Cell::new(column.title).add_attribute(Attribute::Dim);
-        if column.is_number {
-            cell.set_alignment(CellAlignment::Right)
-        } else {
-            cell
-        }
-    }));
+    if layout.has_headers {
+        table.set_header(columns.iter().map(|column| {
+            let cell = Cell::new(column.title).add_attribute(Attribute::Dim);
+            if column.is_number {
+                cell.set_alignment(CellAlignment::Right)
+            } else {
+                cell
+            }
+        }));
+    }
     for item in items {
         table.add_row(columns.iter().map(|column| {
             let (text, tone) = (column.cell)(item);
@@ -163,9 +176,19 @@ mod tests {
             Column::new("TWICE", |text: &String| text.repeat(2)).wide(),
         ];
         let long = "x".repeat(300);
-        let text =
-            anstream::adapter::strip_str(&render(&["ab".to_owned(), long.clone()], &columns, false, None))
-                .to_string();
+        let items = ["ab".to_owned(), long.clone()];
+        let text = |has_headers| {
+            let layout = Layout {
+                is_wide: false,
+                has_headers,
+                width: None,
+            };
+            anstream::adapter::strip_str(&render(&items, &columns, layout)).to_string()
+        };
+        let rows = text(false);
+        let text = text(true);
+        assert_eq!(text.lines().skip(1).count(), rows.lines().count());
+        assert!(!rows.contains("NAME"), "{rows}");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[0].starts_with("NAME") && lines[0].ends_with("LENGTH"));

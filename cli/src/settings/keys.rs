@@ -67,8 +67,15 @@ pub(crate) const KEYS: &[Key] = &[
         "output",
         Shape::Text,
         "table",
-        "how data is printed: table, wide, json, jsonl or name",
+        "how data is printed: table, wide, json, yaml, jsonl, csv or name",
     ),
+    key(
+        "utc",
+        Shape::Flag,
+        "false",
+        "show times in UTC, not in the zone of this machine",
+    ),
+    key("no_input", Shape::Flag, "false", "never ask anything"),
     key(
         "color",
         Shape::Text,

@@ -82,6 +82,12 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// How data is printed.
     pub(crate) output: Format,
+    /// Whether times are shown in UTC.
+    pub(crate) utc: bool,
+    /// Whether nobody is asked anything.
+    pub(crate) no_input: bool,
+    /// Whether lists have titles.
+    pub(crate) has_headers: bool,
     /// When to colour.
     pub(crate) color: Color,
     /// Ids only, no progress.

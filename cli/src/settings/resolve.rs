@@ -48,6 +48,7 @@ pub(crate) struct Given {
     values: Vec<(&'static str, String, toml::Value)>,
     config: Option<PathBuf>,
     quiet: bool,
+    no_headers: bool,
     verbose: u8,
 }
 
@@ -57,6 +58,7 @@ impl Given {
         let mut given = Self {
             config: global.config.clone(),
             quiet: global.quiet,
+            no_headers: global.no_headers,
             verbose: global.verbose,
             ..Self::default()
         };
@@ -70,6 +72,8 @@ impl Given {
                 .as_ref()
                 .map(|path| path.to_string_lossy().into_owned()),
         );
+        given.flag("utc", "--utc", global.utc);
+        given.flag("no_input", "--no-input", global.no_input);
         given.path("api_ca", "--api-ca", global.api_ca.as_deref());
         given.flag(
             "insecure_plaintext",
@@ -421,6 +425,9 @@ fn finish(
             .map(|url| url.trim_end_matches('/').to_owned()),
         state_dir: state_dir(&environment, layers.text("state_dir")?)?,
         output: layers.word::<Format>("output")?,
+        utc: layers.flag("utc")?,
+        no_input: layers.flag("no_input")?,
+        has_headers: !given.no_headers,
         color: layers.word::<Color>("color")?,
         quiet: given.quiet,
         verbose: given.verbose,

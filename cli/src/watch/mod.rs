@@ -28,6 +28,15 @@ pub(crate) enum Watched {
     Stopped(u64),
 }
 
+/// What is shown of a run that is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// Every change, as a picture or in lines.
+    Changes,
+    /// Nothing until its end.
+    Nothing,
+}
+
 /// How changes are shown.
 enum View {
     Live(Box<Live>),
@@ -37,8 +46,9 @@ enum View {
 }
 
 impl View {
-    fn of(printer: &Printer) -> Self {
+    fn of(printer: &Printer, shown: Shown) -> Self {
         match printer.format() {
+            _ if shown == Shown::Nothing => Self::Silent,
             Format::Jsonl => Self::JsonLines,
             _ if printer.is_quiet() => Self::Silent,
             _ if printer.shows_progress() => Self::Live(Box::new(Live::new(printer.colors_stderr()))),
@@ -82,12 +92,12 @@ pub(crate) async fn watch(
     client: &Client,
     (run, shown): (RunId, u64),
     printer: &mut Printer,
-    stop: &CancellationToken,
+    (what, stop): (Shown, &CancellationToken),
 ) -> Result<Watched, Failure> {
     let id = run.to_string();
     let mut board = Board::new(&client.run(&id).await?);
     let mut screen = Screen {
-        view: View::of(printer),
+        view: View::of(printer, what),
         ticks: tokio::time::interval(DRAW_EVERY),
         shown,
     };

@@ -44,6 +44,7 @@ fn the_first_token_closes_the_door_and_the_owner_of_the_state_folder_keeps_a_key
     let (code, out, err) = place.outcome(&["token", "list", "-o", "json"]);
     assert_eq!(code, 0, "{err}");
     let list: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let list = &list["items"];
     assert_eq!(list[0]["subject"], "ci");
     assert!(!out.contains(&ci), "a list shows no secret");
     let id = list[0]["id"].as_str().unwrap();

@@ -35,6 +35,7 @@ fn problems_are_data_when_json_is_asked_for() {
     let (code, stdout, stderr) = place.outcome(&["validate", "broken.yml", "-o", "json"]);
     assert_eq!((code, stderr.as_str()), (2, ""));
     let verdicts: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let verdicts = &verdicts["items"];
     assert_eq!(verdicts[0]["is_valid"], false);
     let problem = &verdicts[0]["problems"][0];
     assert_eq!(

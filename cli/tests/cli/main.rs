@@ -7,8 +7,12 @@
 
 mod access;
 mod authoring;
+mod forms;
 mod manners;
+mod references;
 mod running;
+mod shapes;
+mod waiting;
 
 use assert_cmd::Command;
 use std::io::{BufRead, BufReader};
@@ -70,6 +74,13 @@ impl Place {
         let (code, stdout, stderr) = self.outcome(arguments);
         assert_eq!(code, 0, "{arguments:?} ended with {code}: {stderr}");
         serde_json::from_str(&stdout).unwrap()
+    }
+}
+
+impl Place {
+    /// The items of the list that it printed as JSON; it must have ended well.
+    fn items(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+        self.json(arguments)["items"].as_array().unwrap().clone()
     }
 }
 

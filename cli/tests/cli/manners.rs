@@ -105,16 +105,8 @@ fn settings_show_their_origin_and_no_password() {
         "tidemill.toml",
         "slots = 3\nqueue_url = \"amqp://me:secret@mq:5672\"\n",
     );
-    let settings = place.json(&["config", "show", "-o", "json"]);
-    let find = |name: &str| {
-        settings
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|s| s["name"] == name)
-            .unwrap()
-            .clone()
-    };
+    let settings = place.items(&["config", "show", "-o", "json"]);
+    let find = |name: &str| settings.iter().find(|s| s["name"] == name).unwrap().clone();
     assert!(
         find("slots")["origin"]
             .as_str()

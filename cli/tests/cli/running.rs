@@ -97,8 +97,8 @@ fn an_unchanged_pipeline_is_not_run_again_and_a_parameter_changes_only_what_it_m
     let forced = place.json(&["run", "p.yml", "--no-cache", "-o", "json"]);
     assert_eq!(statuses(&forced), ["greet succeeded", "shout succeeded"]);
 
-    let runs = place.json(&["runs", "list", "-o", "json"]);
-    assert_eq!(runs.as_array().unwrap().len(), 4);
+    let runs = place.items(&["runs", "list", "-o", "json"]);
+    assert_eq!(runs.len(), 4);
     let (_, ids, _) = place.outcome(&["runs", "list", "-q"]);
     assert_eq!(ids.lines().count(), 4);
     assert_eq!(ids.lines().next(), runs[0]["id"].as_str());
@@ -170,7 +170,7 @@ fn runs_are_told_apart_and_what_is_not_there_is_not_found() {
     );
     place.json(&["run", "p.yml", "-o", "json"]);
     place.json(&["run", "p.yml", "-p", "who=you", "-o", "json"]);
-    let runs = place.json(&["runs", "list", "-o", "json"]);
+    let runs = place.items(&["runs", "list", "-o", "json"]);
     let (new, old) = (runs[0]["id"].as_str().unwrap(), runs[1]["id"].as_str().unwrap());
     let diff = place.json(&["runs", "diff", old, new, "-o", "json"]);
     assert_eq!(diff["parameters"]["who"], serde_json::json!(["world", "you"]));

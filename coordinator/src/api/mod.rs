@@ -56,7 +56,7 @@ const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 #[derive(OpenApi)]
 #[openapi(info(
     title = "tidemill",
-    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, or `last`; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may."
+    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may."
 ), modifiers(&TokenScheme))]
 struct Description;
 

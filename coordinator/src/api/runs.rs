@@ -15,6 +15,7 @@ use tidemill_protocol::api::{ErrorBody, ErrorCode, Page, RunDiffView, RunSummary
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::status::RunStatus;
+use tidemill_protocol::time::Timestamp;
 
 /// Runs on one page when nobody says how many.
 const PAGE_DEFAULT: usize = 50;
@@ -86,6 +87,43 @@ pub(super) struct ListQuery {
     pipeline: Option<Name>,
     /// Only runs of this experiment.
     experiment: Option<Name>,
+    /// Only runs submitted at this moment (milliseconds since 1970) or later.
+    #[param(value_type = Option<u64>)]
+    since: Option<Timestamp>,
+    /// Only runs with all these labels, as `NAME=VALUE` with commas between.
+    tags: Option<String>,
+}
+
+impl ListQuery {
+    /// The labels that are asked for.
+    fn labels(&self) -> Result<Vec<(String, String)>, ApiError> {
+        let listed = self.tags.as_deref().unwrap_or_default();
+        let parts = listed.split(',').filter(|part| !part.is_empty());
+        let pairs = parts.map(|part| {
+            let pair = part.split_once('=');
+            pair.map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .ok_or_else(|| {
+                    ApiError::new(ErrorCode::BadRequest, format!("`{part}` is no label"))
+                        .hint("write it as NAME=VALUE")
+                })
+        });
+        pairs.collect()
+    }
+
+    /// Whether a run is asked for.
+    fn fits(&self, labels: &[(String, String)], run: &tidemill_engine::Run) -> bool {
+        let plan = run.plan();
+        self.status.is_none_or(|status| run.status() == status)
+            && self.pipeline.as_ref().is_none_or(|name| plan.pipeline == *name)
+            && self
+                .experiment
+                .as_ref()
+                .is_none_or(|name| plan.experiment == *name)
+            && self.since.is_none_or(|since| run.submitted_at() >= since)
+            && labels
+                .iter()
+                .all(|(name, value)| plan.tags.get(name) == Some(value))
+    }
 }
 
 /// Lists runs, newest first.
@@ -97,19 +135,10 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Page<RunSummary>>, ApiError> {
     let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let labels = query.labels()?;
     let page = handle.look(move |sight| {
-        let fits = |run: &&tidemill_engine::Run| {
-            query.status.is_none_or(|status| run.status() == status)
-                && query
-                    .pipeline
-                    .as_ref()
-                    .is_none_or(|name| run.plan().pipeline == *name)
-                && query
-                    .experiment
-                    .as_ref()
-                    .is_none_or(|name| run.plan().experiment == *name)
-        };
-        let runs = sight.engine.runs_newest_first(query.cursor).filter(fits);
+        let newest_first = sight.engine.runs_newest_first(query.cursor);
+        let runs = newest_first.filter(|run| query.fits(&labels, run));
         let mut items: Vec<RunSummary> = runs.take(limit + 1).map(run_summary).collect();
         let more = items.len() > limit;
         items.truncate(limit);

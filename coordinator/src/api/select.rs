@@ -9,7 +9,7 @@ use tidemill_protocol::ids::{RunId, StepIndex};
 /// Shortest prefix of an id that is looked up.
 const PREFIX_BYTES_MIN: usize = 4;
 
-/// The run that `text` names: an id, a unique prefix of one, or `last`.
+/// The run that `text` names: an id, a unique prefix of one, `last`, or `@` and the name of a run, which means the newest one with it.
 pub(super) fn run<'a>(sight: &Sight<'a>, text: &str) -> Result<&'a Run, ApiError> {
     let unknown = || {
         ApiError::new(ErrorCode::NotFound, format!("there is no run `{text}`"))
@@ -19,6 +19,15 @@ pub(super) fn run<'a>(sight: &Sight<'a>, text: &str) -> Result<&'a Run, ApiError
         return sight.engine.runs_newest_first(None).next().ok_or_else(|| {
             ApiError::new(ErrorCode::NotFound, "there is no run yet").hint("tidemill submit FILE starts one")
         });
+    }
+    if let Some(name) = text.strip_prefix('@') {
+        let mut newest_first = sight.engine.runs_newest_first(None);
+        return newest_first
+            .find(|run| run.plan().display_name == name)
+            .ok_or_else(|| {
+                ApiError::new(ErrorCode::NotFound, format!("no run is called `{name}`"))
+                    .hint("tidemill runs list shows their names")
+            });
     }
     if let Ok(id) = text.parse::<RunId>() {
         return sight.engine.run(id).ok_or_else(unknown);
@@ -36,7 +45,8 @@ pub(super) fn run<'a>(sight: &Sight<'a>, text: &str) -> Result<&'a Run, ApiError
         (Some(_), Some(_)) => Err(ApiError::new(
             ErrorCode::Ambiguous,
             format!("several runs begin with `{text}`"),
-        )),
+        )
+        .hint("type more of it; tidemill runs list -q shows whole ids")),
         (None, _) => Err(unknown()),
     }
 }

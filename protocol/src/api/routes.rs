@@ -1,7 +1,8 @@
 //! Where each resource lives, as coordinator and client both write it. Paths only: what travels is in the other files here, and the
 //! handlers are the coordinator's.
 //!
-//! `{run}` is an id, a unique prefix of one (at least 4 characters), or `last`; `{step}` is a step's path in the run.
+//! `{run}` is an id, a unique prefix of one (at least 4 characters), `last`, or `@` and a name (the newest run with it); `{step}` is a step's path in
+//! the run.
 //!
 //! ```text
 //! GET  /api/v1                                          CoordinatorView

@@ -48,6 +48,17 @@ impl Output {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no such JSON ({error}): {self}"))
     }
 
+    /// The items of the list that it printed as JSON.
+    ///
+    /// # Panics
+    /// When it printed something else.
+    #[track_caller]
+    pub fn items<T: DeserializeOwned>(&self) -> Vec<T> {
+        let list: serde_json::Value = self.json();
+        serde_json::from_value(list["items"].clone())
+            .unwrap_or_else(|error| panic!("no list of such items ({error}): {self}"))
+    }
+
     /// The same output, if the command ended with this code.
     ///
     /// # Panics

@@ -33,7 +33,7 @@ async fn dispatch(
     command: ArtifactsCommand,
 ) -> Result<Exit, Failure> {
     match command {
-        ArtifactsCommand::List(args) => list(session, client, &args.subject).await?,
+        ArtifactsCommand::List(args) => list(session, client, args.subject.whole_step()?).await?,
         ArtifactsCommand::Get(args) => {
             let found = locate(client, &args.artifact).await?;
             let to = args.to.unwrap_or_else(|| PathBuf::from(found.name()));
@@ -54,10 +54,11 @@ async fn dispatch(
     Ok(Exit::Good)
 }
 
-async fn list(session: &mut Session, client: &Client, subject: &str) -> Result<(), Failure> {
-    let (run, step) = subject
-        .split_once('/')
-        .map_or((subject, None), |(run, step)| (run, Some(step)));
+async fn list(
+    session: &mut Session,
+    client: &Client,
+    (run, step): (&str, Option<&str>),
+) -> Result<(), Failure> {
     let mut artifacts = client.artifacts(run).await?;
     artifacts.retain(|artifact| step.is_none_or(|step| artifact.step.as_str() == step));
     if artifacts.is_empty() && session.printer.is_for_people() {

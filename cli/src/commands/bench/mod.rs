@@ -10,6 +10,7 @@ use crate::failure::{Context, Failure};
 use crate::output::table::Column;
 use crate::output::tone::Tone;
 use crate::session::Session;
+use crate::shutdown::Interrupts;
 use serde::Serialize;
 
 /// One figure.
@@ -62,8 +63,9 @@ pub(super) async fn run(session: &mut Session, args: BenchArgs) -> Result<Exit, 
         "running {} steps, then the same again …",
         args.steps
     ));
-    let Some(ours) = steps::measure(session, folder.path(), args.steps).await? else {
-        return Ok(Exit::Interrupted);
+    let interrupts = Interrupts::listen()?;
+    let Some(ours) = steps::measure(session, &interrupts, folder.path(), args.steps).await? else {
+        return Ok(interrupts.exit());
     };
     let mut figures = vec![
         Figure::beside(

@@ -27,10 +27,10 @@ pub(super) struct Ours {
 /// Runs the pipelines; nothing when somebody lost patience. Everything that was started has ended when this returns.
 pub(super) async fn measure(
     session: &mut Session,
+    interrupts: &Interrupts,
     folder: &Path,
     steps: u32,
 ) -> Result<Option<Ours>, Failure> {
-    let interrupts = Interrupts::listen()?;
     let settings = session.settings.apart(folder.join("state"));
     let one = write(folder, "one.yml", 1)?;
     let many = write(folder, "many.yml", steps)?;

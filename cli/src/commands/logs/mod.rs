@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::tone::{self, Tone};
 use crate::session::Session;
+use crate::subject::Subject;
 use futures_util::{StreamExt, stream};
 use tidemill_protocol::api::StepView;
 use tidemill_protocol::terminal::TerminalFilter;
@@ -24,14 +25,18 @@ pub(super) async fn run(session: &mut Session, args: LogsArgs) -> Result<Exit, F
 }
 
 async fn print(session: &mut Session, connection: &Connection, args: &LogsArgs) -> Result<Exit, Failure> {
-    let parts = args.subject.split_once('/');
+    let Subject { run, step, attempt } = &args.subject;
+    if attempt.is_some() && args.attempt.is_some() {
+        return Err(
+            Failure::new(Exit::Usage, "the attempt is named twice").help("leave --attempt or the # out")
+        );
+    }
     if args.follow {
-        let run = parts.map_or(args.subject.as_str(), |(run, _)| run);
         connection.check_goes_on(run).await?;
     }
-    match parts {
-        Some((run, step)) => one(session, &connection.client, run, step, args).await,
-        None if args.follow => follow::whole_run(session, &connection.client, &args.subject, args).await,
+    match step {
+        Some(step) => one(session, &connection.client, run, step, args).await,
+        None if args.follow => follow::whole_run(session, &connection.client, run, args).await,
         None => every(session, &connection.client, args).await,
     }
 }
@@ -59,7 +64,7 @@ async fn one(
             run,
             step,
             stream: *log,
-            attempt: args.attempt,
+            attempt: args.subject.attempt.or(args.attempt),
             follow: args.follow,
         };
         let log = *log;
@@ -129,7 +134,7 @@ impl Filters {
 
 /// Every step of a run that has begun, one after the other, each below a heading.
 async fn every(session: &mut Session, client: &Client, args: &LogsArgs) -> Result<Exit, Failure> {
-    let run = client.run(&args.subject).await?;
+    let run = client.run(&args.subject.run).await?;
     let id = run.summary.id.to_string();
     let begun: Vec<&StepView> = run
         .steps_list

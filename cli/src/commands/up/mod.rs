@@ -20,7 +20,7 @@ pub(super) async fn run(session: &mut Session) -> Result<Exit, Failure> {
     let starting = Embedded::start_locked(&session.settings, session.clock, lock);
     let started = interrupts.first().run_until_cancelled(Box::pin(starting)).await;
     let Some(mut embedded) = started.transpose()? else {
-        return Ok(Exit::Interrupted);
+        return Ok(interrupts.exit());
     };
     let outcome = serve(session, &mut embedded, &interrupts).await;
     embedded.stop().await?;

@@ -2,21 +2,34 @@
 
 mod start;
 
-use crate::args::WorkerCommand;
+use crate::args::{Caution, WorkerCommand};
+use crate::asking;
+use crate::client::Client;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::output::humane;
 use crate::session::Session;
+use crate::shutdown::Interrupts;
 use crate::views;
+use serde::Serialize;
+use std::time::Duration;
+use tidemill_protocol::time::Millis;
+
+/// How often it is looked whether a worker still has steps.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, command: WorkerCommand) -> Result<Exit, Failure> {
     match command {
         WorkerCommand::Start(_) => start::run(session).await,
         WorkerCommand::List => list(session).await,
-        WorkerCommand::Drain(args) => tell(session, &args.workers, "drain", "draining").await,
-        WorkerCommand::Preempt(args) => tell(session, &args.workers, "preempt", "preempted").await,
-        WorkerCommand::Resume(args) => tell(session, &args.workers, "resume", "resumed").await,
+        WorkerCommand::Drain(args) => {
+            let waits = args.wait.then_some(args.timeout);
+            tell(session, &args.workers.workers, DRAIN, waits).await
+        }
+        WorkerCommand::Preempt(args) => preempt(session, &args.workers.workers, args.caution).await,
+        WorkerCommand::Resume(args) => tell(session, &args.workers, RESUME, None).await,
     }
 }
 
@@ -39,16 +52,128 @@ async fn list(session: &mut Session) -> Result<Exit, Failure> {
     Ok(Exit::Good)
 }
 
-async fn tell(session: &mut Session, workers: &[String], verb: &str, done: &str) -> Result<Exit, Failure> {
+/// What a worker is told, and what one says when it was told.
+#[derive(Clone, Copy)]
+struct Instruction {
+    verb: &'static str,
+    done: &'static str,
+}
+
+const DRAIN: Instruction = Instruction {
+    verb: "drain",
+    done: "draining",
+};
+const PREEMPT: Instruction = Instruction {
+    verb: "preempt",
+    done: "preempted",
+};
+const RESUME: Instruction = Instruction {
+    verb: "resume",
+    done: "resumed",
+};
+
+/// What a program learns of it.
+#[derive(Serialize)]
+struct Told<'a> {
+    worker: &'a str,
+    told: &'static str,
+}
+
+/// Tells workers something; then waits for them to be idle, where that is wanted.
+async fn tell(
+    session: &mut Session,
+    workers: &[String],
+    instruction: Instruction,
+    waits: Option<Option<Millis>>,
+) -> Result<Exit, Failure> {
     let connection = Connection::open(session).await?;
     let outcome = async {
         for worker in workers {
-            connection.client.tell_worker(worker, verb).await?;
-            session.printer.line(format_args!("{done} {worker}"))?;
+            connection.client.tell_worker(worker, instruction.verb).await?;
+            let told = Told {
+                worker,
+                told: instruction.verb,
+            };
+            session.printer.one(
+                &told,
+                |told| told.worker.to_owned(),
+                |printer, told| printer.line(format_args!("{} {}", instruction.done, told.worker)),
+            )?;
         }
-        Ok(Exit::Good)
+        session.printer.flush();
+        match waits {
+            None => Ok(Exit::Good),
+            Some(limit) => until_idle(session, &connection.client, workers, limit).await,
+        }
     }
     .await;
     connection.close().await?;
     outcome
+}
+
+async fn preempt(session: &mut Session, workers: &[String], caution: Caution) -> Result<Exit, Failure> {
+    if caution.dry_run {
+        let connection = Connection::open(session).await?;
+        let known = connection.client.workers().await;
+        connection.close().await?;
+        let known = known?;
+        for worker in workers {
+            let Some(found) = known.iter().find(|known| known.id.as_str() == worker) else {
+                return Err(
+                    Failure::new(Exit::NotFound, format!("there is no worker `{worker}`"))
+                        .code("not_found")
+                        .help("tidemill worker list shows them"),
+                );
+            };
+            let steps = humane::count(u64::from(found.slots_used), "step");
+            session
+                .printer
+                .line(format_args!("would stop {steps} of {worker}"))?;
+        }
+        return Ok(Exit::Good);
+    }
+    let question = format!("Stop all steps of {}?", workers.join(", "));
+    asking::confirm(&mut session.printer, caution.yes, question).await?;
+    tell(session, workers, PREEMPT, None).await
+}
+
+/// Waits until none of these workers has a step.
+async fn until_idle(
+    session: &mut Session,
+    client: &Client,
+    workers: &[String],
+    limit: Option<Millis>,
+) -> Result<Exit, Failure> {
+    let interrupts = Interrupts::listen()?;
+    let idle = async {
+        loop {
+            let known = client.workers().await?;
+            let is_busy = |worker: &&String| {
+                let found = known.iter().find(|known| known.id.as_str() == worker.as_str());
+                // Who said goodbye has nothing; who fell silent may well have.
+                found.is_some_and(|found| found.slots_used > 0)
+            };
+            if !workers.iter().any(|worker| is_busy(&worker)) {
+                return Ok::<_, Failure>(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let limit = limit.map_or(Duration::MAX, |limit| Duration::from_millis(limit.0));
+    let waited = interrupts
+        .first()
+        .run_until_cancelled(tokio::time::timeout(limit, idle));
+    match waited.await {
+        None => Ok(interrupts.exit()),
+        Some(Ok(looked)) => {
+            looked?;
+            session.printer.note("none of them has a step any more");
+            Ok(Exit::Good)
+        }
+        Some(Err(_)) => Err(
+            Failure::new(Exit::Cancelled, "steps still run when the time was over")
+                .code("timeout")
+                .help("they go on, and nothing new is taken: `tidemill worker list` shows the slots in use"),
+        ),
+    }
 }

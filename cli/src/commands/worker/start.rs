@@ -91,7 +91,7 @@ async fn until_stopped(
             STOP_PATIENCE.as_secs()
         ));
     }
-    Ok(Exit::Interrupted)
+    Ok(interrupts.exit())
 }
 
 fn tell(session: &mut Session, targets: &[ComputeTarget]) -> Result<(), Failure> {

@@ -253,7 +253,7 @@ impl Cluster {
         eventually(START_DEADLINE, "the workers are known", || {
             let output = self.cli(["worker", "list", "-o", "json"]);
             let known: serde_json::Value = serde_json::from_str(&output.stdout).ok()?;
-            let known = known.as_array().or_else(|| known.get("items")?.as_array())?;
+            let known = known["items"].as_array()?;
             (known.len() >= count).then_some(())
         });
     }

@@ -1,0 +1,229 @@
+//! What `-o json` looks like, command by command. Scripts rely on it: a field may be added under the same `apiVersion`, one that goes or changes its
+//! meaning needs a new one. What differs from run to run is written as its kind.
+
+use crate::{Place, Served};
+use serde_json::Value;
+
+const PIPELINE: &str = "\
+type: pipeline
+display_name: shapes
+settings:
+  default_compute: local
+inputs:
+  who: world
+jobs:
+  greet:
+    type: command
+    command: echo \"hello ${{inputs.who}}\" > ${{outputs.text}}
+    inputs:
+      who: ${{parent.inputs.who}}
+    outputs:
+      text:
+        type: uri_file
+  shout:
+    type: command
+    command: tr a-z A-Z < ${{inputs.text}} > ${{outputs.loud}}/a.txt
+    inputs:
+      text: ${{parent.jobs.greet.outputs.text}}
+    outputs:
+      loud:
+        type: uri_folder
+";
+
+const FAILING: &str = "\
+type: pipeline
+settings:
+  default_compute: local
+jobs:
+  bad:
+    type: command
+    command: echo the reason >&2 && exit 3
+";
+
+/// A value with what differs from run to run replaced by its kind.
+fn redacted(place: &Place, value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| {
+                let is_time = name.ends_with("_at") || name == "at";
+                let is_measured = [
+                    "_ms",
+                    "cpus",
+                    "slots",
+                    "slots_used",
+                    "memory_bytes",
+                    "value",
+                    "hash",
+                ];
+                let value = match value {
+                    Value::Number(_) if is_time => "[time]".into(),
+                    Value::Number(_) if is_measured.iter().any(|word| name.ends_with(word)) => {
+                        format!("[{name}]").into()
+                    }
+                    Value::String(_) if matches!(name.as_str(), "host" | "worker" | "version") => {
+                        format!("[{name}]").into()
+                    }
+                    Value::String(_) if name == "token" => "[secret]".into(),
+                    other => redacted(place, other),
+                };
+                (name.clone(), value)
+            });
+            Value::Object(fields.collect())
+        }
+        Value::Array(items) => items.iter().map(|item| redacted(place, item)).collect(),
+        Value::String(text) => Value::String(plain(place, text)),
+        other => other.clone(),
+    }
+}
+
+fn plain(place: &Place, text: &str) -> String {
+    let text = text.replace(place.path().to_str().unwrap(), "[place]");
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_inclusive([' ', '/', ':', ',']) {
+        let core = word.trim_end_matches([' ', '/', ':', ',']);
+        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let kind = match core.len() {
+            36 if core.matches('-').count() == 4 => Some("[run]"),
+            64 if is_hex(core) => Some("[digest]"),
+            12 if core.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+                && core.contains(|c: char| c.is_ascii_digit()) =>
+            {
+                Some("[id]")
+            }
+            _ => None,
+        };
+        words.push(kind.map_or_else(|| word.to_owned(), |kind| word.replace(core, kind)));
+    }
+    words.concat()
+}
+
+/// What a command prints, whatever its exit code is.
+fn shape(place: &Place, arguments: &[&str]) -> Value {
+    let (_, stdout, stderr) = place.outcome(&[arguments, &["-o", "json"]].concat());
+    let value: Value = serde_json::from_str(&stdout).unwrap_or_else(|error| {
+        panic!("{arguments:?} printed no JSON ({error}): {stdout}{stderr}");
+    });
+    assert_eq!(value["apiVersion"], "tidemill/v1", "{arguments:?} has no mark");
+    redacted(place, &value)
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("p.yml", PIPELINE);
+    place.write("fail.yml", FAILING);
+    place
+}
+
+/// Holds the shape of each of these commands, in this order, to what it was.
+fn hold(place: &Place, commands: &[(&str, &[&str])]) {
+    for (name, arguments) in commands {
+        insta::assert_json_snapshot!(*name, shape(place, arguments));
+    }
+}
+
+#[test]
+fn the_shapes_of_runs_and_their_outputs_are_kept() {
+    let place = place();
+    hold(
+        &place,
+        &[
+            ("validate", &["validate", "p.yml"]),
+            ("plan_before", &["plan", "p.yml"]),
+            ("run", &["run", "p.yml"]),
+            (
+                "run_reused",
+                &["run", "p.yml", "-p", "who=world", "--tag", "team=a"],
+            ),
+            ("plan_after", &["plan", "p.yml", "-p", "who=you"]),
+            ("runs_list", &["runs", "list"]),
+            ("runs_show", &["runs", "show", "last"]),
+            ("runs_watch", &["runs", "watch", "last"]),
+            ("runs_wait", &["runs", "wait", "last"]),
+            ("explain_step", &["explain", "last/shout"]),
+            ("cache_explain", &["cache", "explain", "last/shout"]),
+            ("artifacts_list", &["artifacts", "list"]),
+            ("graph_run", &["graph", "last"]),
+            ("graph_file", &["graph", "p.yml"]),
+            ("queue_list", &["queue", "list"]),
+            ("worker_list", &["worker", "list"]),
+            ("journal_verify", &["journal", "verify"]),
+        ],
+    );
+}
+
+#[test]
+fn the_shapes_of_differences_and_of_bad_ends_are_kept() {
+    let place = place();
+    assert_eq!(place.outcome(&["run", "p.yml"]).0, 0);
+    assert_eq!(place.outcome(&["run", "p.yml", "-p", "who=you"]).0, 0);
+    let runs = place.items(&["runs", "list", "-o", "json"]);
+    let (new, old) = (runs[0]["id"].as_str().unwrap(), runs[1]["id"].as_str().unwrap());
+    let output = |run: &str| format!("{run}/shout/loud");
+    hold(
+        &place,
+        &[
+            ("runs_diff", &["runs", "diff", old, new]),
+            (
+                "artifacts_diff",
+                &["artifacts", "diff", &output(old), &output(new)],
+            ),
+            ("run_failed", &["run", "fail.yml"]),
+            ("explain_run", &["explain", "last"]),
+        ],
+    );
+    let (code, _, stderr) = place.outcome(&["runs", "show", "nobody", "-o", "json"]);
+    assert_eq!(code, 6);
+    let failure: Value = serde_json::from_str(&stderr).unwrap();
+    insta::assert_json_snapshot!("failure", redacted(&place, &failure));
+}
+
+#[test]
+fn the_shapes_of_a_service_and_its_rights_are_kept() {
+    let place = place();
+    let served = Served::start(&place, &[]);
+    hold(
+        &place,
+        &[
+            ("submit", &["submit", "p.yml"]),
+            ("submit_waited_for", &["submit", "p.yml", "--wait"]),
+            ("served_worker_list", &["worker", "list"]),
+            ("served_queue_list", &["queue", "list"]),
+            (
+                "token_create",
+                &["token", "create", "--scope", "reader", "--subject", "ada"],
+            ),
+            ("token_list", &["token", "list"]),
+        ],
+    );
+    let tokens = place.items(&["token", "list", "-o", "json"]);
+    let id = tokens[0]["id"].as_str().unwrap();
+    hold(&place, &[("token_revoke", &["token", "revoke", id])]);
+    drop(served);
+}
+
+#[test]
+fn the_shapes_of_this_machine_are_kept() {
+    let place = place();
+    hold(
+        &place,
+        &[
+            ("version", &["version"]),
+            ("logout", &["logout", "https://a.example"]),
+        ],
+    );
+    // What these find depends on the machine; their fields do not.
+    for (arguments, fields) in [
+        (&["doctor"][..], &["check", "verdict", "what"][..]),
+        (
+            &["config", "show"],
+            &["name", "value", "origin", "variable", "meaning"],
+        ),
+    ] {
+        let list = shape(&place, arguments);
+        for item in list["items"].as_array().unwrap() {
+            for field in fields {
+                assert!(item.get(*field).is_some(), "{arguments:?} lacks {field}: {item}");
+            }
+        }
+    }
+}
