@@ -169,6 +169,26 @@ fn a_worker_says_what_it_lacks() {
 }
 
 #[test]
+fn a_worker_takes_its_settings_from_a_file() {
+    let place = Place::new();
+    place.write(
+        "worker.toml",
+        "compute = [\"gpu-a100:gpu\"]\nqueue_url = \"amqp://127.0.0.1:1\"\ncoordinator_key = \"@no.pub\"\n",
+    );
+    let start = ["worker", "start", "--config", "worker.toml"];
+    let (code, _, stderr) = place.outcome(&start);
+    assert_eq!(code, 1, "{stderr}");
+    assert!(
+        stderr.contains("no.pub"),
+        "targets and queue were taken: {stderr}"
+    );
+    place.write("worker.toml", "computes_ = 1\n");
+    let (code, _, stderr) = place.outcome(&start);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("worker.toml"), "{stderr}");
+}
+
+#[test]
 fn completions_are_made_for_every_shell() {
     let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {

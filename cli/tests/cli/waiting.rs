@@ -19,6 +19,18 @@ inputs:
   go: nowhere
 ";
 
+const QUICK: &str = "\
+type: pipeline
+inputs:
+  x: '0'
+jobs:
+  q:
+    type: command
+    command: echo ${{inputs.x}}
+    inputs:
+      x: ${{parent.inputs.x}}
+";
+
 /// A service with a run that goes on until it is let go.
 struct Busy {
     place: Place,
@@ -28,9 +40,13 @@ struct Busy {
 
 impl Busy {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[&str]) -> Self {
         let place = Place::new();
         place.write("slow.yml", SLOW);
-        let served = Served::start(&place, &[]);
+        let served = Served::start(&place, more);
         let here = place.path().join("here");
         let arguments = [
             "submit".to_owned(),
@@ -128,6 +144,37 @@ fn signals_end_a_wait_with_their_own_codes_and_not_the_run() {
     assert_eq!(busy.status(), "running");
     busy.let_go();
     assert_eq!(busy.place.outcome(&["runs", "wait", &busy.run]).0, 0);
+}
+
+#[test]
+fn a_key_makes_two_submissions_one_run_and_a_priority_passes_those_that_wait() {
+    let busy = Busy::start_with(&["--slots", "1"]);
+    let place = &busy.place;
+    place.write("quick.yml", QUICK);
+    let submit = |number: usize, more: &[&str]| {
+        let value = format!("x={number}");
+        let fixed = ["submit", "quick.yml", "-q", "-p", &value];
+        let (code, stdout, stderr) = place.outcome(&[&fixed, more].concat());
+        assert_eq!(code, 0, "{stderr}");
+        stdout.trim().to_owned()
+    };
+    let keyed = submit(0, &["--idempotency-key", "nightly-1"]);
+    assert_eq!(submit(0, &["--idempotency-key", "nightly-1"]), keyed);
+    assert_ne!(submit(0, &["--idempotency-key", "nightly-2"]), keyed);
+    let low: Vec<String> = (1..=8).map(|number| submit(number, &[])).collect();
+    let high = submit(9, &["--priority", "50"]);
+    busy.let_go();
+    let all: Vec<&str> = low.iter().chain([&high]).map(String::as_str).collect();
+    let (code, _, stderr) = place.outcome(&[&["runs", "wait", "-q"], &all[..]].concat());
+    assert_eq!(code, 0, "{stderr}");
+    let began = |run: &str| {
+        let run = place.json(&["runs", "show", run, "-o", "json"]);
+        run["steps_list"][0]["started_at"].as_u64().unwrap()
+    };
+    assert!(
+        began(&high) < began(&low[7]),
+        "it came last, and was not the last to begin"
+    );
 }
 
 #[test]
