@@ -40,9 +40,7 @@ pub(super) fn run(session: &mut Session, command: &ConfigCommand) -> Result<Exit
             (shown.variable.clone(), Tone::Dim)
         }));
     }
-    columns.push(Column::toned("MEANING", |shown: &Shown| {
-        (shown.meaning.to_owned(), Tone::Dim)
-    }));
+    columns.push(Column::toned("MEANING", |shown: &Shown| (shown.meaning.to_owned(), Tone::Dim)).whole());
     session
         .printer
         .list(&shown, &columns, |shown| shown.name.to_owned())?;

@@ -2,7 +2,12 @@
 
 use super::tone::Tone;
 use anstyle::{AnsiColor, Color as StyleColor};
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
+};
+
+/// Spaces between two columns.
+const GAP: u16 = 2;
 
 /// Writes one cell, with its tone.
 type Cells<T> = Box<dyn Fn(&T) -> (String, Tone)>;
@@ -14,6 +19,8 @@ pub(crate) struct Column<T> {
     is_number: bool,
     is_wide: bool,
     is_fixed: bool,
+    is_spare: bool,
+    is_whole: bool,
 }
 
 impl<T> Column<T> {
@@ -30,6 +37,8 @@ impl<T> Column<T> {
             is_number: false,
             is_wide: false,
             is_fixed: false,
+            is_spare: false,
+            is_whole: false,
         }
     }
 
@@ -45,10 +54,26 @@ impl<T> Column<T> {
         self
     }
 
+    /// Left out on a screen without room for it, the last one first.
+    pub(crate) fn spare(mut self) -> Self {
+        self.is_spare = true;
+        self
+    }
+
+    /// Wrapped where there is no room, because a part of it says nothing; others are cut.
+    pub(crate) fn whole(mut self) -> Self {
+        self.is_whole = true;
+        self
+    }
+
     /// Never cut or wrapped.
     pub(crate) fn fixed(mut self) -> Self {
         self.is_fixed = true;
         self
+    }
+
+    const fn is_rigid(&self) -> bool {
+        self.is_fixed || self.is_number
     }
 }
 
@@ -71,13 +96,17 @@ pub(crate) struct Layout {
 
 /// Lays out a list.
 pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> String {
-    let columns: Vec<&Column<T>> = columns
+    let mut columns: Vec<&Column<T>> = columns
         .iter()
         .filter(|column| layout.is_wide || !column.is_wide)
         .collect();
+    if let Some(width) = layout.width {
+        make_room(&mut columns, items, width.into());
+    }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     table.enforce_styling();
+    table.set_truncation_indicator("…");
     match layout.width {
         Some(width) => table
             .set_content_arrangement(ContentArrangement::Dynamic)
@@ -94,8 +123,9 @@ pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> S
             }
         }));
     }
+    let is_wrapped = columns.iter().any(|column| column.is_whole);
     for item in items {
-        table.add_row(columns.iter().map(|column| {
+        let mut row = Row::from(columns.iter().map(|column| {
             let (text, tone) = (column.cell)(item);
             let cell = styled(Cell::new(text), tone);
             if column.is_number {
@@ -104,18 +134,41 @@ pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> S
                 cell
             }
         }));
+        if !is_wrapped {
+            row.max_height(1);
+        }
+        table.add_row(row);
     }
     for (place, column) in columns.iter().enumerate() {
         let Some(laid_out) = table.column_mut(place) else {
             continue;
         };
-        laid_out.set_padding((0, 2));
-        if column.is_fixed || column.is_number {
-            laid_out.set_constraint(ColumnConstraint::ContentWidth);
-        }
+        laid_out.set_padding((0, GAP));
+        laid_out.set_constraint(if column.is_rigid() {
+            ColumnConstraint::ContentWidth
+        } else {
+            // A title is never broken.
+            let title = u16::try_from(column.title.chars().count()).unwrap_or(u16::MAX);
+            ColumnConstraint::LowerBoundary(Width::Fixed(title.saturating_add(GAP)))
+        });
     }
     let lines: Vec<String> = table.lines().map(|line| without_trailing_spaces(&line)).collect();
     lines.join("\n")
+}
+
+/// Leaves spare columns out until the others have room, each as wide as its title and, where it is never cut, as its cells.
+fn make_room<T>(columns: &mut Vec<&Column<T>>, items: &[T], width: usize) {
+    let least = |column: &Column<T>| {
+        let cells = items.iter().filter(|_| column.is_rigid());
+        let widest = cells.map(|item| (column.cell)(item).0.chars().count()).max();
+        column.title.chars().count().max(widest.unwrap_or_default()) + usize::from(GAP)
+    };
+    let mut wanted: usize = columns.iter().map(|column| least(column)).sum();
+    while wanted > width
+        && let Some(place) = columns.iter().rposition(|column| column.is_spare)
+    {
+        wanted -= least(columns.remove(place));
+    }
 }
 
 /// The last column is filled up with spaces, partly inside its colours; nobody needs them, and they wrap on a narrow screen.
@@ -194,6 +247,40 @@ mod tests {
         assert!(lines[0].starts_with("NAME") && lines[0].ends_with("LENGTH"));
         assert!(lines[2].starts_with(&long) && lines[2].ends_with("300"));
         assert!(!text.contains("TWICE"));
+    }
+
+    #[test]
+    fn on_a_screen_spare_columns_make_room_and_texts_are_cut_but_titles_are_not_broken() {
+        let columns = [
+            Column::new("NAME", |text: &String| text.clone()),
+            Column::new("KIND", |_: &String| "k".repeat(9)).spare(),
+            Column::new("COUNT", |_: &String| "12".to_owned()).number(),
+            Column::new("LAST", |_: &String| "x".to_owned()).number().spare(),
+        ];
+        let shown = |width| {
+            let layout = Layout {
+                is_wide: false,
+                has_headers: true,
+                width: Some(width),
+            };
+            let items = ["a name of some length".to_owned()];
+            anstream::adapter::strip_str(&render(&items, &columns, layout)).to_string()
+        };
+        let titles = |width| {
+            let text = shown(width);
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            assert_eq!(lines.len(), 2, "{text}");
+            assert!(
+                lines.iter().all(|line| line.chars().count() <= width.into()),
+                "{text}"
+            );
+            lines[0].split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(titles(60), ["NAME", "KIND", "COUNT", "LAST"]);
+        assert_eq!(titles(24), ["NAME", "KIND", "COUNT"]);
+        assert_eq!(titles(14), ["NAME", "COUNT"]);
+        assert!(shown(24).contains('…'), "{}", shown(24));
+        assert!(!shown(60).contains('…'), "{}", shown(60));
     }
 
     #[test]

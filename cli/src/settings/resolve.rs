@@ -408,17 +408,6 @@ fn finish(
         .number("stop_grace", 0, 3600)?
         .map_or(10, i64::unsigned_abs);
     let lease = layers.parsed("lease", lease_length, "a length from 10s to 1d, such as 1m")?;
-    let log_format = layers.text("log_format")?;
-    if let Some(word) = log_format
-        .as_deref()
-        .filter(|word| !matches!(*word, "text" | "json"))
-    {
-        return Err(invalid(
-            "log_format",
-            &layers.0["log_format"],
-            &format!("`text` or `json`, not `{word}`"),
-        ));
-    }
     Ok(Settings {
         url: layers
             .text("url")?
@@ -432,7 +421,7 @@ fn finish(
         quiet: given.quiet,
         verbose: given.verbose,
         log: layers.text("log")?,
-        log_is_json: log_format.as_deref() == Some("json"),
+        log_is_json: log_is_json(&layers)?,
         slots,
         listen: listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT))),
         token_file: layers.path("token_file")?,
@@ -469,6 +458,22 @@ fn finish(
         environment,
         origins: layers.0,
     })
+}
+
+/// Whether the log is JSON rather than text.
+fn log_is_json(layers: &Layers) -> Result<bool, Failure> {
+    let log_format = layers.text("log_format")?;
+    if let Some(word) = log_format
+        .as_deref()
+        .filter(|word| !matches!(*word, "text" | "json"))
+    {
+        return Err(invalid(
+            "log_format",
+            &layers.0["log_format"],
+            &format!("`text` or `json`, not `{word}`"),
+        ));
+    }
+    Ok(log_format.as_deref() == Some("json"))
 }
 
 /// How many steps run at once: as many as there are cores when nobody says.

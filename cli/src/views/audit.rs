@@ -11,9 +11,9 @@ pub(crate) fn columns() -> Vec<Column<AuditEntry>> {
         Column::new("ENTRY", |entry: &AuditEntry| entry.sequence.to_string()).fixed(),
         Column::new("AT", |entry: &AuditEntry| humane::local(entry.at)).fixed(),
         Column::new("WHO", |entry: &AuditEntry| entry.who.clone()),
-        Column::new("FROM", |entry: &AuditEntry| entry.from.clone()),
+        Column::new("FROM", |entry: &AuditEntry| entry.from.clone()).spare(),
         Column::toned("DECISION", decision).fixed(),
-        Column::new("WHAT", what),
+        Column::new("WHAT", what).whole(),
         Column::new("WHY", why),
         Column::new("TOKEN", |entry: &AuditEntry| {
             entry.token.clone().unwrap_or_else(|| "-".to_owned())

@@ -36,7 +36,7 @@ pub(crate) fn key(printer: &mut Printer, explanation: &ExplanationView) -> Resul
         Column::new("PART", |part: &KeyPartView| part.part.clone()).fixed(),
         Column::new("NOW", |part: &KeyPartView| digest(part.now.as_deref())).fixed(),
         Column::new("BEFORE", |part: &KeyPartView| digest(part.before.as_deref())).fixed(),
-        Column::new("WHAT CHANGED", |part: &KeyPartView| part.detail.clone()),
+        Column::new("WHAT CHANGED", |part: &KeyPartView| part.detail.clone()).whole(),
     ];
     printer.table(&explanation.key, &columns)?;
     printer.line("")?;

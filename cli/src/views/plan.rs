@@ -24,7 +24,8 @@ pub(crate) fn show(printer: &mut Printer, plan: &PlanView) -> Result<(), Failure
             Column::new("TARGET", |step: &PlannedStepView| step.target.to_string()),
             Column::toned("WHY", |step: &PlannedStepView| {
                 (humane::short_runs(&step.reasons.join("; ")), Tone::Dim)
-            }),
+            })
+            .whole(),
             Column::new("AFTER", |step: &PlannedStepView| {
                 step.depends_on
                     .iter()

@@ -18,7 +18,8 @@ pub(crate) fn columns() -> Vec<Column<QueueView>> {
                 .compute_type
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), ToString::to_string)
-        }),
+        })
+        .spare(),
         Column::toned("BACKLOG", |queue: &QueueView| number(queue.backlog)).number(),
         Column::toned("QUEUED", |queue: &QueueView| number(queue.dispatched)).number(),
         Column::toned("RUNNING", |queue: &QueueView| number(queue.running)).number(),
@@ -30,7 +31,9 @@ pub(crate) fn columns() -> Vec<Column<QueueView>> {
             )
         })
         .number(),
-        Column::new("SLOTS", |queue: &QueueView| queue.slots.to_string()).number(),
+        Column::new("SLOTS", |queue: &QueueView| queue.slots.to_string())
+            .number()
+            .spare(),
         Column::new("OLDEST", |queue: &QueueView| match queue.oldest_age_ms {
             0 => "-".to_owned(),
             age => humane::duration(Millis(age)),
@@ -39,7 +42,8 @@ pub(crate) fn columns() -> Vec<Column<QueueView>> {
         Column::new("PER MINUTE", |queue: &QueueView| {
             humane::thousands(queue.ended_last_minute)
         })
-        .number(),
+        .number()
+        .spare(),
         Column::new("READY", broker(|view| humane::thousands(view.ready))).number(),
         Column::new(
             "UNACKED",
@@ -49,7 +53,9 @@ pub(crate) fn columns() -> Vec<Column<QueueView>> {
             }),
         )
         .number(),
-        Column::new("CONSUMERS", broker(|view| view.consumers.to_string())).number(),
+        Column::new("CONSUMERS", broker(|view| view.consumers.to_string()))
+            .number()
+            .spare(),
         Column::new("WINDOW", |queue: &QueueView| queue.window.to_string())
             .number()
             .wide(),

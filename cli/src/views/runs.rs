@@ -139,7 +139,7 @@ pub(crate) fn step_columns(now: Timestamp) -> Vec<Column<StepView>> {
         })
         .number(),
         Column::new("TARGET", |step: &StepView| step.target.to_string()),
-        Column::toned("DETAIL", |step: &StepView| (step_detail(step), Tone::Dim)),
+        Column::toned("DETAIL", |step: &StepView| (step_detail(step), Tone::Dim)).whole(),
         Column::new("KIND", |step: &StepView| step.kind.clone()).wide(),
         Column::new("WORKER", |step: &StepView| {
             let worker = step.last_attempt().and_then(|attempt| attempt.worker.clone());
@@ -214,7 +214,8 @@ pub(crate) fn diff(printer: &mut Printer, diff: &RunDiffView) -> Result<(), Fail
                     .chain(outputs)
                     .collect::<Vec<_>>()
                     .join("; ")
-            }),
+            })
+            .whole(),
         ],
     )
 }

@@ -25,9 +25,13 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<WorkerView>> {
             format!("{}/{}", worker.slots_used, worker.slots)
         })
         .number(),
-        Column::new("CORES", |worker: &WorkerView| worker.cpus.to_string()).number(),
+        Column::new("CORES", |worker: &WorkerView| worker.cpus.to_string())
+            .number()
+            .spare(),
         Column::new("MEMORY", |worker: &WorkerView| humane::bytes(worker.memory_bytes)).number(),
-        Column::new("GPUS", |worker: &WorkerView| worker.gpus.len().to_string()).number(),
+        Column::new("GPUS", |worker: &WorkerView| worker.gpus.len().to_string())
+            .number()
+            .spare(),
         Column::toned("HEARD", move |worker: &WorkerView| {
             (humane::ago(worker.last_heard_at, now), Tone::Dim)
         }),

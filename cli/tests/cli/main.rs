@@ -11,6 +11,7 @@ mod forms;
 mod manners;
 mod references;
 mod running;
+mod screen;
 mod shapes;
 mod waiting;
 

@@ -32,14 +32,14 @@ jobs:
 ";
 
 /// A service with a run that goes on until it is let go.
-struct Busy {
-    place: Place,
+pub(crate) struct Busy {
+    pub(crate) place: Place,
     _served: Served,
-    run: String,
+    pub(crate) run: String,
 }
 
 impl Busy {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
@@ -72,13 +72,13 @@ impl Busy {
         self.place.write("go", "");
     }
 
-    fn status(&self) -> String {
+    pub(crate) fn status(&self) -> String {
         let run = self.place.json(&["runs", "show", &self.run, "-o", "json"]);
         run["status"].as_str().unwrap().to_owned()
     }
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(
