@@ -61,6 +61,23 @@ impl Failure {
         self
     }
 
+    /// The same with what is wrong with a pipeline, each problem a cause; what to type is the first problem's.
+    pub(crate) fn problems(mut self, problems: Vec<Problem>) -> Self {
+        self.causes.extend(problems.iter().map(one_line));
+        self.help
+            .extend(problems.iter().find_map(|problem| problem.help.clone()));
+        self.problems = problems;
+        self
+    }
+
+    /// The same with nothing but the innermost cause: between it and us libraries only said that they were in between.
+    pub(crate) fn at_its_root(mut self) -> Self {
+        let last = self.causes.pop();
+        self.causes.clear();
+        self.causes.extend(last);
+        self
+    }
+
     /// Puts an error and its chain of causes below a sentence.
     pub(crate) fn because(exit: Exit, what: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self::new(exit, what);
@@ -75,6 +92,17 @@ impl Failure {
         }
         failure
     }
+}
+
+/// A problem without its source window.
+pub(crate) fn one_line(problem: &Problem) -> String {
+    let place = match (&problem.file, problem.line) {
+        (Some(file), Some(line)) => format!(" ({file}:{line})"),
+        (Some(file), None) => format!(" ({file})"),
+        _ if !problem.path.is_empty() => format!(" ({})", problem.path),
+        _ => String::new(),
+    };
+    format!("{}: {}{place}", problem.code, problem.message)
 }
 
 impl Deref for Failure {

@@ -83,7 +83,7 @@ pub(crate) struct RunsListArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
     /// At most so many
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
 }
 

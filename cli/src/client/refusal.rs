@@ -17,7 +17,7 @@ pub(super) fn read(status: StatusCode, body: &[u8]) -> Failure {
     };
     let mut failure = Failure::new(exit(body.code, status), body.message.clone()).code(word(body.code));
     failure.help.extend(body.hint);
-    failure.problems = body.problems;
+    failure = failure.problems(body.problems);
     if matches!(body.code, ErrorCode::Internal | ErrorCode::Unknown) && !body.request_id.is_empty() {
         failure = failure.help(format!(
             "the coordinator's log says more under request {}",

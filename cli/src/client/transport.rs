@@ -186,16 +186,20 @@ impl Http {
         if let Some(failure) = trust::advise(&error, &self.base, self.authorities.as_deref()) {
             return failure;
         }
-        let what = format!("no coordinator answers at {} (from {})", self.base, self.origin);
+        let origin = match &self.origin {
+            Origin::Default => "the state folder of this machine".to_owned(),
+            origin => origin.to_string(),
+        };
+        let what = format!("no coordinator answers at {} (from {origin})", self.base);
         let refused = error.is_connect();
-        let failure = Failure::because(Exit::Unreachable, what, &error.without_url()).code("unreachable");
-        if refused {
-            failure.help(
-                "start one on this machine with `tidemill up`, or name another with --url or $TIDEMILL_URL",
-            )
+        let failure = Failure::because(Exit::Unreachable, what, &error.without_url())
+            .at_its_root()
+            .code("unreachable");
+        failure.help(if refused {
+            "start one on this machine with `tidemill up`, or name another with --url or $TIDEMILL_URL"
         } else {
-            failure
-        }
+            "it is there and did not answer: try again, or look at its log"
+        })
     }
 }
 

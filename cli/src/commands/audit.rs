@@ -86,6 +86,13 @@ async fn verify(session: &mut Session, file: Option<PathBuf>) -> Result<Exit, Fa
             "name the folder of another coordinator with --state-dir, or a file that `audit export` wrote",
         ));
     }
+    if let Some(file) = file.as_deref().filter(|file| !file.is_file()) {
+        return Err(
+            Failure::new(Exit::NotFound, format!("there is no file {}", file.display()))
+                .code("not_found")
+                .help("`tidemill audit export FILE` writes one"),
+        );
+    }
     let verified = tokio::task::spawn_blocking(move || match file {
         Some(file) => audit::verify_file(&file),
         None => audit::verify(&dir),

@@ -56,7 +56,11 @@ async fn dispatch(
         RunsCommand::Cancel(args) => cancel(session, client, &args.runs.runs, args.caution).await,
         RunsCommand::Retry(args) => {
             for run in &args.runs {
-                let summary = client.retry(run).await?;
+                let retried = client.retry(run).await;
+                let summary = retried.map_err(|failure| {
+                    let again = "`tidemill submit FILE --force-rerun` makes every step again";
+                    advise(failure, format_args!("{again}"))
+                })?;
                 say(session, &summary, "trying again")?;
             }
             if !connection.is_served() {
@@ -159,10 +163,25 @@ async fn cancel(
         asking::confirm(&mut session.printer, caution.yes, question).await?;
     }
     for run in runs {
-        let summary = client.cancel(run).await?;
+        let cancelled = client.cancel(run).await;
+        let summary = cancelled.map_err(|failure| {
+            advise(
+                failure,
+                format_args!("`tidemill runs show {run}` shows how it stands"),
+            )
+        })?;
         say(session, &summary, "cancelling")?;
     }
     Ok(Exit::Good)
+}
+
+/// What to type when the state of a run does not allow what was asked.
+fn advise(failure: Failure, help: std::fmt::Arguments<'_>) -> Failure {
+    if failure.exit == Exit::Conflict && failure.help.is_empty() {
+        failure.help(help.to_string())
+    } else {
+        failure
+    }
 }
 
 fn say(session: &mut Session, run: &RunSummary, what: &str) -> Result<(), Failure> {

@@ -93,7 +93,11 @@ async fn revoke(
         asking::confirm(&mut session.printer, caution.yes, question).await?;
     }
     for id in ids {
-        let view = client.revoke_token(id, &session.settings.user).await?;
+        let revoked = client.revoke_token(id, &session.settings.user).await;
+        let view = revoked.map_err(|failure| match failure.exit {
+            Exit::NotFound if failure.help.is_empty() => failure.help("tidemill token list shows them"),
+            _ => failure,
+        })?;
         say(session, &view, "revoked")?;
     }
     Ok(Exit::Good)

@@ -51,10 +51,7 @@ pub(crate) fn workspace(session: &Session) -> Result<Workspace, Failure> {
         .map(|file| (file.path.clone(), file.workspace_text()))
         .collect();
     Workspace::from_toml_layers(&layers).map_err(|problems| {
-        let mut failure = Failure::new(Exit::Usage, "the workspace's settings are not valid");
-        failure.causes = problems.iter().map(one_line).collect();
-        failure.problems = problems;
-        failure
+        Failure::new(Exit::Usage, "the workspace's settings are not valid").problems(problems)
     })
 }
 
@@ -135,17 +132,6 @@ fn refuse(session: &mut Session, file: &Path, problems: &Problems) -> Failure {
     let mut failure = Failure::new(Exit::Usage, what).code("invalid_pipeline");
     failure.problems = listed;
     failure
-}
-
-/// A problem without its source window.
-pub(crate) fn one_line(problem: &Problem) -> String {
-    let place = match (&problem.file, problem.line) {
-        (Some(file), Some(line)) => format!(" ({file}:{line})"),
-        (Some(file), None) => format!(" ({file})"),
-        _ if !problem.path.is_empty() => format!(" ({})", problem.path),
-        _ => String::new(),
-    };
-    format!("{}: {}{place}", problem.code, problem.message)
 }
 
 /// Prints problems with windows of their sources, unless a program reads.

@@ -244,7 +244,9 @@ impl Printer {
             Tone::Bad.paint(format_args!("error{code}")),
             failure.what
         ));
-        let shown = if self.verbose { failure.causes.len() } else { 2 };
+        // What is wrong with a pipeline is told at once and whole.
+        let is_told_whole = self.verbose || !failure.problems.is_empty();
+        let shown = if is_told_whole { failure.causes.len() } else { 2 };
         for cause in failure.causes.iter().take(shown) {
             self.talk(format_args!("  {} {cause}\n", Tone::Dim.paint("because")));
         }

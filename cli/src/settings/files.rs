@@ -63,6 +63,7 @@ pub(crate) fn read(path: &Path) -> Result<SettingsFile, Failure> {
             format!("cannot read settings from {}", path.display()),
             error,
         )
+        .help("a settings file is TOML; `tidemill config show` lists what may stand in it")
     };
     let size = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
     if size > FILE_BYTES_MAX {

@@ -38,6 +38,9 @@ pub(crate) struct StateLock {
     verb: &'static str,
 }
 
+/// What to do about a folder that cannot be used.
+const ANOTHER_FOLDER: &str = "name a folder that you may write to with --state-dir or $TIDEMILL_STATE_DIR";
+
 /// What came of asking for the lock.
 #[derive(Debug)]
 pub(crate) enum Claimed {
@@ -54,7 +57,8 @@ pub(crate) fn claim(folder: &Path, verb: &'static str) -> Result<Claimed, Failur
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .context(unusable)?;
+        .context(unusable)
+        .map_err(|failure| failure.help(ANOTHER_FOLDER))?;
     let path = lock_path(folder);
     let file = OpenOptions::new()
         .read(true)
@@ -63,7 +67,8 @@ pub(crate) fn claim(folder: &Path, verb: &'static str) -> Result<Claimed, Failur
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .context(unusable)?;
+        .context(unusable)
+        .map_err(|failure| failure.help(ANOTHER_FOLDER))?;
     match file.try_lock() {
         Ok(()) => {
             let mut lock = StateLock { file, verb };

@@ -71,6 +71,80 @@ fn submitting_where_no_coordinator_runs_says_how_to_start_one() {
 }
 
 #[test]
+fn what_goes_wrong_says_what_to_type_next() {
+    let place = Place::new();
+    place.write(
+        "p.yml",
+        "type: pipeline\ninputs:\n  n:\n    type: integer\n    default: 3\njobs:\n  a:\n    type: command\n    command: echo ${{inputs.n}}\n    \
+         inputs:\n      n: ${{parent.inputs.n}}\n",
+    );
+    place.write("file", "");
+    for number in ["1", "2"] {
+        let value = format!("n={number}");
+        assert_eq!(place.outcome(&["run", "p.yml", "-p", &value]).0, 0);
+    }
+    let (_, ids, _) = place.outcome(&["runs", "list", "-q"]);
+    let common = ids.get(..4).unwrap();
+    for (arguments, code, wanted) in [
+        (&["run", "p.yml", "-p", "n=abc"][..], 2, &["abc", "n"][..]),
+        (&["run", "p.yml", "-p", "m=4"], 2, &["m"]),
+        (
+            &["run", "none.yml"],
+            6,
+            &["there is no file none.yml", "tidemill init"],
+        ),
+        (
+            &["runs", "show", common],
+            7,
+            &["several runs begin with", "runs list -q"],
+        ),
+        (&["runs", "show", "zzz"], 6, &["runs list"]),
+        (&["runs", "cancel", "last"], 7, &["has ended", "runs show last"]),
+        (&["runs", "retry", "last"], 7, &["ended well", "--force-rerun"]),
+        (&["logs", "last/b"], 6, &["no step `b`", "runs show"]),
+        (
+            &["artifacts", "get", "last/a/x"],
+            6,
+            &["no output `x`", "artifacts list"],
+        ),
+        (&["artifacts", "get", "last"], 2, &["RUN/STEP/OUTPUT"]),
+        (&["cache", "explain", "last"], 2, &["last/train"]),
+        (&["token", "revoke", "abcdefghijkm"], 6, &["token list"]),
+        (
+            &["runs", "list", "--state-dir", "file/x"],
+            1,
+            &["cannot use", "--state-dir"],
+        ),
+        (
+            &["runs", "list", "--config", "none.toml"],
+            2,
+            &["none.toml", "config show"],
+        ),
+        (&["runs", "list", "-n", "0"], 2, &["--limit"]),
+        (
+            &["audit", "verify", "none.jsonl"],
+            6,
+            &["none.jsonl", "audit export"],
+        ),
+        (&["runs", "list", "--url", "nonsense"], 2, &["http://host:port"]),
+    ] {
+        let (ended, _, stderr) = place.outcome(arguments);
+        assert_eq!(ended, code, "{arguments:?}: {stderr}");
+        for word in wanted {
+            assert!(
+                stderr.contains(word),
+                "{arguments:?} says nothing of {word:?}: {stderr}"
+            );
+        }
+    }
+    let (_, _, stderr) = place.outcome(&["--url", "http://127.0.0.1:1", "runs", "list"]);
+    assert!(
+        stderr.contains("Connection refused"),
+        "the cause itself: {stderr}"
+    );
+}
+
+#[test]
 fn failures_are_json_when_json_is_asked_for() {
     let (code, stdout, stderr) = Place::new().outcome(&["run", "nowhere.yml", "-o", "json"]);
     assert_eq!((code, stdout.as_str()), (6, ""));

@@ -119,8 +119,11 @@ fn no_output(step: &StepView, output: &str) -> Failure {
         Exit::NotFound,
         format!("step {} has no output `{output}`", step.path),
     );
+    if step.outputs.is_empty() && step.status.is_terminal() {
+        return failure.help("it has no outputs; `tidemill artifacts list RUN` lists those of its run");
+    }
     if step.outputs.is_empty() {
-        return failure.help(format!("it has none: it is {}", step.status));
+        return failure.help(format!("it has none yet: it is {}", step.status));
     }
     let names = || step.outputs.keys().map(AsRef::as_ref);
     match nearest(output, names()) {
