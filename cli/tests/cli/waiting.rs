@@ -186,9 +186,10 @@ fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     assert_eq!(busy.status(), "running");
     let workers = busy.place.items(&["worker", "list", "-o", "json"]);
     let worker = workers[0]["id"].as_str().unwrap();
-    let (code, stdout, _) = busy.place.outcome(&["worker", "preempt", worker, "--dry-run"]);
-    assert_eq!(code, 0);
-    assert_eq!(stdout, format!("would stop 1 step of {worker}\n"));
+    let would = format!("would stop 1 step of {worker}\n");
+    until("the worker is known to be busy", || {
+        busy.place.outcome(&["worker", "preempt", worker, "--dry-run"]) == (0, would.clone(), String::new())
+    });
     assert_eq!(
         busy.place
             .outcome(&["worker", "preempt", "nobody", "--dry-run"])
