@@ -17,6 +17,9 @@ const REUSED_LINES_MAX: usize = 40;
 const ENDED_LINES_MAX: usize = 200;
 /// Width of the bar in columns.
 const BAR_COLUMNS: usize = 24;
+/// The same on a screen of fewer columns than this: what the bar sums up is worth more than the bar.
+const BAR_COLUMNS_NARROW: usize = 8;
+const NARROW_BELOW: u16 = 80;
 /// How often the terminal is drawn at most, per second.
 const DRAWS_PER_SECOND: u8 = 15;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -123,9 +126,18 @@ fn line() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style)
 }
 
+/// How wide the bar is on the screen as it is now: it may be pulled at while we draw.
+fn bar_columns() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col < NARROW_BELOW => BAR_COLUMNS_NARROW,
+        _ => BAR_COLUMNS,
+    }
+}
+
 fn sum(board: &Board, hidden: usize) -> String {
     let total = board.total().max(1);
-    let share = |count: usize| count * BAR_COLUMNS / total;
+    let columns = bar_columns();
+    let share = |count: usize| count * columns / total;
     let good = board.count(StepStatus::Succeeded);
     let reused = board.count(StepStatus::Reused);
     let bad = board.count(StepStatus::Failed);
@@ -139,10 +151,7 @@ fn sum(board: &Board, hidden: usize) -> String {
     }
     put(
         &mut text,
-        format_args!(
-            "{}",
-            Tone::Dim.paint("─".repeat(BAR_COLUMNS.saturating_sub(drawn)))
-        ),
+        format_args!("{}", Tone::Dim.paint("─".repeat(columns.saturating_sub(drawn)))),
     );
     put(
         &mut text,
