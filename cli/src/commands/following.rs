@@ -94,7 +94,7 @@ async fn leave(
     {
         return Ok(interrupts.exit());
     }
-    let asked = asking::is_wanted(printer, format_args!("\nCancel run {run}?"));
+    let asked = asking::is_wanted(printer, format!("\nCancel run {run}?"));
     let answer = interrupts.third().run_until_cancelled(asked).await;
     if answer.transpose()?.unwrap_or(false) {
         let summary = client.cancel(&id.to_string()).await?;

@@ -34,8 +34,8 @@ How data is printed, with -o or as TIDEMILL_OUTPUT:
 
 A field may be added under the same apiVersion; one that goes or changes its
 meaning needs a new one. Data is on standard output, everything else on standard
-error, where -o json makes a failure one line of JSON. --no-headers leaves titles
-out.";
+error, where -o json makes a failure one line of JSON. --no-headers leaves
+titles out.";
 
 /// The topics beside the exit codes.
 const TOPICS: [(&str, &str); 2] = [("names", NAMES), ("formats", FORMATS)];
@@ -67,7 +67,7 @@ pub(super) fn run(session: &mut Session, args: &HelpArgs) -> Result<Exit, Failur
             None => return Err(unknown(word, &known)),
         };
     }
-    let help = found.render_long_help();
+    let help = found.render_help();
     session.printer.line(help.ansi().to_string().trim_end())?;
     Ok(Exit::Good)
 }

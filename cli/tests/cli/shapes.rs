@@ -47,7 +47,9 @@ fn redacted(place: &Place, value: &Value) -> Value {
             let fields = fields.iter().map(|(name, value)| {
                 let is_time = name.ends_with("_at") || name == "at";
                 let is_measured = ["_ms", "bytes", "last", "records", "sequence"];
+                let is_by_machine = matches!(name.as_str(), "memory_peak_bytes" | "notes");
                 let value = match value {
+                    _ if is_by_machine => format!("[{name}]").into(),
                     Value::Number(_) if is_time => "[time]".into(),
                     Value::Number(_) if is_measured.iter().any(|word| name.ends_with(word)) => {
                         format!("[{name}]").into()
