@@ -48,8 +48,8 @@ fn programs_get_the_place_too() {
     let refused = sandbox
         .tidemill(["validate", "pipeline.yml", "-o", "json"])
         .expect_code(2);
-    let verdicts: Value = refused.json();
-    let verdict = verdicts.get(0).unwrap_or(&verdicts);
+    let verdicts: Vec<Value> = refused.items();
+    let verdict = &verdicts[0];
     let problem = &verdict["problems"][0];
     assert_eq!(verdict["is_valid"], false);
     assert_eq!(

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use tidemill_worker::StepLimits;
 use tidemill_protocol::time::Millis;
+use tidemill_worker::StepLimits;
 
 /// `tidemill up`.
 #[derive(Debug, Args)]
