@@ -104,6 +104,10 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct Global {
     /// How to print: table, wide, json, yaml, jsonl, csv or name
     #[arg(

@@ -23,6 +23,10 @@ use table::{Column, Layout};
 use tone::Tone;
 
 /// Prints what commands have to say.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one thing about who reads, or what they want"
+)]
 pub(crate) struct Printer {
     stdout: AutoStream<io::Stdout>,
     stderr: AutoStream<io::Stderr>,

@@ -18,9 +18,19 @@ pub(crate) struct Column<T> {
     cell: Cells<T>,
     is_number: bool,
     is_wide: bool,
-    is_fixed: bool,
     is_spare: bool,
-    is_whole: bool,
+    fit: Fit,
+}
+
+/// What becomes of a cell for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// It is cut.
+    Cut,
+    /// It goes on in the next line.
+    Wrapped,
+    /// It has its room.
+    Fixed,
 }
 
 impl<T> Column<T> {
@@ -36,9 +46,8 @@ impl<T> Column<T> {
             cell: Box::new(cell),
             is_number: false,
             is_wide: false,
-            is_fixed: false,
             is_spare: false,
-            is_whole: false,
+            fit: Fit::Cut,
         }
     }
 
@@ -62,18 +71,18 @@ impl<T> Column<T> {
 
     /// Wrapped where there is no room, because a part of it says nothing; others are cut.
     pub(crate) fn whole(mut self) -> Self {
-        self.is_whole = true;
+        self.fit = Fit::Wrapped;
         self
     }
 
     /// Never cut or wrapped.
     pub(crate) fn fixed(mut self) -> Self {
-        self.is_fixed = true;
+        self.fit = Fit::Fixed;
         self
     }
 
     const fn is_rigid(&self) -> bool {
-        self.is_fixed || self.is_number
+        matches!(self.fit, Fit::Fixed) || self.is_number
     }
 }
 
@@ -123,7 +132,7 @@ pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> S
             }
         }));
     }
-    let is_wrapped = columns.iter().any(|column| column.is_whole);
+    let is_wrapped = columns.iter().any(|column| column.fit == Fit::Wrapped);
     for item in items {
         let mut row = Row::from(columns.iter().map(|column| {
             let (text, tone) = (column.cell)(item);

@@ -75,6 +75,7 @@ pub(crate) enum Archive {
 
 /// All settings, resolved.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub(crate) struct Settings {
     /// The coordinator, when somebody said which.
     pub(crate) url: Option<String>,

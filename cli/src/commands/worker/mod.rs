@@ -25,8 +25,8 @@ pub(super) async fn run(session: &mut Session, command: WorkerCommand) -> Result
         WorkerCommand::Start(_) => start::run(session).await,
         WorkerCommand::List => list(session).await,
         WorkerCommand::Drain(args) => {
-            let waits = args.wait.then_some(args.timeout);
-            tell(session, &args.workers.workers, DRAIN, waits).await
+            let patience = args.wait.then_some(Patience(args.timeout));
+            tell(session, &args.workers.workers, DRAIN, patience).await
         }
         WorkerCommand::Preempt(args) => preempt(session, &args.workers.workers, args.caution).await,
         WorkerCommand::Resume(args) => tell(session, &args.workers, RESUME, None).await,
@@ -72,6 +72,10 @@ const RESUME: Instruction = Instruction {
     done: "resumed",
 };
 
+/// How long somebody waits at most; for ever when nothing is said.
+#[derive(Clone, Copy)]
+struct Patience(Option<Millis>);
+
 /// What a program learns of it.
 #[derive(Serialize)]
 struct Told<'a> {
@@ -84,7 +88,7 @@ async fn tell(
     session: &mut Session,
     workers: &[String],
     instruction: Instruction,
-    waits: Option<Option<Millis>>,
+    patience: Option<Patience>,
 ) -> Result<Exit, Failure> {
     let connection = Connection::open(session).await?;
     let outcome = async {
@@ -101,9 +105,9 @@ async fn tell(
             )?;
         }
         session.printer.flush();
-        match waits {
+        match patience {
             None => Ok(Exit::Good),
-            Some(limit) => until_idle(session, &connection.client, workers, limit).await,
+            Some(Patience(limit)) => until_idle(session, &connection.client, workers, limit).await,
         }
     }
     .await;
