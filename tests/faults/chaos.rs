@@ -4,7 +4,7 @@ use crate::campaign::{Campaign, Tally, cpu, pass};
 use crate::settings::Settings;
 use crate::trial::{Trial, fast, slow};
 use std::time::{Duration, Instant};
-use testkit::{BrokerAccess, Cluster, Rabbit, Random, S3Server, SHORTEST_LEASE, Store, Wire, WorkerPlan};
+use testkit::{BrokerAccess, Rabbit, Random, S3Server, Store, Wire, WorkerPlan};
 
 pub(crate) const TRIALS: &[Trial] = &[
     fast("half_a_minute_of_chaos_breaks_no_invariant", || {
@@ -19,8 +19,6 @@ pub(crate) const TRIALS: &[Trial] = &[
 /// Three workers, so that two may be away.
 const WORKERS: [WorkerPlan; 3] = [cpu("one", 2), cpu("two", 2), cpu("three", 2)];
 
-/// How long a standby may take on a busy machine.
-const TAKEOVER_DEADLINE: Duration = Duration::from_mins(2);
 /// How late each piece of data comes from a slow store.
 const LATE_BY: Duration = Duration::from_millis(300);
 
@@ -28,7 +26,6 @@ const LATE_BY: Duration = Duration::from_millis(300);
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     CoordinatorKilled,
-    CoordinatorReplaced,
     CoordinatorFrozen,
     DaemonKilled,
     SupervisorKilled,
@@ -48,7 +45,6 @@ enum Fault {
 /// How often each is chosen, beside the others.
 const FAULTS: &[(Fault, usize)] = &[
     (Fault::CoordinatorKilled, 4),
-    (Fault::CoordinatorReplaced, 1),
     (Fault::CoordinatorFrozen, 2),
     (Fault::DaemonKilled, 4),
     (Fault::SupervisorKilled, 2),
@@ -105,11 +101,8 @@ impl World {
             url: rabbit.url(),
             authorities: None,
         };
-        let mut cluster = Cluster::prepare(access, Store::S3(server), &SHORTEST_LEASE);
-        // So that a standby may take its place.
-        cluster.set_up_coordinator(&["--archive", "sync"], Vec::new());
         let mut world = Self {
-            campaign: Campaign::start_in(cluster, &[]),
+            campaign: Campaign::start_hasty(access, Store::S3(server), &[]),
             wires: WORKERS.map(|_| Wire::to(rabbit.port())).into(),
             rabbit,
             store,
@@ -145,7 +138,6 @@ impl World {
         println!("{fault:?} {}", WORKERS[place].name);
         match fault {
             Fault::CoordinatorKilled => self.restart_coordinator(),
-            Fault::CoordinatorReplaced => self.replace_coordinator(),
             Fault::CoordinatorFrozen => {
                 self.campaign.cluster.coordinator().freeze();
                 self.a_while();
@@ -206,14 +198,6 @@ impl World {
     fn restart_coordinator(&mut self) {
         self.campaign.cluster.kill_coordinator();
         self.campaign.cluster.start_coordinator();
-    }
-
-    /// Its machine is gone for ever. Only then is there a standby: beside one, a coordinator that is frozen or cut off may be replaced, or may not.
-    fn replace_coordinator(&mut self) {
-        self.campaign.cluster.start_standby();
-        self.campaign.cluster.kill_coordinator();
-        let left = self.campaign.cluster.wait_for_takeover(TAKEOVER_DEADLINE);
-        assert!(left.is_none(), "it was killed");
     }
 
     fn to_queue(&self, verb: &str) {
