@@ -1,6 +1,7 @@
 //! What can be set: resolved values with their meaning. Where they come from (files, environment, arguments) is the command line's business.
 
 use crate::audit::AuditLimits;
+use crate::enrolment::EnrolmentRule;
 use crate::journal::MemoryLog;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -33,6 +34,8 @@ pub struct CoordinatorConfig {
     pub audit: AuditLimits,
     /// The file of the secret key, where it is not the one in the state folder: coordinators that stand in for each other have the same.
     pub signing_key: Option<PathBuf>,
+    /// Whether a worker without a key of its own is believed.
+    pub enrolment: EnrolmentRule,
 }
 
 /// How the journal is copied to the object store.
@@ -89,6 +92,7 @@ impl CoordinatorConfig {
             archive: None,
             audit: AuditLimits::default(),
             signing_key: None,
+            enrolment: EnrolmentRule::default(),
         }
     }
 

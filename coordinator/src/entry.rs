@@ -2,6 +2,7 @@
 //! name of the ledger, so the bytes of the engine's events are what they always were. Every reader of the journal reads entries.
 
 use crate::access::AccessFact;
+use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tidemill_engine::{Event, Fact};
@@ -46,6 +47,8 @@ pub(crate) struct Spelled {
     fact: Option<Fact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     access: Option<AccessFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enrolment: Option<EnrolmentFact>,
 }
 
 impl Spelled {
@@ -56,6 +59,7 @@ impl Spelled {
             at,
             fact: None,
             access: None,
+            enrolment: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -67,6 +71,10 @@ impl Spelled {
                     access: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Enrolment(fact) => Self {
+                    enrolment: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -75,7 +83,10 @@ impl Spelled {
     pub(crate) fn entry(self) -> Option<Entry> {
         let at = self.at;
         let engine = self.fact.map(|fact| Entry::Engine(Event { at, fact }));
-        let ledgers = [self.access.map(LedgerFact::from)];
+        let ledgers = [
+            self.access.map(LedgerFact::from),
+            self.enrolment.map(LedgerFact::from),
+        ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));
         let mut all = engine.into_iter().chain(ledgers);
@@ -97,8 +108,9 @@ impl<'de> Deserialize<'de> for Entry {
 mod tests {
     use super::*;
 
-    fn samples() -> [Entry; 2] {
+    fn samples() -> [Entry; 3] {
         let id = "abcdefghijkm".parse().unwrap();
+        let worker = "gpu.box-1".parse().unwrap();
         let by = "ada".to_owned();
         [
             Entry::Engine(Event {
@@ -107,13 +119,17 @@ mod tests {
             }),
             Entry::Ledger(LedgerEvent {
                 at: Timestamp(8),
-                fact: AccessFact::TokenRevoked { id, by }.into(),
+                fact: AccessFact::TokenRevoked { id, by: by.clone() }.into(),
+            }),
+            Entry::Ledger(LedgerEvent {
+                at: Timestamp(9),
+                fact: EnrolmentFact::WorkerReleased { worker, by }.into(),
             }),
         ]
     }
 
     #[test]
-    fn both_kinds_survive_messagepack_and_json() {
+    fn all_kinds_survive_messagepack_and_json() {
         for entry in samples() {
             assert_eq!(Entry::decode(&codec::encode(&entry)).unwrap(), entry);
             let json = serde_json::to_string(&entry).unwrap();
@@ -123,15 +139,17 @@ mod tests {
 
     #[test]
     fn an_event_of_the_engine_has_the_bytes_that_it_always_had() {
-        let [entry, _] = samples();
+        let [entry, ..] = samples();
         let event = entry.clone().engine().unwrap();
         assert_eq!(codec::encode(&entry), codec::encode(&event));
     }
 
     #[test]
-    fn a_version_without_tokens_does_not_take_one_for_something_else() {
-        let [_, entry] = samples();
-        assert!(codec::decode::<Event>(&codec::encode(&entry)).is_err());
+    fn a_version_without_ledgers_does_not_take_their_facts_for_something_else() {
+        let [_, access, enrolment] = samples();
+        for entry in [access, enrolment] {
+            assert!(codec::decode::<Event>(&codec::encode(&entry)).is_err());
+        }
     }
 
     #[test]

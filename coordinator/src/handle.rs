@@ -4,6 +4,7 @@ use crate::access::{Access, Guard};
 use crate::audit::AuditLog;
 use crate::driver::{DurableEvents, Request, Sight};
 use crate::effects::Outgoing;
+use crate::enrolment::Roster;
 use crate::error::{CommandError, Stopped};
 use crate::journal::EventReader;
 use crate::ledger::{self, Ledger, Outcome};
@@ -17,7 +18,7 @@ use tidemill_protocol::api::{CoordinatorView, Problem, SubmitRequest};
 use tidemill_protocol::ids::{RunId, WorkerId};
 use tidemill_protocol::plan::Plan;
 use tidemill_protocol::time::{Clock, Timestamp};
-use tidemill_protocol::wire::Control;
+use tidemill_protocol::wire::{Control, TrustedKey};
 use tidemill_transport::Broker;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,10 @@ pub(crate) struct Inner {
     pub(crate) guard: Guard,
     /// The tokens as they are durable.
     pub(crate) access: watch::Receiver<Arc<Access>>,
+    /// The workers that have keys, as they are durable.
+    pub(crate) roster: Roster,
+    /// The public half of the key that signs tasks: workers' requests are for its owner.
+    pub(crate) key: TrustedKey,
     /// The way into the audit log, and its folder.
     pub(crate) audit: AuditLog,
     pub(crate) audit_dir: std::path::PathBuf,
@@ -113,6 +118,11 @@ impl CoordinatorHandle {
     /// The tokens as they are now.
     pub fn access(&self) -> Arc<Access> {
         Arc::clone(&self.inner.access.borrow())
+    }
+
+    /// Vouches for the worker of this process, which needs no join token. The first one counts.
+    pub fn vouch_for_own_worker(&self, worker: WorkerId, key: TrustedKey) {
+        self.inner.roster.vouch(worker, key);
     }
 
     /// Looks at the durable state. The look runs on the driver's thread, so it must be short.

@@ -16,6 +16,7 @@ mod blocking;
 mod config;
 mod driver;
 mod effects;
+pub mod enrolment;
 mod entry;
 mod error;
 mod handle;

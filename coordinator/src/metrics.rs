@@ -163,7 +163,7 @@ impl Metrics {
             ),
             (
                 "reports_refused_total",
-                "Messages of reports set aside: not readable, or in the name of a worker that the broker does not vouch for.",
+                "Messages of workers that changed nothing: not readable, not signed by whom they name, or of a quarantined worker.",
                 &self.reports_refused,
             ),
             (

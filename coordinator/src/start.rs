@@ -6,8 +6,9 @@ use crate::archive::{self, Attached, Copying, Sure};
 use crate::audit::{self, AUDIT_DIR, AuditLog};
 use crate::blocking::blocking;
 use crate::config::{ArchiveMode, CoordinatorConfig};
-use crate::driver::{Driver, Keeper, REQUESTS_MAX, Recovered, Request};
+use crate::driver::{Driver, Keeper, Published, REQUESTS_MAX, Recovered, Request};
 use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing, Publisher, Reconciler, run_alarms};
+use crate::enrolment::Roster;
 use crate::error::{CommandError, CoordinatorError, StartError, Stopped};
 use crate::handle::{CoordinatorHandle, Inner};
 use crate::inbox::{
@@ -69,6 +70,8 @@ struct Kept {
     journal: Arc<dyn EventReader>,
     uploads: PathBuf,
     access: watch::Receiver<Arc<Access>>,
+    roster: Roster,
+    key: TrustedKey,
     guard: Guard,
     metrics: Arc<Metrics>,
     room: Reserve,
@@ -104,16 +107,17 @@ pub async fn start(
     let epoch = attached.as_ref().map_or(known + 1, |attached| attached.epoch);
     let view = view(&config, &parts, &key, epoch);
     let uploads = fresh_uploads(&config.state_dir).map_err(state_error)?;
-    let gate = watch::Sender::new(Arc::new(recovered.ledgers.access.clone()));
-    let guard = Guard::new(operator::renew(&config.state_dir).map_err(state_error)?);
+    let published = Published::of(&recovered.ledgers);
     let (audit, auditor) = open_audit(&config, &parts).await?;
     let kept = Kept {
+        key: key.trusted(),
         audit,
         journal: log.reader(),
         uploads,
-        access: gate.subscribe(),
+        access: published.access.subscribe(),
+        roster: Roster::new(published.enrolment.subscribe(), config.enrolment),
         metrics,
-        guard,
+        guard: Guard::new(operator::renew(&config.state_dir).map_err(state_error)?),
         room: Reserve::new(&config.state_dir, config.disk_reserve),
     };
     let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
@@ -130,7 +134,7 @@ pub async fn start(
         keeper,
         outbox.clone(),
         &handle,
-        (mailboxes.requests, gate, &config),
+        (mailboxes.requests, published, &config),
     )?;
     let mut coordinator = Coordinator {
         handle,
@@ -235,6 +239,8 @@ fn wire_up(
         audit: kept.audit.0,
         audit_dir: kept.audit.1,
         access: kept.access,
+        roster: kept.roster,
+        key: kept.key,
         journal: kept.journal,
         logs: LogHub::new(outgoing.clone()),
         outgoing,
@@ -264,11 +270,7 @@ fn spawn_driver(
     keeper: Keeper,
     outbox: Outbox,
     handle: &CoordinatorHandle,
-    (requests, gate, config): (
-        mpsc::Receiver<Request>,
-        watch::Sender<Arc<Access>>,
-        &CoordinatorConfig,
-    ),
+    (requests, published, config): (mpsc::Receiver<Request>, Published, &CoordinatorConfig),
 ) -> Result<oneshot::Receiver<Result<(), JournalError>>, StartError> {
     let clock = Arc::clone(&handle.inner.clock);
     let settings = FleetSettings {
@@ -279,7 +281,7 @@ fn spawn_driver(
         fleet: Fleet::new(settings, clock.monotonic(), &recovered.engine),
         engine: recovered.engine,
         ledgers: recovered.ledgers,
-        gate,
+        published,
         began: recovered.began,
         keeper,
         outbox,
@@ -436,7 +438,7 @@ impl Coordinator {
         let keys = TrustedKeys(vec![self.key]);
         let letters = broker.consume(&Queue::DeadLetters, LETTERS_WINDOW).await?;
         let letters = run_dead_letters(letters, keys, self.handle(), token.clone());
-        let logs = run_logs(Arc::clone(broker), inner.logs.clone(), token.clone());
+        let logs = run_logs(Arc::clone(broker), self.handle(), token.clone());
         self.spawn_consumer("reports", reports);
         self.spawn_consumer("heartbeats", heartbeats);
         self.spawn_consumer("dead letters", letters);

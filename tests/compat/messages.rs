@@ -5,9 +5,11 @@ use crate::samples as s;
 use std::collections::BTreeMap;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::key::InputValue;
+use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{
     Audience, Control, EnvelopeError, Heartbeat, Kind, LogChunk, LogStream, Offer, Phase, Report,
-    ReportBatch, ReportBody, RunningAttempt, SignerKey, StepTask, StopReason, TrustedKeys, open, seal,
+    ReportBatch, ReportBody, RunningAttempt, SignerKey, StepTask, StopReason, TrustedKeys, open,
+    open_from_worker, open_unsigned, seal, seal_as_worker, seal_unsigned,
 };
 
 fn task() -> StepTask {
@@ -148,6 +150,12 @@ fn every_control_that_was_ever_sent_is_read_as_it_was_meant() {
                     follow: true,
                 },
             ),
+            (
+                "quarantine",
+                Control::Quarantine {
+                    length: Millis(60_000),
+                },
+            ),
         ],
     );
 }
@@ -161,6 +169,28 @@ fn every_piece_of_a_log_that_was_ever_sent_is_read_as_it_was_meant() {
         bytes: b"epoch 3\n\x1b[31mred\x1b[0m".to_vec(),
     };
     check("logs", &[("chunk", chunk)]);
+}
+
+#[test]
+fn what_a_worker_ever_signed_still_opens_and_what_one_without_a_key_sent_is_still_read() {
+    let key = SignerKey::from_seed(&[6; 32]);
+    let mut complaints = Vec::new();
+    let write = || seal_as_worker(&key, Kind::Reports, b"body").expect("is small");
+    let mut signed = bytes("envelopes", "reports", write, &mut complaints);
+    let audience = Audience::coordinator();
+    let write = || seal_unsigned(Kind::Reports, audience, b"body").expect("is small");
+    let unsigned = bytes("envelopes", "reports-unsigned", write, &mut complaints);
+    assert_eq!(complaints, Vec::<String>::new());
+    let opened = open_from_worker(&key.trusted(), Kind::Reports, &signed).expect("it opens");
+    assert_eq!(opened.body, b"body");
+    for sent in [&signed, &unsigned] {
+        let opened = open_unsigned(Kind::Reports, audience, sent).expect("it is an envelope");
+        assert_eq!(opened.body, b"body");
+    }
+    assert!(open_from_worker(&key.trusted(), Kind::Reports, &unsigned).is_err());
+    *signed.last_mut().expect("it has a body") ^= 1;
+    let changed = open_from_worker(&key.trusted(), Kind::Reports, &signed);
+    assert_eq!(changed.unwrap_err(), EnvelopeError::BadSignature);
 }
 
 #[test]

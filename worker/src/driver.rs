@@ -5,11 +5,13 @@ use crate::attempt::{
     self, AttemptRecord, Folder, Folders, Job, Origin, Status, Stop, StopCause, Tools, attempt_key,
 };
 use crate::ended::Ended;
-use crate::follow::follow;
+use crate::follow::{Sink, follow};
+use crate::identity::Identity;
 use crate::intake::{Arrival, Intakes};
 use crate::metrics::Counters;
 use crate::outbox::UNACKNOWLEDGED_MAX;
 use crate::pace::{HELD_MAX, Pace};
+use crate::quarantine::{Quarantine, Turn};
 use crate::slots::{Grant, Refusal, Slots};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
@@ -18,11 +20,12 @@ use std::time::{Duration, Instant};
 use tidemill_protocol::codec;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::failure::{Failure, FailureReason};
-use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
+use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{
-    AttemptUsage, Audience, Control, Heartbeat, Kind, Offer, Report, ReportBody, StepTask, seal_unsigned,
+    AttemptUsage, Control, Heartbeat, Kind, Offer, Report, ReportBody, StepTask, StopReason, seal_as_worker,
 };
-use tidemill_transport::{Broker, Delivery, Queue};
+use tidemill_transport::{Broker, Delivery};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -37,7 +40,7 @@ const FOLLOWED_MAX: usize = 256;
 pub(crate) struct Driver {
     pub tools: Arc<Tools>,
     pub broker: Arc<dyn Broker>,
-    pub worker: WorkerId,
+    pub identity: Identity,
     pub incarnation: u64,
     pub offer: Offer,
     pub slots: Slots,
@@ -63,6 +66,7 @@ pub(crate) struct Books {
     followers: JoinSet<()>,
     last_heartbeat: Instant,
     heartbeat_due: Instant,
+    quarantine: Quarantine,
 }
 
 impl Default for Books {
@@ -76,6 +80,7 @@ impl Default for Books {
             followers: JoinSet::new(),
             last_heartbeat: now,
             heartbeat_due: now,
+            quarantine: Quarantine::default(),
         }
     }
 }
@@ -177,9 +182,14 @@ impl Driver {
         self.offer.draining && self.books.running.is_empty()
     }
 
+    fn is_quarantined(&self) -> bool {
+        self.books.quarantine.is_on(Instant::now())
+    }
+
     fn set_windows(&mut self) {
-        let takes_nothing =
-            !self.offer.takes_tasks() || self.tools.outbox.unacknowledged() > UNACKNOWLEDGED_MAX;
+        let takes_nothing = !self.offer.takes_tasks()
+            || self.is_quarantined()
+            || self.tools.outbox.unacknowledged() > UNACKNOWLEDGED_MAX;
         let window = if takes_nothing {
             0
         } else {
@@ -216,7 +226,7 @@ impl Driver {
             arrival.delivery.ack_soon();
             return;
         }
-        if self.offer.draining {
+        if self.offer.draining || self.is_quarantined() {
             self.give_back(arrival.delivery).await;
             return;
         }
@@ -349,6 +359,7 @@ impl Driver {
             Control::Drain => self.set_draining(true).await,
             Control::Preempt => self.preempt().await,
             Control::Resume => self.set_draining(false).await,
+            Control::Quarantine { length } => self.quarantine(length).await,
             Control::Announce => {
                 self.beat();
                 self.tools.outbox.send_again().await;
@@ -368,6 +379,25 @@ impl Driver {
         self.set_draining(true).await;
         for running in self.books.running.values() {
             running.stop.now(StopCause::Preempted);
+        }
+    }
+
+    /// Nothing that this worker does counts, or everything again: what runs is stopped, and nothing is taken meanwhile.
+    async fn quarantine(&mut self, length: Millis) {
+        let turn = self.books.quarantine.told(length, Instant::now());
+        match turn {
+            Turn::Begins => tracing::warn!("quarantined: nothing that this worker does counts"),
+            Turn::Ends => tracing::info!("released from quarantine"),
+            Turn::Stays => {}
+        }
+        self.set_windows();
+        if self.is_quarantined() {
+            for running in self.books.running.values() {
+                running.stop.now(StopCause::Told(StopReason::Fenced));
+            }
+            self.give_back_waiting().await;
+        } else if turn == Turn::Ends {
+            self.beat();
         }
     }
 
@@ -391,7 +421,11 @@ impl Driver {
             (None, true) if self.books.followers.len() < FOLLOWED_MAX => {
                 let token = CancellationToken::new();
                 running.followed = Some(token.clone());
-                let following = follow(self.broker.clone(), running.status.clone(), token);
+                let sink = Sink {
+                    broker: self.broker.clone(),
+                    key: self.identity.key.clone(),
+                };
+                let following = follow(sink, running.status.clone(), token);
                 self.books.followers.spawn(following);
             }
             (Some(token), false) => {
@@ -453,42 +487,14 @@ impl Driver {
         self.books.last_heartbeat = Instant::now();
         self.books.heartbeat_due = self.books.last_heartbeat + self.tools.config.heartbeat_every;
         let body = codec::encode(&Heartbeat {
-            worker: self.worker.clone(),
+            worker: self.identity.id.clone(),
             incarnation: self.incarnation,
             offer: self.offer.clone(),
             running: self.books.running.values().map(|r| r.status.running()).collect(),
         });
-        match seal_unsigned(Kind::Heartbeat, Audience::coordinator(), &body) {
+        match seal_as_worker(&self.identity.key, Kind::Heartbeat, &body) {
             Ok(bytes) => drop(self.heartbeat.send_replace(Bytes::from(bytes))),
             Err(error) => tracing::error!(%error, "a sign of life is too large"),
-        }
-    }
-}
-
-/// Sends signs of life as they are made.
-pub(crate) async fn send_heartbeats(
-    broker: Arc<dyn Broker>,
-    mut heartbeat: watch::Receiver<Bytes>,
-    token: CancellationToken,
-) {
-    loop {
-        tokio::select! {
-            changed = heartbeat.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-            }
-            () = token.cancelled() => {
-                // The last one says that this worker takes nothing more.
-                if !heartbeat.has_changed().unwrap_or(false) {
-                    return;
-                }
-            }
-        }
-        let bytes = heartbeat.borrow_and_update().clone();
-        // Lost ones are followed by others; a coordinator that is not there needs none.
-        if let Err(error) = broker.publish(&Queue::Heartbeats, bytes).await {
-            tracing::debug!(%error, "a sign of life was not sent");
         }
     }
 }

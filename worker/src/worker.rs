@@ -4,10 +4,12 @@
 use crate::attempt::{Folder, Folders, Sources, Tools, attempt_key, find_program, remove};
 use crate::config::WorkerConfig;
 use crate::control::ControlIntake;
-use crate::driver::{Books, Driver, send_heartbeats};
+use crate::driver::{Books, Driver};
 use crate::environments::{BuildTools, Environments, listings};
 use crate::error::StartError;
 use crate::handle::WorkerHandle;
+use crate::heartbeats::send_heartbeats;
+use crate::identity::Identity;
 use crate::intake::{Arrival, Intakes};
 use crate::metrics::Counters;
 use crate::outbox::{Outbox, OutboxConfig, Postman, Settled, next_incarnation};
@@ -18,8 +20,7 @@ use crate::supervisor::client::{Client, Connection, SupervisorHandle};
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,14 +117,15 @@ pub async fn start(
     token: CancellationToken,
 ) -> Result<Worker, StartError> {
     config.validate()?;
+    let Identity { id, key } = Identity::open(&config)?;
     let lock = claim_state(&config.state_dir)?;
-    let id = worker_id(&config)?;
     let opened = open(config, &parts).await?;
     let incarnation_dir = opened.config.state_dir.join("outbox");
     let incarnation = next_incarnation(&incarnation_dir, parts.clock.now().0)?;
     let outbox_config = OutboxConfig {
         dir: incarnation_dir,
         worker: id.clone(),
+        key: key.clone(),
         incarnation,
         again_after: opened.config.report_again_after,
     };
@@ -132,7 +134,7 @@ pub async fn start(
     let drain = Arc::new(Notify::new());
     let (targets, added) = mpsc::channel(TARGETS_MAX);
     let assembly = Assembly {
-        id: id.clone(),
+        identity: Identity { id: id.clone(), key },
         incarnation,
         parts,
         outbox: outbox.clone(),
@@ -209,7 +211,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
 }
 
 struct Assembly {
-    id: WorkerId,
+    identity: Identity,
     incarnation: u64,
     parts: Parts,
     outbox: Outbox,
@@ -262,7 +264,7 @@ impl Assembly {
             slots: Slots::new(capacity(&tools.config, &opened.machine)),
             pace: Pace::new(tools.config.slots),
             broker: self.parts.broker.clone(),
-            worker: self.id,
+            identity: self.identity,
             incarnation: self.incarnation,
             offer,
             counters: self.counters,
@@ -293,10 +295,10 @@ impl Assembly {
         controls: mpsc::Sender<Control>,
         rest: &CancellationToken,
     ) -> Result<(), StartError> {
-        let queue = Queue::Control(self.id.clone());
+        let queue = Queue::Control(self.identity.id.clone());
         let consumer = self.parts.broker.consume(&queue, CONTROL_WINDOW).await?;
         let intake = ControlIntake {
-            worker: self.id.clone(),
+            worker: self.identity.id.clone(),
             keys: self.parts.keys.clone(),
             clock: self.parts.clock.clone(),
             outbox: self.outbox.clone(),
@@ -406,52 +408,14 @@ async fn remove_rubbish(mut folders: mpsc::Receiver<PathBuf>, rest: Cancellation
     }
 }
 
-/// Makes the state folder and keeps other daemons out of it.
+/// Keeps other daemons out of the state folder.
 fn claim_state(dir: &Path) -> Result<File, StartError> {
-    fs::create_dir_all(dir).map_err(StartError::state(dir))?;
-    fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(StartError::state(dir))?;
     let path = dir.join("worker.lock");
     let lock = File::create(&path).map_err(StartError::state(&path))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Err(StartError::InUse(dir.to_owned()));
     }
     Ok(lock)
-}
-
-/// The configured name, or the one of earlier starts, or a new one made of the host's name.
-fn worker_id(config: &WorkerConfig) -> Result<WorkerId, StartError> {
-    let path = config.state_dir.join("worker-id");
-    let kept = || {
-        let text = fs::read_to_string(&path).ok()?;
-        text.trim().parse().ok()
-    };
-    let Some(id) = config.id.clone().or_else(kept) else {
-        let id = new_name(&config.name_prefix)?;
-        fs::write(&path, id.as_str()).map_err(StartError::state(path))?;
-        return Ok(id);
-    };
-    if !id.as_str().starts_with(&config.name_prefix) {
-        let prefix = &config.name_prefix;
-        return Err(StartError::Config(format!(
-            "RabbitMQ lets only workers hear the coordinator whose names begin with `{prefix}`, as in `{prefix}{id}`: this one is named `{id}`"
-        )));
-    }
-    Ok(id)
-}
-
-fn new_name(prefix: &str) -> Result<WorkerId, StartError> {
-    let host: String = sysinfo::System::host_name()
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(60)
-        .collect();
-    let random = uuid::Uuid::now_v7().simple().to_string();
-    let (_, end) = random.split_at(random.len() - 8);
-    let name = format!("{}-{end}", host.trim_matches('-'));
-    let name = format!("{prefix}{}", name.trim_start_matches('-'));
-    name.parse()
-        .map_err(|error| StartError::Config(format!("cannot make a name for this worker: {error}")))
 }
 
 /// Has steps number devices as this worker does, and see no others than it may use itself.

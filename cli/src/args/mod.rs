@@ -5,6 +5,7 @@ mod access;
 mod author;
 mod broker;
 mod data;
+mod enrolment;
 mod inspect;
 mod operate;
 
@@ -12,6 +13,7 @@ pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCom
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
+pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
@@ -51,7 +53,7 @@ Look at runs:
 
 Operate:
   serve        Run the coordinator of a cluster
-  worker       Start workers, list them, drain them
+  worker       Start workers, let them join, drain or quarantine them
   queue        Show queues and backlogs side by side
   broker       Set up RabbitMQ's users and rights
   journal      Verify, export, repair or recover a coordinator's journal

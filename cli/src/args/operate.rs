@@ -1,5 +1,6 @@
 //! Arguments of the verbs with which people run the service itself.
 
+use super::enrolment::{JoinTokenCommand, QuarantineArgs};
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -96,6 +97,9 @@ EXAMPLES
       --coordinator-url http://127.0.0.1:7470
   tidemill worker start --compute cpu --compute big:cpu --coordinator-key @key.pub
   tidemill worker start --config /etc/tidemill/worker.toml
+  tidemill worker start --join join.token --coordinator-url https://… --compute cpu
+
+$TIDEMILL_JOIN_TOKEN holds a join token instead of --join.
 
 SIGTERM or Ctrl-C drains: what runs is finished, nothing new is taken. A second
 one stops the daemon; its steps go on and the next start takes them up again.")]
@@ -118,6 +122,23 @@ EXAMPLES
     /// Let drained workers take tasks again
     #[command(after_help = "EXAMPLES\n  tidemill worker resume gpu-box-1")]
     Resume(WorkersArg),
+    /// Make, list and revoke the tokens by which workers join
+    #[command(subcommand)]
+    Token(JoinTokenCommand),
+    /// Let nothing count that workers do: their steps go elsewhere, their reports change nothing
+    #[command(
+        after_help = "EXAMPLES\n  tidemill worker quarantine gpu-box-1 --reason 'wrong results since Monday'"
+    )]
+    Quarantine(QuarantineArgs),
+    /// Let quarantined workers count again
+    #[command(after_help = "EXAMPLES\n  tidemill worker release gpu-box-1")]
+    Release(WorkersArg),
+    /// Forget the keys of workers: they have to join again
+    #[command(
+        visible_alias = "rm",
+        after_help = "EXAMPLES\n  tidemill worker remove gpu-box-1"
+    )]
+    Remove(WorkersArg),
 }
 
 /// The hidden verb that is the parent of a worker's steps.
@@ -218,6 +239,9 @@ pub(crate) struct WorkerStartArgs {
     /// Ask the coordinator at this address for its key (and for the store's address)
     #[arg(long, value_name = "URL")]
     pub(crate) coordinator_url: Option<String>,
+    /// Join by the token in this file, once
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join: Option<PathBuf>,
     /// Largest size of the cache of inputs, e.g. 20GiB
     #[arg(long, value_name = "SIZE")]
     pub(crate) cache_size: Option<String>,

@@ -1,6 +1,7 @@
 //! The typed client of the coordinator's API. It speaks over HTTP, or straight to a router in this process: what answers is the same code.
 //! Nothing here decides or prints.
 
+mod enrolment;
 mod events;
 mod log_tail;
 mod patience;

@@ -181,6 +181,7 @@ fn add_arguments(given: &mut Given, command: &Command) {
                 args.coordinator_key.clone(),
             );
             given.text("url", "--coordinator-url", args.coordinator_url.clone());
+            given.path("join_token_file", "--join", args.join.as_deref());
             given.text("cache_size", "--cache-size", args.cache_size.clone());
             add_cluster(given, &args.cluster);
         }

@@ -23,7 +23,7 @@ use tidemill_artifacts::ArtifactStore;
 use tidemill_coordinator::{Api, Coordinator};
 use tidemill_protocol::wire::TrustedKeys;
 use tidemill_transport::{Broker, LocalBroker};
-use tidemill_worker::{SystemClock, Worker};
+use tidemill_worker::{Identity, SystemClock, Worker};
 use tokio_util::sync::CancellationToken;
 
 /// How long to wait between two looks at a lock that somebody else holds.
@@ -153,6 +153,10 @@ impl Embedded {
                 clock,
             };
             let config = worker_config(settings, vec![wiring::local_target()])?;
+            // It signs like every worker, and needs no join token: it is this process.
+            let identity = Identity::open(&config).context(|| "cannot start the worker")?;
+            let own = identity.key.trusted();
+            coordinator.handle().vouch_for_own_worker(identity.id, own);
             let worker = tidemill_worker::start(config, parts, token.clone()).await;
             Some(worker.context(|| "cannot start the worker")?)
         } else {

@@ -83,6 +83,7 @@ pub(crate) fn coordinator_config(
         broker_url: broker_url.to_owned(),
         lease: settings.lease,
         disk_reserve: settings.disk_reserve,
+        enrolment: settings.worker_enrolment,
         ..CoordinatorConfig::new(&settings.state_dir)
     })
 }

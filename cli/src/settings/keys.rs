@@ -192,6 +192,18 @@ pub(crate) const KEYS: &[Key] = &[
         "the coordinator's public key, in hexadecimal or as @FILE",
     ),
     key(
+        "join_token_file",
+        Shape::Text,
+        "",
+        "a file with the token by which the worker joins, at its first start",
+    ),
+    key(
+        "worker_enrolment",
+        Shape::Text,
+        "required once there is a token or an enrolled worker",
+        "whether a coordinator believes workers without a key of their own: required (it does not) or optional (until a worker of that name is enrolled)",
+    ),
+    key(
         "cache_size",
         Shape::Text,
         "20GiB",

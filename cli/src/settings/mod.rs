@@ -4,6 +4,7 @@
 mod environment;
 mod files;
 mod keys;
+mod lease;
 mod password;
 mod resolve;
 mod steps;
@@ -22,6 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_protocol::time::Millis;
 use tidemill_worker::{Reach, Sandbox, StepLimits};
 
@@ -133,6 +135,10 @@ pub(crate) struct Settings {
     pub(crate) worker_id: Option<String>,
     /// The coordinator's public key, or `@FILE`.
     pub(crate) coordinator_key: Option<String>,
+    /// A file with the token by which the worker joins.
+    pub(crate) join_token_file: Option<PathBuf>,
+    /// Whether the coordinator believes workers without a key of their own.
+    pub(crate) worker_enrolment: EnrolmentRule,
     /// How far the worker's steps are shut in.
     pub(crate) sandbox: Sandbox,
     /// What a strict sandbox leaves open beside the system.

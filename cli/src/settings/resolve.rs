@@ -3,6 +3,7 @@
 use super::environment::Environment;
 use super::files::{self, SettingsFile, store_options};
 use super::keys::{KEYS, Key, Shape};
+use super::lease;
 use super::steps;
 use super::{Archive, DEFAULT_PORT, Origin, Setting, Settings, invalid, nearest};
 use crate::args::{Color, Format, Global};
@@ -14,16 +15,16 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidemill_protocol::time::Millis;
+use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_worker::{Reach, Sandbox, StepLimits};
 
-/// How long the coordinator waits for a silent worker when nobody says, and the bounds of what may be said.
-const LEASE: Millis = Millis::from_secs(60);
-const LEASE_MIN: Millis = Millis::from_secs(10);
-const LEASE_MAX: Millis = Millis::from_secs(24 * 3600);
-
 /// Variables of ours that are not settings.
-const OTHER_VARIABLES: &[&str] = &["TIDEMILL_CONFIG", "TIDEMILL_USER", "TIDEMILL_TOKEN"];
+const OTHER_VARIABLES: &[&str] = &[
+    "TIDEMILL_CONFIG",
+    "TIDEMILL_USER",
+    "TIDEMILL_TOKEN",
+    "TIDEMILL_JOIN_TOKEN",
+];
 /// What programs started by a step find in their environment; a step may well call tidemill.
 const STEP_PREFIXES: &[&str] = &[
     "TIDEMILL_INPUT_",
@@ -384,13 +385,6 @@ impl Layers {
     }
 }
 
-/// A lease as people write it. Workers are heard of every few seconds, and some of what they say may be late.
-fn lease_length(text: &str) -> Option<Millis> {
-    let length: jiff::SignedDuration = text.parse().ok()?;
-    let millis = Millis(u64::try_from(length.as_millis()).ok()?);
-    (LEASE_MIN..=LEASE_MAX).contains(&millis).then_some(millis)
-}
-
 fn finish(
     environment: Environment,
     given: &Given,
@@ -404,10 +398,11 @@ fn finish(
         "an address and a port such as 127.0.0.1:7470",
     )?;
     let sandbox = layers.parsed("sandbox", Sandbox::parse, "`strict`, `basic` or `off`")?;
+    let rule = layers.parsed("worker_enrolment", EnrolmentRule::parse, "required or optional")?;
     let stop_grace = layers
         .number("stop_grace", 0, 3600)?
         .map_or(10, i64::unsigned_abs);
-    let lease = layers.parsed("lease", lease_length, "a length from 10s to 1d, such as 1m")?;
+    let lease = layers.parsed("lease", lease::parse, "a length from 10s to 1d, such as 1m")?;
     Ok(Settings {
         url: layers
             .text("url")?
@@ -445,12 +440,14 @@ fn finish(
         compute_type: layers.text("type")?.unwrap_or_else(|| "cpu".to_owned()),
         worker_id: layers.text("worker_id")?,
         coordinator_key: layers.text("coordinator_key")?,
+        join_token_file: layers.path("join_token_file")?,
+        worker_enrolment: rule.unwrap_or_default(),
         stop_grace: Duration::from_secs(stop_grace),
         sandbox: sandbox.unwrap_or_default(),
         sandbox_reach: layers.reach()?,
         step_limits: layers.step_limits()?,
         preemption_notice: layers.path("preemption_notice")?,
-        lease: lease.unwrap_or(LEASE),
+        lease: lease.unwrap_or(lease::DEFAULT),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
         disk_reserve: layers.size("disk_reserve")?.unwrap_or(256 << 20),
         user: environment.user(),

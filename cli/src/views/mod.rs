@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod explanation;
+pub(crate) mod join_tokens;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod queues;

@@ -35,6 +35,18 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<WorkerView>> {
         Column::toned("HEARD", move |worker: &WorkerView| {
             (humane::ago(worker.last_heard_at, now), Tone::Dim)
         }),
+        Column::new("KEY", |worker: &WorkerView| {
+            let word = if worker.enrolled { "own" } else { "none" };
+            word.to_owned()
+        })
+        .wide(),
+        Column::new("WHY", |worker: &WorkerView| {
+            let quarantine = worker.quarantine.as_ref();
+            quarantine.map_or_else(String::new, |quarantine| {
+                format!("{} ({})", quarantine.reason, quarantine.by)
+            })
+        })
+        .wide(),
         Column::new("HOST", |worker: &WorkerView| worker.host.clone()).wide(),
         Column::new("VERSION", |worker: &WorkerView| worker.version.clone()).wide(),
     ]
@@ -45,7 +57,7 @@ fn tone(status: &str) -> Tone {
         "ready" => Tone::Good,
         "full" => Tone::Busy,
         "draining" | "disk_full" => Tone::Warn,
-        "silent" => Tone::Bad,
+        "silent" | "quarantined" => Tone::Bad,
         _ => Tone::Plain,
     }
 }

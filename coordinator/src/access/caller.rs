@@ -1,7 +1,9 @@
 //! Who asks: what the gate found out about a request, for handlers and for the audit log.
 
 use super::state::{Access, Refusal};
+use std::borrow::Cow;
 use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::time::Timestamp;
 
 /// Who asks.
@@ -22,6 +24,16 @@ pub(crate) enum Caller {
         /// Until when.
         expires_at: Option<Timestamp>,
     },
+    /// An enrolled worker, which signed the request with its own key: may use only what is declared for workers.
+    Worker {
+        /// The worker.
+        id: WorkerId,
+    },
+    /// Whoever has a join token: may enrol a worker by it and do nothing else.
+    Joining {
+        /// The token.
+        token: TokenId,
+    },
     /// Nobody that we know; may use only what is open to everybody.
     Nobody,
 }
@@ -32,19 +44,32 @@ impl Caller {
         match self {
             Self::Operator | Self::Local => Some(Scope::Admin),
             Self::Token { scope, .. } => Some(*scope),
-            Self::Nobody => None,
+            Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => None,
+        }
+    }
+
+    /// The token that they showed.
+    pub(crate) fn token(&self) -> Option<&TokenId> {
+        match self {
+            Self::Token { id, .. } => Some(id),
+            Self::Joining { token } => Some(token),
+            Self::Operator | Self::Local | Self::Worker { .. } | Self::Nobody => None,
         }
     }
 
     /// Whether nothing that can still happen takes their right away.
     pub(crate) const fn is_lasting(&self) -> bool {
-        matches!(self, Self::Operator | Self::Nobody)
+        // What a worker asks for is short, and whole before it could be taken away.
+        matches!(
+            self,
+            Self::Operator | Self::Worker { .. } | Self::Joining { .. } | Self::Nobody
+        )
     }
 
     /// Why they may not go on with what they began, if so.
     pub(crate) fn refusal(&self, access: &Access, now: Timestamp) -> Option<Refusal> {
         match self {
-            Self::Operator | Self::Nobody => None,
+            Self::Operator | Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => None,
             Self::Local => access.is_closed().then_some(Refusal::Closed),
             Self::Token { id, .. } => access
                 .token(id)
@@ -56,6 +81,7 @@ impl Caller {
     pub(crate) fn acts_as(&self, said: Option<String>) -> Option<String> {
         match self {
             Self::Token { subject, .. } => Some(subject.clone()),
+            Self::Worker { .. } | Self::Joining { .. } => Some(self.name().into_owned()),
             Self::Operator | Self::Local | Self::Nobody => said,
         }
     }
@@ -65,17 +91,19 @@ impl Caller {
         match self {
             Self::Token { subject, scope, .. } => *scope >= Scope::Operator || subject == submitted_by,
             Self::Operator | Self::Local => true,
-            Self::Nobody => false,
+            Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => false,
         }
     }
 
     /// The word for them in the audit log and in messages.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::Operator => "operator of the state folder",
-            Self::Local => "anybody on this machine",
-            Self::Token { subject, .. } => subject,
-            Self::Nobody => "nobody",
+            Self::Operator => "operator of the state folder".into(),
+            Self::Local => "anybody on this machine".into(),
+            Self::Token { subject, .. } => subject.into(),
+            Self::Worker { id } => format!("worker {id}").into(),
+            Self::Joining { .. } => "a worker that joins".into(),
+            Self::Nobody => "nobody".into(),
         }
     }
 }

@@ -1,14 +1,16 @@
-//! What the gate remembers beside the tokens themselves: the operator's secret, who failed, and when each token was last used. Nothing of it outlives the process,
+//! What the gate remembers beside the tokens themselves: the operator's secret, who failed, when each token was last used, and which signed requests came. Nothing of it outlives the process,
 //! and all of it is bounded.
 
 use super::attempts::FailedAttempts;
 use super::decide::TOKENS_MAX;
+use super::replays::Replays;
 use super::secret::{Presented, Secret};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use subtle::ConstantTimeEq;
 use tidemill_protocol::access::TokenId;
+use tidemill_protocol::proof::RequestProof;
 use tidemill_protocol::time::{Millis, Timestamp};
 
 /// What the gate remembers.
@@ -18,6 +20,7 @@ pub(crate) struct Guard {
     operator: Secret,
     failed: Mutex<FailedAttempts>,
     last_used: Mutex<HashMap<TokenId, Timestamp>>,
+    signed: Mutex<Replays>,
 }
 
 impl Guard {
@@ -27,6 +30,7 @@ impl Guard {
             operator,
             failed: Mutex::default(),
             last_used: Mutex::default(),
+            signed: Mutex::default(),
         }
     }
 
@@ -49,6 +53,12 @@ impl Guard {
             last_used.clear();
         }
         last_used.insert(id.clone(), now);
+    }
+
+    /// Notes a request that a worker has signed; false when it came before, or there is no room to know. Whatever is older than `oldest` is refused for its
+    /// age, so that it came is forgotten.
+    pub(crate) fn note_signed(&self, proof: &RequestProof, oldest: Timestamp) -> bool {
+        lock(&self.signed).note(proof, oldest)
     }
 
     /// Notes a failure; how long this address should wait, when it has failed too often.

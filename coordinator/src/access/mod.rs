@@ -6,6 +6,7 @@ mod caller;
 mod decide;
 mod fact;
 mod guard;
+mod replays;
 mod secret;
 mod state;
 
@@ -14,5 +15,5 @@ pub(crate) use caller::Caller;
 pub use decide::{AccessCommand, AccessRejection, TOKENS_MAX};
 pub use fact::AccessFact;
 pub(crate) use guard::Guard;
-pub use secret::{Presented, Secret, SecretError};
+pub use secret::{Presented, Purpose, Secret, SecretError};
 pub use state::{Access, Refusal, Token};

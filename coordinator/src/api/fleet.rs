@@ -23,11 +23,13 @@ const DEPTH_WITHIN: Duration = Duration::from_millis(800);
 pub(super) async fn workers(
     State(handle): State<CoordinatorHandle>,
 ) -> Result<Json<Vec<WorkerView>>, ApiError> {
-    Ok(Json(
-        handle
-            .look(|sight| worker_views(sight.engine, sight.fleet))
-            .await?,
-    ))
+    let mut views = handle
+        .look(|sight| worker_views(sight.engine, sight.fleet, &sight.ledgers.enrolment))
+        .await?;
+    for view in &mut views {
+        view.enrolled = handle.inner.roster.key_of(&view.id).is_some();
+    }
+    Ok(Json(views))
 }
 
 async fn instruct(handle: &CoordinatorHandle, name: &str, control: Control) -> Result<StatusCode, ApiError> {

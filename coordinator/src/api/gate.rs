@@ -5,9 +5,10 @@ use super::error::{ApiError, no_such_method, no_such_resource};
 use super::local::is_local;
 use super::needs::{Found, Need, Needs};
 use super::record::{self, Kind};
+use super::signed;
 use super::standing::Standing;
 use super::via::Via;
-use crate::access::{Caller, Presented};
+use crate::access::{Caller, Presented, Purpose};
 use crate::handle::CoordinatorHandle;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -17,12 +18,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tidemill_protocol::access::Scope;
 use tidemill_protocol::api::{AuditEntry, ErrorCode};
+use tidemill_protocol::proof::{self, RequestProof};
 use tidemill_protocol::time::Millis;
 
 /// What is typed when a token is wanted.
 const SHOW_A_TOKEN: &str = "`tidemill login URL` keeps a token for this address; programs send the header `Authorization: Bearer tmk_…`";
 /// What is typed when a token is not good any more.
 const ANOTHER_TOKEN: &str = "ask for a new one (`tidemill token create`) and give it to `tidemill login URL`";
+/// What is typed when a join token is not good any more.
+const ANOTHER_JOIN_TOKEN: &str = "ask for a new one: `tidemill worker token create`";
 
 /// When to come back after the audit log could not be written.
 const UNWRITABLE_RETRY: Millis = Millis::from_secs(5);
@@ -33,7 +37,7 @@ pub(super) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let admitted = admit(&handle, &needs, &request);
+    let admitted = admit(&handle, &needs, &mut request).await;
     let (caller, needed) = match admitted {
         Ok(admitted) => admitted,
         Err(refused) => {
@@ -42,7 +46,7 @@ pub(super) async fn pass(
             return refuse(&handle, entry, refused).await;
         }
     };
-    let entry = match record::kind(&request, needed) {
+    let entry = match record::kind(&request, &caller, needed) {
         Kind::Question => None,
         kind => {
             let entry = record::entry(&request, handle.inner.clock.now());
@@ -111,62 +115,75 @@ impl From<ApiError> for Refused {
 }
 
 /// Who asks, if they may, and the scope that this needed.
-fn admit(
+async fn admit(
     handle: &CoordinatorHandle,
     needs: &Needs,
-    request: &Request,
+    request: &mut Request,
 ) -> Result<(Caller, Option<Scope>), Refused> {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let found = needs.find(request.method(), path);
     if found == Found::Need(Need::Open) {
         return Ok((Caller::Nobody, None));
     }
-    let caller = identify(handle, request)?;
-    let Some(has) = caller.scope() else {
+    let caller = identify(handle, request, &found).await?;
+    if caller == Caller::Nobody {
         return Err(ApiError::new(ErrorCode::Unauthorized, "this needs a token")
             .hint(SHOW_A_TOKEN)
             .into());
-    };
+    }
     match found {
-        Found::Need(Need::Scope(needed)) if has < needed => Err(Refused {
-            error: too_weak(&caller, has, needed),
+        Found::Need(Need::Shown(keys)) if keys.admit(&caller) => Ok((caller, keys.scope)),
+        Found::Need(Need::Shown(keys)) => Err(Refused {
+            error: too_weak(&caller, keys.scope),
             caller: Some(Box::new(caller)),
         }),
-        Found::Need(Need::Scope(needed)) => Ok((caller, Some(needed))),
         Found::Need(Need::Open) => Ok((caller, None)),
         Found::NoSuchMethod => Err(no_such_method().into()),
         Found::NoSuchPath => Err(no_such_resource().into()),
     }
 }
 
-fn too_weak(caller: &Caller, has: Scope, needed: Scope) -> ApiError {
-    let message = format!(
-        "this needs the scope {needed}; the token of {} has {has}",
-        caller.name()
-    );
-    ApiError::new(ErrorCode::Forbidden, message).hint(format!(
-        "somebody with an admin token can make one that may: `tidemill token create --scope {needed}`"
-    ))
+fn too_weak(caller: &Caller, needed: Option<Scope>) -> ApiError {
+    let forbidden = |message: String| ApiError::new(ErrorCode::Forbidden, message);
+    match (caller.scope(), needed) {
+        (None, _) => forbidden(format!("this is not for {}", caller.name())).hint(SHOW_A_TOKEN),
+        (Some(_), None) => forbidden("this is for workers only".to_owned()),
+        (Some(has), Some(needed)) => forbidden(format!(
+            "this needs the scope {needed}; the token of {} has {has}",
+            caller.name()
+        ))
+        .hint(format!(
+            "somebody with an admin token can make one that may: `tidemill token create --scope {needed}`"
+        )),
+    }
 }
 
 /// Who asks.
-fn identify(handle: &CoordinatorHandle, request: &Request) -> Result<Caller, ApiError> {
+async fn identify(
+    handle: &CoordinatorHandle,
+    request: &mut Request,
+    found: &Found,
+) -> Result<Caller, ApiError> {
     let via = request.extensions().get::<Via>().copied();
-    if via == Some(Via::InProcess) {
-        return Ok(Caller::Operator);
+    let proof = match bearer(request.headers()) {
+        Shown::Proof(text) => text.parse::<RequestProof>().map_err(|error| error.to_string()),
+        _ if via == Some(Via::InProcess) => return Ok(Caller::Operator),
+        Shown::Nothing => return without_token(handle, via, request.headers()),
+        Shown::Token(text) => return by_token(handle, via, text),
+        Shown::Other => Err("the Authorization header is not `Bearer` and one token".to_owned()),
+    };
+    let proof = proof.map_err(|message| {
+        let refusal = ApiError::new(ErrorCode::Unauthorized, message).hint(SHOW_A_TOKEN);
+        failed(handle, via, refusal)
+    })?;
+    let is_for_workers = matches!(found, Found::Need(Need::Shown(keys)) if keys.worker);
+    if !is_for_workers {
+        // Nothing is verified, so nothing is said of who asks.
+        return Err(ApiError::new(ErrorCode::Forbidden, "this is not for workers"));
     }
-    match bearer(request.headers()) {
-        Shown::Nothing => without_token(handle, via, request.headers()),
-        Shown::Token(text) => by_token(handle, via, text),
-        Shown::Other => {
-            let message = "the Authorization header is not `Bearer` and one token";
-            Err(failed(
-                handle,
-                via,
-                ApiError::new(ErrorCode::Unauthorized, message).hint(SHOW_A_TOKEN),
-            ))
-        }
-    }
+    signed::verify(handle, request, proof)
+        .await
+        .map_err(|refusal| failed(handle, via, refusal))
 }
 
 /// While there was never a token, programs of this machine may do everything, and nobody else anything.
@@ -199,6 +216,14 @@ fn by_token(handle: &CoordinatorHandle, via: Option<Via>, text: &str) -> Result<
         return Ok(Caller::Operator);
     }
     let now = handle.inner.clock.now();
+    if shown.purpose() == Purpose::Join {
+        let durable = handle.inner.roster.durable();
+        let token = durable.enrolment.check(&shown, now);
+        let token = token.map_err(|refusal| refuse(refusal.to_string(), ANOTHER_JOIN_TOKEN))?;
+        return Ok(Caller::Joining {
+            token: token.id.clone(),
+        });
+    }
     let access = handle.access();
     let token = access
         .check(&shown, now)
@@ -238,13 +263,15 @@ fn failed(handle: &CoordinatorHandle, via: Option<Via>, refusal: ApiError) -> Ap
 enum Shown<'a> {
     Nothing,
     Token(&'a str),
+    /// What a worker signed.
+    Proof(&'a str),
     Other,
 }
 
 fn shown_token(headers: &HeaderMap) -> Option<&str> {
     match bearer(headers) {
         Shown::Token(text) => Some(text),
-        Shown::Nothing | Shown::Other => None,
+        Shown::Nothing | Shown::Proof(_) | Shown::Other => None,
     }
 }
 
@@ -253,12 +280,13 @@ fn bearer(headers: &HeaderMap) -> Shown<'_> {
     let Some(value) = values.next() else {
         return Shown::Nothing;
     };
-    let token = value.to_str().ok().and_then(|text| {
-        let (scheme, token) = text.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    match token {
-        Some(token) if values.next().is_none() => Shown::Token(token),
+    if values.next().is_some() {
+        return Shown::Other;
+    }
+    let words = value.to_str().ok();
+    match words.and_then(|text| Some((text, text.split_once(' ')?))) {
+        Some((_, (scheme, token))) if scheme.eq_ignore_ascii_case("bearer") => Shown::Token(token.trim()),
+        Some((text, (scheme, _))) if scheme.eq_ignore_ascii_case(proof::SCHEME) => Shown::Proof(text),
         _ => Shown::Other,
     }
 }

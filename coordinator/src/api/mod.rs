@@ -4,6 +4,7 @@
 mod artifacts;
 mod audit;
 mod bodies;
+mod enrolment;
 mod error;
 mod events;
 mod fleet;
@@ -20,6 +21,7 @@ mod record;
 mod runs;
 mod select;
 mod serve;
+mod signed;
 mod standing;
 mod steps;
 mod streams;
@@ -42,7 +44,7 @@ use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -56,18 +58,24 @@ const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 #[derive(OpenApi)]
 #[openapi(info(
     title = "tidemill",
-    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may."
-), modifiers(&TokenScheme))]
+    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may. A worker joins by a token of its own kind, `tmj_…`, and signs its requests from then on: `Authorization: Worker id=…,at=…,nonce=…,signature=…`."
+), modifiers(&Schemes))]
 struct Description;
 
-/// Tells the description how tokens are shown.
-struct TokenScheme;
+/// Tells the description how tokens and signatures are shown.
+struct Schemes;
 
-impl utoipa::Modify for TokenScheme {
+impl utoipa::Modify for Schemes {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         let components = description.components.get_or_insert_default();
-        components.add_security_scheme("token", scheme);
+        let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme(needs::TOKEN, bearer());
+        components.add_security_scheme(needs::JOIN, bearer());
+        let signed = ApiKeyValue::with_description(
+            "Authorization",
+            "`Worker id=NAME,at=MILLISECONDS,nonce=NUMBER,signature=HEX`, signed with the worker's own key.",
+        );
+        components.add_security_scheme(needs::WORKER, SecurityScheme::ApiKey(ApiKey::Header(signed)));
     }
 }
 
@@ -94,6 +102,13 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(fleet::drain))
         .routes(routes!(fleet::preempt))
         .routes(routes!(fleet::resume))
+        .routes(routes!(enrolment::enrol))
+        .routes(routes!(enrolment::own))
+        .routes(routes!(enrolment::quarantine))
+        .routes(routes!(enrolment::release))
+        .routes(routes!(enrolment::remove))
+        .routes(routes!(enrolment::create, enrolment::list))
+        .routes(routes!(enrolment::revoke))
         .routes(routes!(fleet::queues))
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::create, tokens::list))

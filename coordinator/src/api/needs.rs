@@ -1,20 +1,48 @@
-//! What each route needs, read from the API's own description: the `security` of an operation names the scope. There is no second list that could fall behind,
-//! and an operation that names none is served to nobody.
+//! What each route needs, read from the API's own description: the `security` of an operation names the scope of people's tokens (`("token" = ["reader"])`), lets in
+//! requests that an enrolled worker has signed (`("worker" = [])`) or join tokens (`("join" = [])`), or several of these. There is no second list that could
+//! fall behind, and an operation that names none is served to nobody.
 
+use crate::access::Caller;
 use axum::http::Method;
 use std::collections::BTreeMap;
 use tidemill_protocol::access::Scope;
 
-/// The name of the one security scheme of the description.
-const SCHEME: &str = "token";
+/// The names of the security schemes of the description.
+pub(super) const TOKEN: &str = "token";
+pub(super) const WORKER: &str = "worker";
+pub(super) const JOIN: &str = "join";
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Need {
     /// Nothing.
     Open,
-    /// A token with at least this scope.
-    Scope(Scope),
+    /// One of these.
+    Shown(Keys),
+}
+
+/// What opens a route.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Keys {
+    /// A person's or system's token with at least this scope.
+    pub(super) scope: Option<Scope>,
+    /// The signature of an enrolled worker.
+    pub(super) worker: bool,
+    /// A token by which a worker joins.
+    pub(super) join: bool,
+}
+
+impl Keys {
+    /// Whether this caller has one of them.
+    pub(super) fn admit(self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Worker { .. } => self.worker,
+            Caller::Joining { .. } => self.join,
+            Caller::Operator | Caller::Local | Caller::Token { .. } | Caller::Nobody => {
+                self.scope.is_some_and(|needed| caller.scope() >= Some(needed))
+            }
+        }
+    }
 }
 
 /// The needs of all routes.
@@ -66,19 +94,30 @@ impl Needs {
     }
 }
 
-/// The need that an operation declares: `[{}]` is open, `[{"token": ["reader"]}]` a scope, anything else no declaration.
+/// The need that an operation declares: `[{}]` is open; otherwise each requirement is one scheme, and none comes twice. Anything else is no declaration.
 fn declared(security: &serde_json::Value) -> Option<Need> {
-    let [requirement] = security.as_array()?.as_slice() else {
-        return None;
-    };
-    let requirement = requirement.as_object()?;
-    if requirement.is_empty() {
+    let requirements = security.as_array()?;
+    if let [only] = requirements.as_slice()
+        && only.as_object()?.is_empty()
+    {
         return Some(Need::Open);
     }
-    let [scope] = requirement.get(SCHEME)?.as_array()?.as_slice() else {
-        return None;
-    };
-    scope.as_str()?.parse().ok().map(Need::Scope)
+    let mut keys = Keys::default();
+    for requirement in requirements {
+        let mut schemes = requirement.as_object()?.iter();
+        let (scheme, scopes) = schemes.next()?;
+        let scopes = scopes.as_array()?;
+        let is_new = match (scheme.as_str(), scopes.as_slice()) {
+            (TOKEN, [scope]) => keys.scope.replace(scope.as_str()?.parse().ok()?).is_none(),
+            (WORKER, []) => !std::mem::replace(&mut keys.worker, true),
+            (JOIN, []) => !std::mem::replace(&mut keys.join, true),
+            _ => false,
+        };
+        if !is_new || schemes.next().is_some() {
+            return None;
+        }
+    }
+    (keys != Keys::default()).then_some(Need::Shown(keys))
 }
 
 #[cfg(test)]
@@ -89,8 +128,13 @@ mod tests {
     #[test]
     fn what_is_not_declared_in_one_clear_way_is_not_declared() {
         assert_eq!(declared(&json!([{}])), Some(Need::Open));
+        let keys = |scope, worker, join| Some(Need::Shown(Keys { scope, worker, join }));
         let reader = json!([{"token": ["reader"]}]);
-        assert_eq!(declared(&reader), Some(Need::Scope(Scope::Reader)));
+        assert_eq!(declared(&reader), keys(Some(Scope::Reader), false, false));
+        assert_eq!(declared(&json!([{"worker": []}])), keys(None, true, false));
+        assert_eq!(declared(&json!([{"join": []}])), keys(None, false, true));
+        let both = json!([{"token": ["admin"]}, {"worker": []}]);
+        assert_eq!(declared(&both), keys(Some(Scope::Admin), true, false));
         for bad in [
             json!(null),
             json!([]),
@@ -99,6 +143,11 @@ mod tests {
             json!([{"token": ["reader", "admin"]}]),
             json!([{"token": ["root"]}]),
             json!([{"other": ["reader"]}]),
+            json!([{"worker": ["reader"]}]),
+            json!([{"worker": []}, {"worker": []}]),
+            json!([{"token": ["reader"]}, {"token": ["admin"]}]),
+            json!([{"token": ["reader"], "worker": []}]),
+            json!([{"worker": []}, {}]),
         ] {
             assert_eq!(declared(&bad), None, "{bad}");
         }
@@ -136,7 +185,10 @@ mod tests {
         let workers = Some("/api/v1/workers");
         assert_eq!(
             needs.find(&Method::HEAD, workers),
-            Found::Need(Need::Scope(Scope::Reader))
+            Found::Need(Need::Shown(Keys {
+                scope: Some(Scope::Reader),
+                ..Keys::default()
+            }))
         );
         assert_eq!(needs.find(&Method::DELETE, workers), Found::NoSuchMethod);
         assert_eq!(

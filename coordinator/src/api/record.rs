@@ -35,12 +35,15 @@ pub(super) enum Kind {
     Upload,
 }
 
-/// How a request that needs this scope is written down.
-pub(super) fn kind(request: &Request, needed: Option<Scope>) -> Kind {
+/// How a request of this caller is written down, which needed this scope.
+pub(super) fn kind(request: &Request, caller: &Caller, needed: Option<Scope>) -> Kind {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let is_look = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     match route {
-        _ if is_look || needed.is_none_or(|needed| needed <= Scope::Reader) => Kind::Question,
+        _ if is_look => Kind::Question,
+        // They have no scope, and what they may do by another method changes something.
+        _ if matches!(caller, Caller::Worker { .. } | Caller::Joining { .. }) => Kind::Change,
+        _ if needed.is_none_or(|needed| needed <= Scope::Reader) => Kind::Question,
         Some(route) if QUESTIONS.contains(&route) => Kind::Question,
         Some(route) if UPLOADS.contains(&route) => Kind::Upload,
         _ => Kind::Change,
@@ -61,7 +64,7 @@ pub(super) fn entry(request: &Request, at: Timestamp) -> AuditEntry {
         at,
         decision: AuditDecision::Refused,
         of: None,
-        who: Caller::Nobody.name().to_owned(),
+        who: Caller::Nobody.name().into_owned(),
         token: None,
         scope: None,
         from,
@@ -78,13 +81,9 @@ pub(super) fn entry(request: &Request, at: Timestamp) -> AuditEntry {
 
 /// The same, of this caller.
 pub(super) fn by(entry: AuditEntry, caller: &Caller) -> AuditEntry {
-    let token = match caller {
-        Caller::Token { id, .. } => Some(id.to_string()),
-        Caller::Operator | Caller::Local | Caller::Nobody => None,
-    };
     AuditEntry {
-        who: caller.name().to_owned(),
-        token,
+        who: caller.name().into_owned(),
+        token: caller.token().map(ToString::to_string),
         scope: caller.scope().map(|scope| scope.to_string()),
         ..entry
     }
@@ -141,7 +140,7 @@ fn ids(route: &str, path: &str) -> BTreeMap<String, String> {
 /// Somebody may write a whole token where its name belongs.
 fn without_secret(value: String) -> String {
     match value.match_indices('_').nth(1) {
-        Some((second, _)) if value.starts_with("tmk_") => {
+        Some((second, _)) if value.starts_with("tmk_") || value.starts_with("tmj_") => {
             format!("{}_…", value.get(..second).unwrap_or_default())
         }
         _ => value,
@@ -166,5 +165,7 @@ mod tests {
     fn a_token_in_a_path_loses_its_secret() {
         let found = ids("/api/v1/tokens/{id}", "/api/v1/tokens/tmk_abc_secret_part");
         assert_eq!(found["id"], "tmk_abc_…");
+        let found = ids("/api/v1/join-tokens/{id}", "/api/v1/join-tokens/tmj_abc_secret");
+        assert_eq!(found["id"], "tmj_abc_…");
     }
 }

@@ -3,13 +3,16 @@
 use super::error::ApiError;
 use super::select;
 use crate::handle::CoordinatorHandle;
-use crate::views::{describe_changes, sentences, step_view};
+use crate::views::{describe_changes, quarantined_of, sentences, step_view};
 use axum::Json;
 use axum::extract::{Path, State};
 use std::collections::{BTreeMap, BTreeSet};
 use tidemill_engine::{PartChange, PartValue};
 use tidemill_protocol::api::{ErrorBody, ExplanationView, KeyPartView, StepView};
 use tidemill_protocol::ids::StepRef;
+
+/// Most quarantined workers that an explanation names.
+const QUARANTINED_MAX: usize = 3;
 
 /// Shows a step.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/steps/{step}", tag = "steps", security(("token" = ["reader"])),
@@ -56,7 +59,18 @@ pub(super) async fn explain(
             .engine
             .explain(step, sight.fleet)
             .expect("a step that was found can be explained");
-        let (reasons, hints) = sentences(sight.engine, &explanation, &link, now);
+        let (mut reasons, mut hints) = sentences(sight.engine, &explanation, &link, now);
+        if !explanation.status.is_terminal()
+            && let Some(target) = sight.engine.target_of(step)
+        {
+            let barred = quarantined_of(sight.fleet, &sight.ledgers.enrolment, target);
+            for (worker, reason) in barred.take(QUARANTINED_MAX) {
+                reasons.push(format!(
+                    "worker {worker} serves {target}, but is quarantined: {reason}"
+                ));
+                hints.push(format!("tidemill worker release {worker} lets it work again"));
+            }
+        }
         let view = ExplanationView {
             path: run
                 .planned(index)

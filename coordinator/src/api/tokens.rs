@@ -32,10 +32,14 @@ impl From<AccessRejection> for ApiError {
 pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<CallerView> {
     let (token, expires_at) = match &caller {
         Caller::Token { id, expires_at, .. } => (Some(id.clone()), *expires_at),
-        Caller::Operator | Caller::Local | Caller::Nobody => (None, None),
+        Caller::Operator
+        | Caller::Local
+        | Caller::Worker { .. }
+        | Caller::Joining { .. }
+        | Caller::Nobody => (None, None),
     };
     Json(CallerView {
-        subject: caller.name().to_owned(),
+        subject: caller.name().into_owned(),
         scope: caller.scope().unwrap_or(Scope::Reader),
         token,
         expires_at,
@@ -92,7 +96,7 @@ pub(super) async fn list(State(handle): State<CoordinatorHandle>) -> Json<Vec<To
 pub(super) struct ByQuery {
     /// For display; a token's own subject counts instead where one is shown.
     #[serde(default)]
-    by: Option<String>,
+    pub(super) by: Option<String>,
 }
 
 /// Revokes a token: no request that comes after the answer is let in with it. A second time changes nothing.
@@ -117,8 +121,9 @@ pub(super) async fn revoke(
     Ok(Json(view(&handle, &id)?))
 }
 
-fn name_of(caller: &Caller, said: Option<String>) -> String {
-    caller.acts_as(said).unwrap_or_else(|| caller.name().to_owned())
+/// In whose name a change is made.
+pub(super) fn name_of(caller: &Caller, said: Option<String>) -> String {
+    caller.acts_as(said).unwrap_or_else(|| caller.name().into_owned())
 }
 
 fn view(handle: &CoordinatorHandle, id: &TokenId) -> Result<TokenView, ApiError> {

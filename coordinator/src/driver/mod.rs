@@ -7,6 +7,7 @@
 //! hand is let out: a coordinator that cannot write must not speak.
 
 mod keeper;
+mod quarantine;
 mod recover;
 mod request;
 
@@ -15,7 +16,8 @@ pub(crate) use recover::{Recovered, note_beginning, recover};
 pub(crate) use request::{DurableEvents, Look, REQUESTS_MAX, Request, Sight};
 
 use crate::access::Access;
-use crate::effects::Outbox;
+use crate::effects::{Outbox, Outgoing};
+use crate::enrolment::Durable;
 use crate::journal::{Batch, JournalError};
 use crate::ledger::{LedgerEvent, LedgerFact, Ledgers, Settle};
 use crate::metrics::Metrics;
@@ -47,11 +49,41 @@ pub(crate) struct Driver {
     pub(crate) durable: broadcast::Sender<Arc<DurableEvents>>,
     /// As decided so far.
     pub(crate) ledgers: Ledgers,
-    /// The tokens as the gate sees them: only what is durable.
-    pub(crate) gate: watch::Sender<Arc<Access>>,
+    /// The ledgers as the gate sees them: only what is durable.
+    pub(crate) published: Published,
     pub(crate) metrics: Arc<Metrics>,
     /// Whose clock wakes the loop when nothing comes.
     pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// Where others read the ledgers from: only what is durable.
+pub(crate) struct Published {
+    /// The tokens.
+    pub(crate) access: watch::Sender<Arc<Access>>,
+    /// Workers' enrolment.
+    pub(crate) enrolment: watch::Sender<Arc<Durable>>,
+}
+
+impl Published {
+    /// What the journal said at the start.
+    pub(crate) fn of(ledgers: &Ledgers) -> Self {
+        Self {
+            access: watch::Sender::new(Arc::new(ledgers.access.clone())),
+            enrolment: watch::Sender::new(Arc::new(Durable::of(&ledgers.enrolment))),
+        }
+    }
+
+    /// Shows what these events, which are durable now, have changed.
+    fn renew(&self, ledgers: &Ledgers, events: &[LedgerEvent]) {
+        let any = |kind: fn(&LedgerFact) -> bool| events.iter().any(|event| kind(&event.fact));
+        if any(|fact| matches!(fact, LedgerFact::Access(_))) {
+            self.access.send_replace(Arc::new(ledgers.access.clone()));
+        }
+        if any(|fact| matches!(fact, LedgerFact::Enrolment(_))) {
+            self.enrolment
+                .send_replace(Arc::new(Durable::of(&ledgers.enrolment)));
+        }
+    }
 }
 
 /// What is held back until the batch is durable.
@@ -60,6 +92,8 @@ struct InHand {
     events: Vec<Event>,
     ledgers: Vec<LedgerEvent>,
     effects: Vec<Effect>,
+    /// What quarantined and released workers are told.
+    orders: Vec<Outgoing>,
     answers: Vec<Answer>,
     looks: Vec<Look>,
 }
@@ -81,6 +115,7 @@ impl InHand {
             && !self.events.is_empty()
             && self.ledgers.is_empty()
             && self.effects.is_empty()
+            && self.orders.is_empty()
             && self.looks.is_empty()
     }
 }
@@ -94,6 +129,7 @@ enum Answer {
 impl Driver {
     /// Runs until it is told to stop, every handle is gone, or the journal fails.
     pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), JournalError> {
+        self.bar_quarantined();
         let mut waiting = VecDeque::with_capacity(REQUESTS_MAX);
         let mut more_to_do = true;
         loop {
@@ -157,7 +193,10 @@ impl Driver {
                 hand.answers.push(Answer::Command(reply, result));
             }
             Request::Change(change) => {
-                let settle = change(&mut self.ledgers, self.clock.now(), &mut hand.ledgers);
+                let mut events = Vec::new();
+                let settle = change(&mut self.ledgers, self.clock.now(), &mut events);
+                self.follow_enrolment(&events, hand);
+                hand.ledgers.append(&mut events);
                 hand.answers.push(Answer::Change(settle));
             }
             Request::Reports { batch, reply } => {
@@ -169,9 +208,14 @@ impl Driver {
                 drop(self.decide(&command, hand));
                 hand.answers.push(Answer::Done(reply));
             }
-            Request::Heartbeat(heartbeat) => {
+            Request::Heartbeat(mut heartbeat) => {
+                self.cut_offer(&mut heartbeat);
                 self.fleet
                     .hear(self.clock.monotonic(), self.clock.now(), &heartbeat);
+                if self.fleet.is_barred(&heartbeat.worker) {
+                    Self::hear_barred(&heartbeat, hand);
+                    return;
+                }
                 for command in self.engine.returning(&heartbeat) {
                     if self.decide(&command, hand).is_ok() {
                         self.metrics.attempts_resumed.add(1);
@@ -186,7 +230,18 @@ impl Driver {
     }
 
     fn take_reports(&mut self, batch: ReportBatch, hand: &mut InHand) {
+        if self.fleet.is_barred(&batch.worker) {
+            Self::drop_reports(&batch, hand);
+            return;
+        }
         for report in batch.reports {
+            if !self.may_make(&batch.worker, &report.attempt) {
+                let (attempt, token) = (report.attempt, report.token);
+                tracing::warn!(worker = %batch.worker, %attempt, "a worker reported on a compute target that it may not serve");
+                self.metrics.reports_refused.add(1);
+                hand.effects.push(quarantine::stop(&batch.worker, attempt, token));
+                continue;
+            }
             let command = Command::Report {
                 worker: batch.worker.clone(),
                 report,
@@ -260,10 +315,7 @@ impl Driver {
         for (sequence, event) in (first..).zip(&events) {
             note_beginning(&mut self.began, sequence, event);
         }
-        let tokens = |event: &LedgerEvent| matches!(event.fact, LedgerFact::Access(_));
-        if hand.ledgers.iter().any(tokens) {
-            self.gate.send_replace(Arc::new(self.ledgers.access.clone()));
-        }
+        self.published.renew(&self.ledgers, &hand.ledgers);
         let durable = DurableEvents { first, events, next };
         // Nobody may be watching.
         drop(self.durable.send(Arc::new(durable)));
@@ -281,6 +333,10 @@ impl Driver {
         }
         for effect in hand.effects {
             self.outbox.put(effect);
+        }
+        for order in hand.orders {
+            // What does not fit is said again with the worker's next word.
+            drop(self.outbox.outgoing.try_send(order));
         }
         let sight = Sight {
             engine: &self.engine,

@@ -15,7 +15,6 @@ pub(crate) const REQUESTS_MAX: usize = 1_000;
 pub(crate) struct Sight<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) fleet: &'a Fleet,
-    #[expect(dead_code, reason = "until the first ledger that is read through a look")]
     pub(crate) ledgers: &'a Ledgers,
     /// The monotonic clock, by which the fleet is judged.
     pub(crate) now: Millis,
@@ -33,7 +32,7 @@ pub(crate) enum Request {
         command: Command,
         reply: oneshot::Sender<Result<(), Rejection>>,
     },
-    /// A command for a ledger, answered when its facts are durable and, where they are about tokens, the gate knows of them.
+    /// A command for a ledger, answered when its facts are durable and the gate knows of them.
     Change(Change),
     /// What a worker reported. The reply comes when all of it is durable; stale reports are no error.
     Reports {

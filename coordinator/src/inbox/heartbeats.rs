@@ -1,14 +1,11 @@
 //! What may be lost: signs of life, and log bytes on their way to somebody who follows.
 
+use super::speaker::{hear, note_unheard};
 use crate::driver::Request;
 use crate::handle::CoordinatorHandle;
-use crate::logs::LogHub;
-use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use tidemill_protocol::codec;
-use tidemill_protocol::wire::{Audience, Heartbeat, Kind, LogChunk, open_unsigned};
-use tidemill_transport::class::Sender;
-use tidemill_transport::{Broker, BrokerError, Consumer, Delivery, Queue};
+use tidemill_protocol::wire::{Heartbeat, LogChunk};
+use tidemill_transport::{Broker, BrokerError, Consumer, Queue};
 use tokio_util::sync::CancellationToken;
 
 /// Messages of each kind that may be unsettled at once.
@@ -25,14 +22,15 @@ pub(crate) async fn run_heartbeats(
             () = token.cancelled() => return Ok(()),
             delivery = consumer.next() => delivery.ok_or(BrokerError::Closed)?,
         };
-        if let Some(heartbeat) = read::<Heartbeat>(&delivery, Kind::Heartbeat)
-            && delivery.sender.may_be(&heartbeat.worker)
-            && handle
-                .request(Request::Heartbeat(Box::new(heartbeat)))
-                .await
-                .is_err()
-        {
-            return Ok(());
+        match hear::<Heartbeat>(&handle, &delivery) {
+            // A quarantined worker's too: it is shown, and counts for nothing.
+            Ok(heard) => {
+                let heartbeat = Request::Heartbeat(Box::new(heard.message));
+                if handle.request(heartbeat).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Err(why) => note_unheard::<Heartbeat>(&handle, &delivery, &why).await,
         }
         delivery.ack_soon();
     }
@@ -41,9 +39,10 @@ pub(crate) async fn run_heartbeats(
 /// Hands log bytes to those who follow, until the token is cancelled or the bus is closed. Consumes only while somebody does.
 pub(crate) async fn run_logs(
     broker: Arc<dyn Broker>,
-    hub: LogHub,
+    handle: CoordinatorHandle,
     token: CancellationToken,
 ) -> Result<(), BrokerError> {
+    let hub = handle.inner.logs.clone();
     let mut followed = hub.followed();
     loop {
         tokio::select! {
@@ -61,17 +60,12 @@ pub(crate) async fn run_logs(
                 _ = followed.wait_for(|count| *count == 0) => break,
                 delivery = consumer.next() => delivery.ok_or(BrokerError::Closed)?,
             };
-            if delivery.sender != Sender::Stranger
-                && let Some(chunk) = read::<LogChunk>(&delivery, Kind::Log)
-            {
-                hub.deliver(&chunk);
+            match hear::<LogChunk>(&handle, &delivery) {
+                Ok(heard) if !heard.is_quarantined => hub.deliver(&heard.message),
+                Ok(_) => {}
+                Err(why) => note_unheard::<LogChunk>(&handle, &delivery, &why).await,
             }
             delivery.ack_soon();
         }
     }
-}
-
-fn read<T: DeserializeOwned>(delivery: &Delivery, kind: Kind) -> Option<T> {
-    let opened = open_unsigned(kind, Audience::coordinator(), &delivery.bytes).ok()?;
-    codec::decode(opened.body).ok()
 }

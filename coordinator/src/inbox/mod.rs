@@ -5,6 +5,7 @@ mod dead_letters;
 mod heartbeats;
 mod receipts;
 mod reports;
+mod speaker;
 
 pub(crate) use dead_letters::{LETTERS_WINDOW, run_dead_letters};
 pub(crate) use heartbeats::{PASSING_WINDOW, run_heartbeats, run_logs};

@@ -2,6 +2,7 @@
 //! on its disk until then.
 
 use super::receipts::Receipts;
+use super::speaker::{Heard, hear, note_quarantined, note_unheard};
 use crate::driver::Request;
 use crate::effects::Outgoing;
 use crate::handle::CoordinatorHandle;
@@ -9,9 +10,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::sync::Arc;
 use std::time::Duration;
-use tidemill_protocol::codec;
 use tidemill_protocol::time::Clock;
-use tidemill_protocol::wire::{Audience, Control, Kind, ReportBatch, open_unsigned};
+use tidemill_protocol::wire::{Control, ReportBatch};
 use tidemill_transport::{BrokerError, Consumer, Delivery};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -64,41 +64,32 @@ pub(crate) async fn run_reports(
             }
             delivery = consumer.next() => {
                 let Some(delivery) = delivery else { return Err(BrokerError::Closed) };
-                match read(&delivery) {
-                    Some(batch) if delivery.sender.may_be(&batch.worker) => {
-                        let (reply, durable) = oneshot::channel();
+                match hear::<ReportBatch>(&handle, &delivery) {
+                    Ok(Heard { message: batch, is_quarantined }) => {
                         let stored = Stored {
                             worker: batch.worker.clone(),
                             incarnation: batch.incarnation,
                             first: batch.first_sequence,
                             count: batch.reports.len() as u64,
                         };
+                        if is_quarantined {
+                            note_quarantined::<ReportBatch>(&handle, &delivery, &batch.worker).await;
+                        }
+                        // Those of a quarantined worker, too: the driver drops them and tells it to stop, and it may forget them.
+                        let (reply, durable) = oneshot::channel();
                         if handle.request(Request::Reports { batch, reply }).await.is_err() {
                             return Ok(());
                         }
                         storing.push(acknowledge(delivery, durable, stored));
                     }
-                    refused => {
-                        if let Some(batch) = refused {
-                            let sender = &delivery.sender;
-                            tracing::warn!(worker = %batch.worker, ?sender, "reports in the name of a worker that the broker does not vouch for");
-                        }
-                        handle.inner.metrics.reports_refused.add(1);
+                    Err(why) => {
+                        note_unheard::<ReportBatch>(&handle, &delivery, &why).await;
                         settle(delivery.reject(false).await);
                     }
                 }
             }
         }
     }
-}
-
-fn read(delivery: &Delivery) -> Option<ReportBatch> {
-    let opened = open_unsigned(Kind::Reports, Audience::coordinator(), &delivery.bytes)
-        .inspect_err(|error| tracing::warn!(%error, "a report message is refused"))
-        .ok()?;
-    codec::decode(opened.body)
-        .inspect_err(|error| tracing::warn!(%error, "a report message is refused"))
-        .ok()
 }
 
 async fn acknowledge(delivery: Delivery, durable: oneshot::Receiver<()>, stored: Stored) -> Option<Stored> {

@@ -1,6 +1,7 @@
 //! What happened in a ledger, as it stands in the journal: the moment in `at`, and the fact under the name of its ledger.
 
 use crate::access::AccessFact;
+use crate::enrolment::EnrolmentFact;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use tidemill_protocol::time::Timestamp;
@@ -19,11 +20,19 @@ pub struct LedgerEvent {
 pub enum LedgerFact {
     /// To a token.
     Access(AccessFact),
+    /// To a worker's enrolment.
+    Enrolment(EnrolmentFact),
 }
 
 impl From<AccessFact> for LedgerFact {
     fn from(fact: AccessFact) -> Self {
         Self::Access(fact)
+    }
+}
+
+impl From<EnrolmentFact> for LedgerFact {
+    fn from(fact: EnrolmentFact) -> Self {
+        Self::Enrolment(fact)
     }
 }
 
@@ -33,6 +42,7 @@ impl Serialize for LedgerEvent {
         event.serialize_field("at", &self.at)?;
         match &self.fact {
             LedgerFact::Access(fact) => event.serialize_field("access", fact)?,
+            LedgerFact::Enrolment(fact) => event.serialize_field("enrolment", fact)?,
         }
         event.end()
     }

@@ -10,6 +10,7 @@ pub(crate) use change::{Change, Settle, change};
 pub use event::{LedgerEvent, LedgerFact};
 
 use crate::access::Access;
+use crate::enrolment::Enrolment;
 use serde::{Deserialize, Serialize};
 use tidemill_protocol::time::Timestamp;
 
@@ -35,6 +36,8 @@ pub trait Ledger: Sized {
 pub struct Ledgers {
     /// The tokens.
     pub access: Access,
+    /// Workers' enrolment.
+    pub enrolment: Enrolment,
 }
 
 impl Ledgers {
@@ -42,12 +45,16 @@ impl Ledgers {
     pub fn apply(&mut self, event: &LedgerEvent) {
         match &event.fact {
             LedgerFact::Access(fact) => self.access.apply(event.at, fact),
+            LedgerFact::Enrolment(fact) => self.enrolment.apply(event.at, fact),
         }
     }
 
     /// Tokens and nothing else: what a snapshot of an early version holds.
     pub(crate) fn with_tokens(access: Access) -> Self {
-        Self { access }
+        Self {
+            access,
+            ..Self::default()
+        }
     }
 
     /// Whether a version that knew of tokens only would miss something.

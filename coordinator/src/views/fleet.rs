@@ -1,18 +1,66 @@
 //! Workers and queues.
 
+use crate::enrolment::Enrolment;
 use std::collections::BTreeSet;
 use tidemill_engine::{Engine, Fleet, Worker};
-use tidemill_protocol::api::{QueueView, RunningAttemptView, WorkerView};
+use tidemill_protocol::api::{QuarantineView, QueueView, RunningAttemptView, WorkerView};
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::time::{Millis, Timestamp};
 
-/// Every worker that was heard of.
-pub(crate) fn worker_views(engine: &Engine, fleet: &Fleet) -> Vec<WorkerView> {
-    let workers = fleet.workers();
-    workers
-        .map(|(id, worker)| worker_view(engine, id, worker))
-        .collect()
+/// Every worker that was heard of, and every other one that is quarantined.
+pub(crate) fn worker_views(engine: &Engine, fleet: &Fleet, enrolment: &Enrolment) -> Vec<WorkerView> {
+    let heard = fleet.workers();
+    let heard = heard.map(|(id, worker)| worker_view(engine, id, worker));
+    let quarantined = enrolment.quarantined();
+    let silent = quarantined.filter(|(id, _)| fleet.worker(id).is_none());
+    let mut views: Vec<WorkerView> = heard
+        .chain(silent.map(|(id, quarantine)| unheard_view(id, quarantine.since)))
+        .collect();
+    for view in &mut views {
+        if let Some(quarantine) = enrolment.quarantine(&view.id) {
+            "quarantined".clone_into(&mut view.status);
+            view.quarantine = Some(QuarantineView {
+                reason: quarantine.reason.clone(),
+                by: quarantine.by.clone(),
+                since: quarantine.since,
+            });
+        }
+    }
+    views.sort_by(|one, other| one.id.cmp(&other.id));
+    views
+}
+
+/// The workers that serve this compute target and of which nothing counts, each with the reason.
+pub(crate) fn quarantined_of<'a>(
+    fleet: &'a Fleet,
+    enrolment: &'a Enrolment,
+    target: &'a Name,
+) -> impl Iterator<Item = (&'a WorkerId, &'a str)> {
+    let serving = fleet
+        .workers()
+        .filter(|(_, worker)| worker.offer().targets.iter().any(|served| served.name == *target));
+    serving.filter_map(|(id, _)| Some((id, enrolment.quarantine(id)?.reason.as_str())))
+}
+
+/// A worker of which nothing but its name is known.
+fn unheard_view(id: &WorkerId, since: Timestamp) -> WorkerView {
+    WorkerView {
+        id: id.clone(),
+        status: String::new(),
+        host: String::new(),
+        version: String::new(),
+        targets: Vec::new(),
+        slots: 0,
+        slots_used: 0,
+        cpus: 0,
+        memory_bytes: 0,
+        gpus: Vec::new(),
+        last_heard_at: since,
+        running: Vec::new(),
+        enrolled: false,
+        quarantine: None,
+    }
 }
 
 fn worker_view(engine: &Engine, id: &WorkerId, worker: &Worker) -> WorkerView {
@@ -40,6 +88,8 @@ fn worker_view(engine: &Engine, id: &WorkerId, worker: &Worker) -> WorkerView {
         gpus: offer.gpus.clone(),
         last_heard_at: worker.heard_at(),
         running: running.collect(),
+        enrolled: false,
+        quarantine: None,
     }
 }
 

@@ -11,7 +11,7 @@ mod step;
 
 pub(crate) use changes::{Phrased, describe_changes};
 pub(crate) use explain::sentences;
-pub(crate) use fleet::{queue_views, worker_views};
+pub(crate) use fleet::{quarantined_of, queue_views, worker_views};
 pub(crate) use history::History;
 pub(crate) use plan::draft_plan;
 pub(crate) use run::{artifacts, draft_diff, run_summary, run_view};

@@ -18,11 +18,12 @@ struct Answer {
     body: Value,
 }
 
-/// An operation of the API: its method, a path that fits it, and the scope that it needs; none when it is open.
+/// An operation of the API: its method, a path that fits it, and the scope that it needs; none when it is open, or not for people.
 struct Operation {
     method: String,
     path: String,
     scope: Option<Scope>,
+    is_open: bool,
 }
 
 fn operations() -> Vec<Operation> {
@@ -35,6 +36,7 @@ fn operations() -> Vec<Operation> {
                 method: method.to_uppercase(),
                 path: path.replace(['{', '}'], ""),
                 scope: word.map(|word| word.parse().unwrap()),
+                is_open: operation["security"] == json!([{}]),
             });
         }
     }
@@ -121,7 +123,7 @@ async fn no_route_but_the_two_of_health_answers_without_a_good_token() {
                 // The machine itself may fail often: it is all of these tests at once.
                 service.clock.advance(Millis(6_000));
                 let answer = send(&service, peer, (method, path), authorization.as_deref()).await;
-                if operation.scope.is_none() {
+                if operation.is_open {
                     assert_eq!(answer.status, StatusCode::OK, "{method} {path}, token {what}");
                     continue;
                 }
@@ -150,7 +152,15 @@ async fn each_route_takes_its_scope_and_those_above_and_none_below() {
         tokens.push((scope, token(&service, scope, scope.as_str()).await));
     }
     for operation in operations() {
-        let Some(needed) = operation.scope else { continue };
+        let Some(needed) = operation.scope else {
+            if !operation.is_open {
+                let (method, path) = (operation.method.as_str(), operation.path.as_str());
+                let (_, admin) = tokens.last().unwrap();
+                let answer = send(&service, stranger(), (method, path), Some(admin)).await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path} as admin");
+            }
+            continue;
+        };
         for (scope, authorization) in &tokens {
             let (method, path) = (operation.method.as_str(), operation.path.as_str());
             let answer = send(&service, stranger(), (method, path), Some(authorization)).await;

@@ -9,7 +9,7 @@ use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::time::{Clock, Timestamp};
 use tidemill_protocol::wire::{
     AttemptUsage, Audience, Control, Heartbeat, Kind, Offer, Phase, Report, ReportBatch, ReportBody,
-    RunningAttempt, StepTask, Success, TrustedKeys, open, seal_unsigned,
+    RunningAttempt, SignerKey, StepTask, Success, TrustedKeys, open, seal_as_worker, seal_unsigned,
 };
 use tidemill_transport::{Broker, Consumer, LocalBroker, Queue};
 
@@ -21,11 +21,18 @@ pub(crate) struct ScriptedWorker {
     controls: Consumer,
     sequence: u64,
     now: Timestamp,
+    /// With what it signs; nothing for one that is older than workers' keys.
+    pub(crate) key: Option<SignerKey>,
 }
 
 impl ScriptedWorker {
     /// A worker for the target `cpu` with 8 slots, of which the coordinator has heard.
     pub(crate) async fn join(service: &Service, name: &str) -> Self {
+        Self::join_with(service, name, None).await
+    }
+
+    /// The same with a key.
+    pub(crate) async fn join_with(service: &Service, name: &str, key: Option<SignerKey>) -> Self {
         let broker = service.broker.clone();
         let target = Queue::Tasks("cpu".parse().unwrap());
         broker.declare(&target).await.unwrap();
@@ -39,6 +46,7 @@ impl ScriptedWorker {
                 .unwrap(),
             broker,
             sequence: 1,
+            key,
             now: service.clock.now(),
         };
         worker.heartbeat(&[], false).await;
@@ -77,7 +85,10 @@ impl ScriptedWorker {
     }
 
     pub(crate) async fn publish(&self, queue: Queue, kind: Kind, body: Vec<u8>) {
-        let sealed = seal_unsigned(kind, Audience::coordinator(), &body).unwrap();
+        let sealed = match &self.key {
+            Some(key) => seal_as_worker(key, kind, &body).unwrap(),
+            None => seal_unsigned(kind, Audience::coordinator(), &body).unwrap(),
+        };
         self.broker.publish(&queue, Bytes::from(sealed)).await.unwrap();
     }
 

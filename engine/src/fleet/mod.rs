@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::event::{Event, Fact};
 use leases::Leases;
 use rate::Rate;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::time::{Millis, Timestamp};
@@ -49,6 +49,8 @@ pub struct Fleet {
     capacity: BTreeMap<Name, Capacity>,
     ended: BTreeMap<Name, Rate>,
     leases: Leases,
+    /// Workers that count for nothing, whatever they say.
+    barred: BTreeSet<WorkerId>,
 }
 
 /// What live workers offer for one compute target. A worker that serves several counts in full for each.
@@ -73,17 +75,21 @@ impl Fleet {
             capacity: BTreeMap::new(),
             ended: BTreeMap::new(),
             leases,
+            barred: BTreeSet::new(),
         }
     }
 
-    /// Takes note of a heartbeat: what the worker offers, and that what it lists is alive. `wall` is for display.
+    /// Takes note of a heartbeat: what the worker offers, and that what it lists is alive. `wall` is for display. A barred worker is shown and renews nothing.
     pub fn hear(&mut self, now: Millis, wall: Timestamp, heartbeat: &Heartbeat) {
         let heard = Worker::heard(now, wall, heartbeat);
         if let Some(before) = self.workers.remove(&heartbeat.worker) {
-            self.count(&before, false);
+            self.count(&heartbeat.worker, &before, false);
         }
-        self.count(&heard, true);
+        self.count(&heartbeat.worker, &heard, true);
         self.workers.insert(heartbeat.worker.clone(), heard);
+        if self.is_barred(&heartbeat.worker) {
+            return;
+        }
         for running in &heartbeat.running {
             self.leases
                 .renew(&running.attempt, running.token, now + self.settings.lease);
@@ -148,7 +154,7 @@ impl Fleet {
             let Some(mut worker) = self.workers.remove(&id) else {
                 continue;
             };
-            self.count(&worker, false);
+            self.count(&id, &worker, false);
             worker.fall_silent();
             self.workers.insert(id, worker);
         }
@@ -169,14 +175,39 @@ impl Fleet {
     }
 
     /// Drops a worker from the list. It comes back when it is heard of again.
-    pub fn forget(&mut self, worker: &WorkerId) {
-        if let Some(worker) = self.workers.remove(worker) {
-            self.count(&worker, false);
+    pub fn forget(&mut self, id: &WorkerId) {
+        if let Some(worker) = self.workers.remove(id) {
+            self.count(id, &worker, false);
         }
     }
 
-    fn count(&mut self, worker: &Worker, add: bool) {
-        if worker.is_silent() {
+    /// Lets a worker count for nothing, or count again, whatever it says.
+    pub fn bar(&mut self, id: &WorkerId, barred: bool) {
+        if self.is_barred(id) == barred {
+            return;
+        }
+        let worker = self.workers.remove(id);
+        if let Some(worker) = &worker {
+            self.count(id, worker, false);
+        }
+        if barred {
+            self.barred.insert(id.clone());
+        } else {
+            self.barred.remove(id);
+        }
+        if let Some(worker) = worker {
+            self.count(id, &worker, true);
+            self.workers.insert(id.clone(), worker);
+        }
+    }
+
+    /// Whether a worker counts for nothing.
+    pub fn is_barred(&self, id: &WorkerId) -> bool {
+        self.barred.contains(id)
+    }
+
+    fn count(&mut self, id: &WorkerId, worker: &Worker, add: bool) {
+        if worker.is_silent() || self.is_barred(id) {
             return;
         }
         let slots = if worker.offer().takes_tasks() {
@@ -248,5 +279,63 @@ impl Fleet {
     /// The settings by which it is judged.
     pub const fn settings(&self) -> &FleetSettings {
         &self.settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidemill_protocol::compute::ComputeTarget;
+    use tidemill_protocol::ids::StepIndex;
+    use tidemill_protocol::wire::{Offer, RunningAttempt};
+
+    fn heartbeat(worker: &WorkerId, attempt: AttemptId) -> Heartbeat {
+        let name = |text: &str| text.parse::<Name>().unwrap();
+        Heartbeat {
+            worker: worker.clone(),
+            incarnation: 1,
+            offer: Offer {
+                targets: vec![ComputeTarget {
+                    name: name("cpu"),
+                    compute_type: name("cpu"),
+                }],
+                slots: 8,
+                cpus: 8,
+                memory_bytes: 1,
+                gpus: vec![],
+                host: String::new(),
+                version: String::new(),
+                draining: false,
+                disk_full: false,
+            },
+            running: vec![RunningAttempt {
+                attempt,
+                token: FencingToken(1),
+                phase: Phase::Running,
+            }],
+        }
+    }
+
+    #[test]
+    fn a_barred_worker_is_shown_and_counts_for_nothing_until_it_is_not_barred() {
+        let mut fleet = Fleet::new(FleetSettings::default(), Millis(0), &Engine::new());
+        let (worker, target): (WorkerId, Name) = ("w".parse().unwrap(), "cpu".parse().unwrap());
+        let attempt = AttemptId {
+            run: "00000000-0000-0000-0000-000000000000".parse().unwrap(),
+            step: StepIndex(0),
+            attempt: 1,
+        };
+        fleet.leases.grant(attempt, FencingToken(1), Millis(60_000));
+        fleet.hear(Millis(0), Timestamp(0), &heartbeat(&worker, attempt));
+        assert_eq!(fleet.capacity(&target).slots, 8);
+        fleet.bar(&worker, true);
+        fleet.bar(&worker, true);
+        assert_eq!(fleet.capacity(&target), Capacity::default());
+        fleet.hear(Millis(50_000), Timestamp(0), &heartbeat(&worker, attempt));
+        assert_eq!(fleet.capacity(&target), Capacity::default());
+        assert!(fleet.worker(&worker).is_some());
+        assert_eq!(fleet.expired(Millis(60_000)).len(), 1, "it renewed no lease");
+        fleet.bar(&worker, false);
+        assert_eq!(fleet.capacity(&target).slots, 8);
     }
 }

@@ -11,7 +11,7 @@ use crate::place::RunNumber;
 use crate::run::Run;
 use crate::step::StepState;
 use crate::work::CachedResult;
-use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef};
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef, WorkerId};
 use tidemill_protocol::key::StepKey;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
@@ -112,6 +112,18 @@ impl Engine {
     pub fn target_of(&self, step: StepRef) -> Option<&Name> {
         let place = self.place_of(step)?;
         Some(&self.at(place.run).graph.template(place.step).rules.target)
+    }
+
+    /// The attempts that this worker has claimed and that are not terminal.
+    pub fn running_attempts_of<'a>(
+        &'a self,
+        worker: &'a WorkerId,
+    ) -> impl Iterator<Item = (AttemptId, FencingToken)> + 'a {
+        self.running_attempts().filter(move |(attempt, _)| {
+            let place = self.place_of(attempt.step_ref());
+            let last = place.and_then(|place| self.step_at(place).last_attempt());
+            last.is_some_and(|(_, last)| last.worker() == Some(worker))
+        })
     }
 
     /// The attempts that are claimed and not terminal.

@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod audit;
+mod enrolment;
 mod error;
 mod queues;
 pub mod routes;
@@ -13,6 +14,10 @@ mod workers;
 
 pub use artifacts::{ArtifactView, MissingRequest, MissingResponse};
 pub use audit::{AuditDecision, AuditEntry};
+pub use enrolment::{
+    CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,
+    QuarantineRequest, QuarantineView,
+};
 pub use error::{ErrorBody, ErrorCode};
 pub use queues::{BrokerQueueView, QueueView};
 pub use runs::{

@@ -28,6 +28,14 @@
 //! POST /api/v1/workers/{worker}/drain                 → 204
 //! POST /api/v1/workers/{worker}/preempt               → 204
 //! POST /api/v1/workers/{worker}/resume                → 204
+//! POST /api/v1/workers/{worker}/enrol      EnrolRequest      → EnrolledView   with a join token
+//! POST /api/v1/workers/{worker}/quarantine QuarantineRequest → 204
+//! POST /api/v1/workers/{worker}/release               → 204
+//! DELETE /api/v1/workers/{worker}                     → 204                 its key is good no more
+//! GET  /api/v1/worker                                 → EnrolledView        for a request that a worker signed
+//! POST /api/v1/join-tokens     CreateJoinTokenRequest → CreatedJoinToken    the only answer with the token itself
+//! GET  /api/v1/join-tokens                            → [JoinTokenView]
+//! DELETE /api/v1/join-tokens/{id}                     → JoinTokenView
 //! GET  /api/v1/queues                                 → [QueueView]
 //! GET  /api/v1/whoami                                 → CallerView
 //! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
@@ -53,6 +61,10 @@ pub const BLOBS: &str = "/api/v1/blobs";
 pub const TREES: &str = "/api/v1/trees";
 /// Workers.
 pub const WORKERS: &str = "/api/v1/workers";
+/// An enrolled worker's own view.
+pub const WORKER: &str = "/api/v1/worker";
+/// Tokens by which workers join.
+pub const JOIN_TOKENS: &str = "/api/v1/join-tokens";
 /// Queues.
 pub const QUEUES: &str = "/api/v1/queues";
 /// Who asks.

@@ -1,5 +1,6 @@
 //! Workers as the coordinator last heard of them.
 
+use crate::api::QuarantineView;
 use crate::compute::ComputeTarget;
 use crate::ids::{RunId, StepPath, WorkerId};
 use crate::time::Timestamp;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub struct WorkerView {
     /// The worker.
     pub id: WorkerId,
-    /// `ready`, `full`, `draining`, `disk_full` (takes nothing new until there is room) or `silent` (no heartbeat for longer than its lease).
+    /// `quarantined` (nothing of it counts), `ready`, `full`, `draining`, `disk_full` (takes nothing new until there is room) or `silent` (no heartbeat for longer than its lease).
     pub status: String,
     /// Its host.
     pub host: String,
@@ -35,6 +36,12 @@ pub struct WorkerView {
     /// What it works on.
     #[serde(default)]
     pub running: Vec<RunningAttemptView>,
+    /// Whether it is known by a key of its own.
+    #[serde(default)]
+    pub enrolled: bool,
+    /// Why and since when nothing of it counts; absent when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine: Option<QuarantineView>,
 }
 
 /// An attempt that a worker works on.

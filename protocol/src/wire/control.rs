@@ -1,6 +1,7 @@
 //! What the coordinator tells workers directly, and the log bytes that come back when somebody follows.
 
 use crate::ids::{AttemptId, FencingToken};
+use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 
 /// An instruction to one worker. Signed like a task.
@@ -37,6 +38,11 @@ pub enum Control {
         attempt: AttemptId,
         /// Whether to send or to stop sending.
         follow: bool,
+    },
+    /// Nothing that the worker does counts: it stops what runs and takes nothing for this long. Said again as long as it is so; 0 ends it.
+    Quarantine {
+        /// For how long.
+        length: Millis,
     },
     /// An instruction of a newer coordinator.
     #[serde(other)]

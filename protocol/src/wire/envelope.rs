@@ -1,15 +1,13 @@
-//! The envelope around every message: what it is, for whom, until when, and the coordinator's Ed25519 signature. It is verified before any byte of the
-//! body is parsed, because whoever can write to the broker could otherwise run code on every worker.
+//! The envelope around every message: what it is, for whom, until when, and the Ed25519 signature of the coordinator or of a worker. It is verified before any
+//! byte of the body is parsed, because whoever can write to the broker could otherwise run code on every worker, or say that a step succeeded.
 //!
 //! Layout, fixed: `"TM"`, version (1), kind (1), key id (8), audience (32), not after (8, little-endian ms), signature (64), body.
 //! The signature covers a domain string, everything before the signature, and the BLAKE3 hash of the body. Replay is not prevented here but by the
-//! attempt's claim.
+//! attempt's claim. Workers that are older than their keys sign nothing: key id and signature are zero.
 
+use super::key::{KeyId, KeySignature, SIGNATURE_BYTES, SignerKey, TrustedKey, TrustedKeys};
 use crate::digest::Digest;
 use crate::time::Timestamp;
-use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
-use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// Largest envelope, header included: large things travel as references to the store.
 pub const ENVELOPE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -17,8 +15,12 @@ pub const ENVELOPE_BYTES_MAX: usize = 4 * 1024 * 1024;
 const MAGIC: &[u8; 2] = b"TM";
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 2 + 1 + 1 + 8 + 32 + 8;
-const SIGNATURE_BYTES: usize = 64;
-const DOMAIN: &[u8] = b"tidemill/envelope/v1";
+/// What the coordinator's signatures begin with.
+const DOMAIN_OF_COORDINATOR: &[u8] = b"tidemill/envelope/v1";
+/// What workers' signatures begin with.
+const DOMAIN_OF_WORKER: &[u8] = b"tidemill/report/v1";
+/// The key id of an envelope that nobody signed.
+const UNSIGNED: KeyId = KeyId([0; 8]);
 
 /// What an envelope holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,11 +29,11 @@ pub enum Kind {
     Task,
     /// A [`crate::wire::Control`], signed.
     Control,
-    /// A [`crate::wire::ReportBatch`].
+    /// A [`crate::wire::ReportBatch`], signed by its worker.
     Reports,
-    /// A [`crate::wire::Heartbeat`].
+    /// A [`crate::wire::Heartbeat`], signed by its worker.
     Heartbeat,
-    /// A [`crate::wire::LogChunk`].
+    /// A [`crate::wire::LogChunk`], signed by its worker.
     Log,
 }
 
@@ -56,6 +58,13 @@ impl Kind {
             _ => None,
         }
     }
+
+    const fn domain(self) -> &'static [u8] {
+        match self {
+            Self::Task | Self::Control => DOMAIN_OF_COORDINATOR,
+            Self::Reports | Self::Heartbeat | Self::Log => DOMAIN_OF_WORKER,
+        }
+    }
 }
 
 /// For whom a message is: a compute target's queue, one worker, or the coordinator.
@@ -78,83 +87,6 @@ impl Audience {
         Self(Digest::of(b"coordinator"))
     }
 }
-
-/// The coordinator's secret key. Its `Debug` form shows only the public half.
-#[derive(Clone)]
-pub struct SignerKey(SigningKey);
-
-impl SignerKey {
-    /// A key from 32 secret random bytes.
-    pub fn from_seed(seed: &[u8; 32]) -> Self {
-        Self(SigningKey::from_bytes(seed))
-    }
-
-    /// The public half, which workers are told.
-    pub fn trusted(&self) -> TrustedKey {
-        TrustedKey(self.0.verifying_key())
-    }
-}
-
-impl fmt::Debug for SignerKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SignerKey({})", self.trusted())
-    }
-}
-
-/// The coordinator's public key. Text form: 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TrustedKey(VerifyingKey);
-
-impl TrustedKey {
-    fn id(&self) -> [u8; 8] {
-        let hash = Digest::of(self.0.as_bytes());
-        let mut id = [0; 8];
-        id.copy_from_slice(&hash.as_bytes()[..8]);
-        id
-    }
-}
-
-impl fmt::Display for TrustedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A public key is 32 bytes like a digest and borrows its text form.
-        fmt::Display::fmt(&Digest::from_bytes(*self.0.as_bytes()), f)
-    }
-}
-
-impl fmt::Debug for TrustedKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::str::FromStr for TrustedKey {
-    type Err = EnvelopeError;
-
-    fn from_str(text: &str) -> Result<Self, EnvelopeError> {
-        let bytes: Digest = text.trim().parse().map_err(|_| EnvelopeError::BadKey)?;
-        VerifyingKey::from_bytes(bytes.as_bytes())
-            .map(Self)
-            .map_err(|_| EnvelopeError::BadKey)
-    }
-}
-
-impl Serialize for TrustedKey {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for TrustedKey {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
-    }
-}
-
-/// The keys that a worker accepts: two, so that a key can be replaced without a pause.
-#[derive(Debug, Clone)]
-pub struct TrustedKeys(pub Vec<TrustedKey>);
 
 /// A message that must not be acted on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -181,9 +113,6 @@ pub enum EnvelopeError {
     /// The signature does not fit.
     #[error("an envelope whose signature does not fit")]
     BadSignature,
-    /// A text that is no public key.
-    #[error("a coordinator key has 64 lower-case hexadecimal digits")]
-    BadKey,
 }
 
 /// A verified message.
@@ -193,20 +122,21 @@ pub struct Opened<'a> {
     pub body: &'a [u8],
 }
 
-fn header(kind: Kind, key_id: [u8; 8], audience: Audience, not_after: Timestamp) -> Vec<u8> {
+fn header(kind: Kind, key_id: KeyId, audience: Audience, not_after: Timestamp) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + SIGNATURE_BYTES);
     bytes.extend_from_slice(MAGIC);
     bytes.push(VERSION);
     bytes.push(kind.code());
-    bytes.extend_from_slice(&key_id);
+    bytes.extend_from_slice(&key_id.0);
     bytes.extend_from_slice(audience.0.as_bytes());
     bytes.extend_from_slice(&not_after.0.to_le_bytes());
     bytes
 }
 
-fn signed_text(header: &[u8], body: &[u8]) -> Vec<u8> {
-    let mut text = Vec::with_capacity(DOMAIN.len() + header.len() + 32);
-    text.extend_from_slice(DOMAIN);
+fn signed_text(kind: Kind, header: &[u8], body: &[u8]) -> Vec<u8> {
+    let domain = kind.domain();
+    let mut text = Vec::with_capacity(domain.len() + header.len() + 32);
+    text.extend_from_slice(domain);
     text.extend_from_slice(header);
     text.extend_from_slice(Digest::of(body).as_bytes());
     text
@@ -221,14 +151,20 @@ pub fn seal(
     body: &[u8],
 ) -> Result<Vec<u8>, EnvelopeError> {
     let mut bytes = header(kind, key.trusted().id(), audience, not_after);
-    let signature = key.0.sign(&signed_text(&bytes, body));
-    bytes.extend_from_slice(&signature.to_bytes());
+    let signature = key.sign(&signed_text(kind, &bytes, body));
+    bytes.extend_from_slice(signature.as_bytes());
     finish(bytes, body)
 }
 
-/// Wraps a body without a signature: reports and heartbeats, until workers have keys of their own.
+/// Wraps and signs what a worker says to the coordinator. It never expires: it may wait on the worker's disk for long, and only attempts that are still its own
+/// are changed by it.
+pub fn seal_as_worker(key: &SignerKey, kind: Kind, body: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+    seal(key, kind, Audience::coordinator(), Timestamp(u64::MAX), body)
+}
+
+/// Wraps a body without a signature, as workers do that are older than their keys.
 pub fn seal_unsigned(kind: Kind, audience: Audience, body: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
-    let mut bytes = header(kind, [0; 8], audience, Timestamp(u64::MAX));
+    let mut bytes = header(kind, UNSIGNED, audience, Timestamp(u64::MAX));
     bytes.extend_from_slice(&[0; SIGNATURE_BYTES]);
     finish(bytes, body)
 }
@@ -242,6 +178,7 @@ fn finish(mut bytes: Vec<u8>, body: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
 }
 
 struct Parts<'a> {
+    kind: Kind,
     header: &'a [u8],
     signature: &'a [u8; SIGNATURE_BYTES],
     body: &'a [u8],
@@ -272,6 +209,7 @@ fn split_for_anyone(bytes: &[u8], kind: Kind) -> Result<Parts<'_>, EnvelopeError
         return Err(EnvelopeError::WrongKind);
     }
     Ok(Parts {
+        kind,
         header,
         signature,
         body,
@@ -296,16 +234,26 @@ pub fn open<'a>(
     Ok(Opened { body: parts.body })
 }
 
+impl Parts<'_> {
+    fn key_id(&self) -> KeyId {
+        let mut id = [0; 8];
+        id.copy_from_slice(&self.header[4..12]);
+        KeyId(id)
+    }
+
+    fn is_signed_by(&self, key: &TrustedKey) -> bool {
+        let signature = KeySignature::from_bytes(*self.signature);
+        key.verifies(&signed_text(self.kind, self.header, self.body), &signature)
+    }
+}
+
 fn verify(keys: &TrustedKeys, parts: &Parts<'_>) -> Result<(), EnvelopeError> {
-    let key = keys
-        .0
-        .iter()
-        .find(|key| key.id() == parts.header[4..12])
-        .ok_or(EnvelopeError::UnknownKey)?;
-    let signature = Signature::from_bytes(parts.signature);
-    key.0
-        .verify(&signed_text(parts.header, parts.body), &signature)
-        .map_err(|_| EnvelopeError::BadSignature)
+    let key = keys.0.iter().find(|key| key.id() == parts.key_id());
+    let key = key.ok_or(EnvelopeError::UnknownKey)?;
+    parts
+        .is_signed_by(key)
+        .then_some(())
+        .ok_or(EnvelopeError::BadSignature)
 }
 
 /// Verifies a task that a broker set aside: whoever it was for and however long ago, it must have been sealed by one of these keys.
@@ -315,7 +263,29 @@ pub fn open_set_aside<'a>(keys: &TrustedKeys, bytes: &'a [u8]) -> Result<Opened<
     Ok(Opened { body: parts.body })
 }
 
-/// Unwraps an envelope of a kind that is not signed.
+/// Whose key an envelope for the coordinator says that it is signed with; none for one that nobody signed. Nothing of it is verified yet.
+pub fn signer_of(kind: Kind, bytes: &[u8]) -> Result<Option<KeyId>, EnvelopeError> {
+    let id = split(bytes, kind, Audience::coordinator())?.key_id();
+    Ok((id != UNSIGNED).then_some(id))
+}
+
+/// Verifies what a worker says to the coordinator: the envelope is of this kind and signed with this key.
+pub fn open_from_worker<'a>(
+    key: &TrustedKey,
+    kind: Kind,
+    bytes: &'a [u8],
+) -> Result<Opened<'a>, EnvelopeError> {
+    let parts = split(bytes, kind, Audience::coordinator())?;
+    if parts.key_id() != key.id() {
+        return Err(EnvelopeError::UnknownKey);
+    }
+    if !parts.is_signed_by(key) {
+        return Err(EnvelopeError::BadSignature);
+    }
+    Ok(Opened { body: parts.body })
+}
+
+/// Unwraps an envelope without asking who signed it.
 pub fn open_unsigned(kind: Kind, audience: Audience, bytes: &[u8]) -> Result<Opened<'_>, EnvelopeError> {
     split(bytes, kind, audience).map(|parts| Opened { body: parts.body })
 }
@@ -420,9 +390,41 @@ mod tests {
     }
 
     #[test]
-    fn a_public_key_survives_its_text_form() {
-        let key = key(3).trusted();
-        assert_eq!(key.to_string().parse::<TrustedKey>().unwrap(), key);
-        assert!("00".parse::<TrustedKey>().is_err());
+    fn what_a_worker_says_is_known_by_its_key_and_by_nobody_elses() {
+        let (own, other) = (key(3), key(4));
+        let bytes = seal_as_worker(&own, Kind::Reports, b"body").unwrap();
+        assert_eq!(signer_of(Kind::Reports, &bytes), Ok(Some(own.trusted().id())));
+        let opened = open_from_worker(&own.trusted(), Kind::Reports, &bytes);
+        assert_eq!(opened.unwrap().body, b"body");
+        let strangers = open_from_worker(&other.trusted(), Kind::Reports, &bytes);
+        assert_eq!(strangers, Err(EnvelopeError::UnknownKey));
+        let as_log = open_from_worker(&own.trusted(), Kind::Log, &bytes);
+        assert_eq!(as_log, Err(EnvelopeError::WrongKind));
+        for bit in 0..bytes.len() * 8 {
+            let mut bent = bytes.clone();
+            bent[bit / 8] ^= 1 << (bit % 8);
+            let opened = open_from_worker(&own.trusted(), Kind::Reports, &bent);
+            assert!(opened.is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_release_without_workers_keys_reads_what_is_signed() {
+        let bytes = seal_as_worker(&key(3), Kind::Heartbeat, b"body").unwrap();
+        let opened = open_unsigned(Kind::Heartbeat, Audience::coordinator(), &bytes);
+        assert_eq!(opened.unwrap().body, b"body");
+        let unsigned = seal_unsigned(Kind::Heartbeat, Audience::coordinator(), b"body").unwrap();
+        assert_eq!(signer_of(Kind::Heartbeat, &unsigned), Ok(None));
+    }
+
+    #[test]
+    fn a_workers_key_signs_no_task() {
+        let worker = key(3);
+        let text = signed_text(Kind::Reports, b"header", b"body");
+        assert_ne!(text, signed_text(Kind::Task, b"header", b"body"));
+        let bytes = seal_as_worker(&worker, Kind::Reports, b"body").unwrap();
+        let mut as_task = bytes;
+        as_task[3] = Kind::Task.code();
+        assert!(open_set_aside(&trust(&worker), &as_task).is_err());
     }
 }

@@ -2,14 +2,16 @@
 
 mod control;
 mod envelope;
+mod key;
 mod report;
 mod task;
 
 pub use control::{Control, LogChunk, LogStream, StopReason};
 pub use envelope::{
-    Audience, ENVELOPE_BYTES_MAX, EnvelopeError, Kind, Opened, SignerKey, TrustedKey, TrustedKeys, open,
-    open_set_aside, open_unsigned, seal, seal_unsigned,
+    Audience, ENVELOPE_BYTES_MAX, EnvelopeError, Kind, Opened, open, open_from_worker, open_set_aside,
+    open_unsigned, seal, seal_as_worker, seal_unsigned, signer_of,
 };
+pub use key::{BadKey, BadSignatureText, KeyId, KeySignature, SignerKey, TrustedKey, TrustedKeys};
 pub use report::{
     AttemptUsage, Heartbeat, Offer, Phase, Report, ReportBatch, ReportBody, RunningAttempt, Success,
 };

@@ -8,7 +8,7 @@ use tidemill_protocol::codec;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::{
     Audience, Control, Heartbeat, Kind, LogChunk, ReportBatch, SignerKey, StepTask, TrustedKeys, open,
-    open_set_aside, open_unsigned, seal, seal_unsigned,
+    open_from_worker, open_set_aside, open_unsigned, seal, seal_unsigned,
 };
 
 const KINDS: [Kind; 5] = [
@@ -40,6 +40,9 @@ pub fn envelope(data: &[u8]) {
             if let Ok(opened) = open(&keys, kind, audience, NOW, data) {
                 let ours = seal(&KEY, kind, audience, LATER, opened.body);
                 assert_eq!(ours.as_deref(), Ok(data), "a forged envelope was opened");
+            }
+            if let Ok(opened) = open_from_worker(&KEY.trusted(), kind, data) {
+                assert!(data.ends_with(opened.body), "the body is not of the envelope");
             }
             if let Ok(opened) = open_unsigned(kind, audience, data) {
                 assert!(data.ends_with(opened.body), "the body is not of the envelope");

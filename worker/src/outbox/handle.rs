@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tidemill_protocol::ids::WorkerId;
-use tidemill_protocol::wire::Report;
+use tidemill_protocol::wire::{Report, SignerKey};
 use tidemill_transport::Delivery;
 use tokio::sync::{mpsc, oneshot};
 
@@ -100,6 +100,8 @@ pub(crate) struct OutboxConfig {
     pub dir: PathBuf,
     /// Who reports.
     pub worker: WorkerId,
+    /// With what it signs.
+    pub key: SignerKey,
     /// Which start of the daemon this is.
     pub incarnation: u64,
     /// When an unacknowledged report is sent again.

@@ -67,6 +67,13 @@ pub(super) struct Batch {
     pub reports: Vec<Report>,
 }
 
+impl Batch {
+    /// The numbers of its reports.
+    pub(super) fn sequences(&self) -> RangeInclusive<u64> {
+        self.first_sequence..=self.first_sequence + self.reports.len() as u64 - 1
+    }
+}
+
 impl Lane {
     /// A lane without reports; the first one gets the number 1.
     pub(super) fn new() -> Self {

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tidemill_protocol::codec;
-use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
-use tidemill_protocol::wire::{Audience, Kind, ReportBatch, ReportBody, seal_unsigned};
+use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::wire::{EnvelopeError, Kind, ReportBatch, ReportBody, seal_as_worker};
 use tidemill_transport::{Broker, BrokerError, Link, Queue};
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
@@ -224,10 +224,22 @@ impl Postman {
             let Some(batch) = self.lane.next_batch() else {
                 break;
             };
-            let worker = self.config.worker.clone();
-            let message = send(worker, self.config.incarnation, batch, self.broker.clone());
+            let sequences = batch.sequences();
+            let sealed = self.seal(batch);
+            let message = send(sequences, sealed, self.broker.clone());
             self.under_way.push(Box::pin(message));
         }
+    }
+
+    /// Signs when it is sent: what lay in the spool since before the worker had a key is signed like the rest.
+    fn seal(&self, batch: Batch) -> Result<Vec<u8>, EnvelopeError> {
+        let body = codec::encode(&ReportBatch {
+            worker: self.config.worker.clone(),
+            incarnation: self.config.incarnation,
+            first_sequence: batch.first_sequence,
+            reports: batch.reports,
+        });
+        seal_as_worker(&self.config.key, Kind::Reports, &body)
     }
 
     fn sent(&mut self, (sequences, result): Sent) {
@@ -292,15 +304,12 @@ impl Postman {
     }
 }
 
-async fn send(worker: WorkerId, incarnation: u64, batch: Batch, broker: Arc<dyn Broker>) -> Sent {
-    let sequences = batch.first_sequence..=batch.first_sequence + batch.reports.len() as u64 - 1;
-    let body = codec::encode(&ReportBatch {
-        worker,
-        incarnation,
-        first_sequence: batch.first_sequence,
-        reports: batch.reports,
-    });
-    let result = match seal_unsigned(Kind::Reports, Audience::coordinator(), &body) {
+async fn send(
+    sequences: RangeInclusive<u64>,
+    sealed: Result<Vec<u8>, EnvelopeError>,
+    broker: Arc<dyn Broker>,
+) -> Sent {
+    let result = match sealed {
         Ok(bytes) => broker.publish(&Queue::Reports, Bytes::from(bytes)).await,
         Err(error) => Err(BrokerError::Refused(error.to_string())),
     };

@@ -19,8 +19,8 @@ use tidemill_protocol::plan::{
 };
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{
-    Audience, Control, Kind, Report, ReportBatch, ReportBody, SignerKey, StepTask, Success, TrustedKeys,
-    open_unsigned, seal,
+    Audience, Control, Kind, Report, ReportBatch, ReportBody, SignerKey, StepTask, Success, TrustedKey,
+    TrustedKeys, open_from_worker, seal,
 };
 use tidemill_transport::{Broker, BrokerError, Consumer, LocalBroker, Queue};
 use tidemill_worker::{Parts, SystemClock, Worker, WorkerConfig};
@@ -190,7 +190,13 @@ impl Bench {
         }
     }
 
-    /// The next report, which is acknowledged.
+    /// The key that the worker has drawn for itself.
+    pub(crate) fn worker_key(&self) -> TrustedKey {
+        let seed = std::fs::read(self.dir.path().join("state/worker.key")).unwrap();
+        SignerKey::from_seed(&seed.try_into().unwrap()).trusted()
+    }
+
+    /// The next report, which the worker has signed and which is acknowledged.
     pub(crate) async fn report(&mut self) -> Report {
         loop {
             if let Some(report) = self.heard.pop_front() {
@@ -200,7 +206,7 @@ impl Bench {
                 .await
                 .expect("no report within the deadline")
                 .unwrap();
-            let opened = open_unsigned(Kind::Reports, Audience::coordinator(), &delivery.bytes).unwrap();
+            let opened = open_from_worker(&self.worker_key(), Kind::Reports, &delivery.bytes).unwrap();
             let batch: ReportBatch = codec::decode(opened.body).unwrap();
             let sequence = batch.first_sequence + batch.reports.len() as u64 - 1;
             self.heard.extend(batch.reports);

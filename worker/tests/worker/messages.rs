@@ -2,8 +2,10 @@
 
 use crate::bench::{Bench, DEADLINE, FAR, Step, eventually};
 use tidemill_protocol::codec;
+use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{
-    Audience, Control, Heartbeat, Kind, LogChunk, ReportBody, SignerKey, open_unsigned, seal, seal_unsigned,
+    Audience, Control, Heartbeat, Kind, LogChunk, Report, ReportBody, SignerKey, open_from_worker, seal,
+    seal_unsigned,
 };
 use tidemill_transport::{Broker, Queue};
 
@@ -148,7 +150,7 @@ async fn a_worker_whose_disk_is_nearly_full_says_so_and_takes_nothing() {
     let mut heartbeats = bench.broker.consume(&Queue::Heartbeats, 100).await.unwrap();
     for _ in 0..5 {
         let delivery = heartbeats.next().await.unwrap();
-        let opened = open_unsigned(Kind::Heartbeat, Audience::coordinator(), &delivery.bytes).unwrap();
+        let opened = open_from_worker(&bench.worker_key(), Kind::Heartbeat, &delivery.bytes).unwrap();
         let heartbeat: Heartbeat = codec::decode(opened.body).unwrap();
         assert!(heartbeat.offer.disk_full);
         assert_eq!(heartbeat.running, []);
@@ -198,6 +200,49 @@ async fn what_was_not_acknowledged_is_sent_again_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_lay_in_the_spool_since_before_the_worker_had_a_key_is_sent_and_signed() {
+    let task = Step::argv(&["/bin/true"]).task(7);
+    let left = Report {
+        attempt: task.attempt,
+        token: task.token,
+        at: Timestamp(1),
+        body: ReportBody::Returned,
+    };
+    let record = codec::encode(&left);
+    let mut bytes = u32::try_from(record.len()).unwrap().to_le_bytes().to_vec();
+    bytes.extend_from_slice(&blake3::hash(&record).as_bytes()[..8]);
+    bytes.extend_from_slice(&record);
+    let mut bench = Bench::start_with(|config| {
+        let spool = config.state_dir.join("outbox");
+        std::fs::create_dir_all(&spool).unwrap();
+        std::fs::write(spool.join("5.reports"), bytes).unwrap();
+    })
+    .await;
+    assert_eq!(bench.report().await, left);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantined_worker_stops_what_runs_and_takes_nothing_until_it_is_released() {
+    let mut bench = Bench::start().await;
+    let long = bench.submit(Step::argv(&["/bin/sleep", "1000"])).await;
+    bench.claimed(long).await;
+    let length = Millis::from_secs(600);
+    bench.control(&Control::Quarantine { length }).await;
+    let body = bench.ending(long).await;
+    assert!(matches!(body, ReportBody::Stopped { .. }), "{body:?}");
+    let next = bench.submit(Step::argv(&["/bin/true"])).await;
+    eventually("nobody takes it", async || {
+        let depth = bench.broker.depth(&Bench::tasks()).await.unwrap();
+        depth.ready == 1 && depth.consumers == 0
+    })
+    .await;
+    bench.control(&Control::Quarantine { length: Millis(0) }).await;
+    bench.success(next).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_is_seen_while_it_is_written_and_kept_whole() {
     let mut bench = Bench::start().await;
     let mut logs = bench.broker.consume(&Queue::Logs, 10).await.unwrap();
@@ -217,7 +262,7 @@ async fn a_log_is_seen_while_it_is_written_and_kept_whole() {
         .await
         .unwrap()
         .unwrap();
-    let opened = open_unsigned(Kind::Log, Audience::coordinator(), &delivery.bytes).unwrap();
+    let opened = open_from_worker(&bench.worker_key(), Kind::Log, &delivery.bytes).unwrap();
     let chunk: LogChunk = codec::decode(opened.body).unwrap();
     assert_eq!((chunk.offset, chunk.bytes.as_slice()), (0, b"early\n".as_slice()));
     std::fs::write(&flag, "").unwrap();

@@ -1,5 +1,7 @@
-//! `tidemill worker …`: start a worker here; list, drain, preempt and resume those of which the coordinator has heard.
+//! `tidemill worker …`: start a worker here; list, drain, preempt and resume those of which the coordinator has heard; let workers join, or not count.
 
+mod enrolment;
+mod join;
 mod start;
 
 use crate::args::{Caution, WorkerCommand};
@@ -30,6 +32,10 @@ pub(super) async fn run(session: &mut Session, command: WorkerCommand) -> Result
         }
         WorkerCommand::Preempt(args) => preempt(session, &args.workers.workers, args.caution).await,
         WorkerCommand::Resume(args) => tell(session, &args.workers, RESUME, None).await,
+        WorkerCommand::Token(command) => enrolment::token(session, command).await,
+        WorkerCommand::Quarantine(args) => enrolment::quarantine(session, &args).await,
+        WorkerCommand::Release(args) => enrolment::release(session, &args.workers).await,
+        WorkerCommand::Remove(args) => enrolment::remove(session, &args.workers).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `tidemill worker start`: serves compute targets as a daemon until told to stop.
 
+use super::join::join;
 use crate::client::Client;
 use crate::credentials;
 use crate::embedded::{STOP_PATIENCE, StoreAddress, connect, open_store, worker_config};
@@ -14,7 +15,7 @@ use tidemill_protocol::api::CoordinatorView;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::wire::{TrustedKey, TrustedKeys};
 use tidemill_transport::AmqpConfig;
-use tidemill_worker::Worker;
+use tidemill_worker::{Identity, Worker};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -29,14 +30,20 @@ pub(super) async fn run(session: &mut Session) -> Result<Exit, Failure> {
                 .help("name it with --queue-url amqp://user:password@host:5672 or $TIDEMILL_QUEUE_URL"),
         );
     };
-    let coordinator = ask(settings).await?;
-    let keys = keys(settings, coordinator.as_ref())?;
-    let address = match (&settings.store_url, &coordinator) {
-        (None, Some(view)) => StoreAddress::at(settings, view.store_url.clone()),
-        _ => StoreAddress::of(settings),
-    };
     let mut config = worker_config(settings, targets.clone())?;
     config.name_prefix = name_prefix(settings, &queue_url)?;
+    let identity = Identity::open(&config).context(|| "cannot start the worker")?;
+    let enrolment = join(session, &config.state_dir, &identity).await?;
+    let settings = &session.settings;
+    let told = match enrolment {
+        Some(enrolment) => Some((enrolment.coordinator_key, enrolment.store_url)),
+        None => ask(settings).await?.map(|view| (view.public_key, view.store_url)),
+    };
+    let keys = keys(settings, told.as_ref().map(|(key, _)| key.as_str()))?;
+    let address = match (&settings.store_url, &told) {
+        (None, Some((_, store_url))) => StoreAddress::at(settings, store_url.clone()),
+        _ => StoreAddress::of(settings),
+    };
     let name = config
         .id
         .as_ref()
@@ -154,17 +161,18 @@ async fn ask(settings: &Settings) -> Result<Option<CoordinatorView>, Failure> {
     }
 }
 
-fn keys(settings: &Settings, coordinator: Option<&CoordinatorView>) -> Result<TrustedKeys, Failure> {
-    let text = match (&settings.coordinator_key, coordinator) {
+fn keys(settings: &Settings, told: Option<&str>) -> Result<TrustedKeys, Failure> {
+    let text = match (&settings.coordinator_key, told) {
         (Some(text), _) => match text.strip_prefix('@') {
             None => text.clone(),
             Some(path) => std::fs::read_to_string(path)
                 .context(|| format!("cannot read the coordinator's key from {path}"))?,
         },
-        (None, Some(view)) => view.public_key.clone(),
+        (None, Some(key)) => key.to_owned(),
         (None, None) => {
             return Err(Failure::new(Exit::Usage, "a worker takes tasks only from a coordinator whose key it knows")
-                .help("give the key with --coordinator-key HEX or @FILE, or let it be asked for with --coordinator-url URL"));
+                .help("give the key with --coordinator-key HEX or @FILE, or let it be asked for with --coordinator-url URL")
+                .help("or join: --join FILE with a token of `tidemill worker token create`"));
         }
     };
     let keys: Result<Vec<TrustedKey>, _> = text.split_whitespace().map(str::parse).collect();
