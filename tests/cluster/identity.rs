@@ -18,6 +18,8 @@ use tidemill_transport::{AmqpBroker, AmqpConfig, Broker, Queue};
 
 /// The exit code of somebody who has no right.
 const REFUSED: i32 = 4;
+/// Before the first token of a coordinator's first start.
+const FIRST_EPOCH: u64 = 1 << 32;
 
 const fn cpu(name: &'static str) -> WorkerPlan {
     WorkerPlan {
@@ -66,7 +68,7 @@ fn forged(cluster: &Cluster, run: &str, worker: &str) -> Vec<u8> {
             step: StepIndex(step),
             attempt: 1,
         },
-        token: FencingToken(token),
+        token: FencingToken(FIRST_EPOCH + token),
         at: Timestamp(1),
         body: ReportBody::Succeeded(Success::default()),
     };
