@@ -11,6 +11,7 @@ mod embedded;
 mod exit;
 mod failure;
 mod graph;
+mod hidden;
 mod loading;
 mod output;
 mod plaintext;

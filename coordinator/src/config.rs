@@ -36,6 +36,8 @@ pub struct CoordinatorConfig {
     pub signing_key: Option<PathBuf>,
     /// Whether a worker without a key of its own is believed.
     pub enrolment: EnrolmentRule,
+    /// The file of the key that seals secrets, where it is not the one in the state folder: likewise.
+    pub secrets_key: Option<PathBuf>,
 }
 
 /// How the journal is copied to the object store.
@@ -93,6 +95,7 @@ impl CoordinatorConfig {
             audit: AuditLimits::default(),
             signing_key: None,
             enrolment: EnrolmentRule::default(),
+            secrets_key: None,
         }
     }
 

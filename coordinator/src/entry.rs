@@ -4,6 +4,7 @@
 use crate::access::AccessFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::secrets::SecretFact;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::codec::{self, DecodeError};
@@ -49,6 +50,7 @@ pub(crate) struct Spelled {
     access: Option<AccessFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolment: Option<EnrolmentFact>,
+    secrets: Option<SecretFact>,
 }
 
 impl Spelled {
@@ -60,6 +62,7 @@ impl Spelled {
             fact: None,
             access: None,
             enrolment: None,
+            secrets: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -75,6 +78,10 @@ impl Spelled {
                     enrolment: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Secrets(fact) => Self {
+                    secrets: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -86,6 +93,7 @@ impl Spelled {
         let ledgers = [
             self.access.map(LedgerFact::from),
             self.enrolment.map(LedgerFact::from),
+            self.secrets.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

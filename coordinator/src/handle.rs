@@ -10,6 +10,7 @@ use crate::journal::EventReader;
 use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
+use crate::secrets::{self, KeyFile};
 use std::sync::Arc;
 use tidemill_artifacts::{ArtifactStore, Reserve};
 use tidemill_engine::{Command, Rejection};
@@ -58,6 +59,8 @@ pub(crate) struct Inner {
     pub(crate) view: CoordinatorView,
     /// Where long uploads are written before they are stored.
     pub(crate) uploads: std::path::PathBuf,
+    /// Where the key that seals secrets is.
+    pub(crate) secrets_key: KeyFile,
     /// What the disk of the state folder has for new runs.
     pub(crate) room: Reserve,
     pub(crate) token: CancellationToken,
@@ -178,10 +181,29 @@ impl CoordinatorHandle {
         self.accept(command).await
     }
 
+    /// Refuses a plan that names a secret which nobody has set.
+    pub(crate) async fn check_secrets(&self, plan: &Arc<Plan>) -> Result<(), SubmitError> {
+        if !secrets::names_any(plan) {
+            return Ok(());
+        }
+        let plan = Arc::clone(plan);
+        let missing = self.look(move |sight| secrets::missing(&plan, &sight.ledgers.secrets));
+        let missing = missing
+            .await
+            .map_err(|stopped| SubmitError::Command(stopped.into()))?;
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(SubmitError::Invalid(missing))
+        }
+    }
+
     async fn accept(&self, command: Command) -> Result<Submitted, SubmitError> {
-        let Command::SubmitRun { run, .. } = command else {
+        let Command::SubmitRun { run, plan, .. } = &command else {
             unreachable!("only submissions are accepted here")
         };
+        let run = *run;
+        self.check_secrets(plan).await?;
         if let Some(free) = self.inner.room.shortage() {
             let reserve = self.inner.room.bytes();
             return Err(SubmitError::DiskFull { free, reserve });

@@ -28,6 +28,7 @@ mod logs;
 mod metrics;
 mod open;
 mod operator;
+pub mod secrets;
 mod signing;
 mod start;
 mod views;

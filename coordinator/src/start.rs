@@ -19,6 +19,7 @@ use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::open::{open_journal, replay};
 use crate::operator;
+use crate::secrets::KeyFile;
 use crate::signing;
 use axum::Extension;
 use std::future::Future;
@@ -73,6 +74,7 @@ struct Kept {
     roster: Roster,
     key: TrustedKey,
     guard: Guard,
+    secrets_key: KeyFile,
     metrics: Arc<Metrics>,
     room: Reserve,
     audit: (AuditLog, PathBuf),
@@ -118,6 +120,7 @@ pub async fn start(
         roster: Roster::new(published.enrolment.subscribe(), config.enrolment),
         metrics,
         guard: Guard::new(operator::renew(&config.state_dir).map_err(state_error)?),
+        secrets_key: KeyFile::looked_at(&config, &recovered.ledgers.secrets),
         room: Reserve::new(&config.state_dir, config.disk_reserve),
     };
     let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
@@ -250,6 +253,7 @@ fn wire_up(
         metrics: kept.metrics,
         view,
         uploads: kept.uploads,
+        secrets_key: kept.secrets_key,
         room: kept.room,
         token: token.clone(),
     };

@@ -49,6 +49,10 @@ pub enum FailureReason {
     StoreFailed,
     /// The worker's disk was full.
     DiskFull,
+    /// A secret that the step names does not exist, or cannot be given as the step wants it.
+    SecretMissing,
+    /// The step's secrets could not be had from the coordinator in time; the process was not started.
+    SecretsUnavailable,
     /// No executor for this step kind is built in.
     ExecutorMissing,
     /// The task came back from the broker undeliverable too often.
@@ -65,7 +69,12 @@ impl FailureReason {
     /// retries (within the engine's limit).
     pub const fn is_infrastructure(&self) -> bool {
         match self {
-            Self::Lost | Self::StoreFailed | Self::DiskFull | Self::DeadLettered | Self::Refused => true,
+            Self::Lost
+            | Self::StoreFailed
+            | Self::DiskFull
+            | Self::SecretsUnavailable
+            | Self::DeadLettered
+            | Self::Refused => true,
             Self::ExitCode { .. }
             | Self::Signal { .. }
             | Self::OutOfMemory
@@ -75,6 +84,7 @@ impl FailureReason {
             | Self::InputUnreadable
             | Self::OutputMissing { .. }
             | Self::OutputRefused { .. }
+            | Self::SecretMissing
             | Self::ExecutorMissing
             | Self::Unknown => false,
         }
@@ -100,6 +110,8 @@ impl FailureReason {
             Self::OutputRefused { output } => format!("output `{output}` could not be collected"),
             Self::StoreFailed => "outputs could not be stored".into(),
             Self::DiskFull => "the worker's disk was full".into(),
+            Self::SecretMissing => "a secret of the step is missing".into(),
+            Self::SecretsUnavailable => "the step's secrets could not be had".into(),
             Self::ExecutorMissing => "no executor for this step kind is built in".into(),
             Self::DeadLettered => "task could not be delivered".into(),
             Self::Refused => "worker refused the task".into(),

@@ -5,7 +5,7 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, digests, statuses, failures, artifacts, and what of
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, digests, statuses, failures, artifacts, secrets, and what of
 //! a step's output may reach a terminal.
 
 pub mod access;
@@ -21,6 +21,7 @@ pub mod literal;
 pub mod name;
 pub mod plan;
 pub mod proof;
+pub mod secret;
 pub mod spec;
 pub mod status;
 pub mod terminal;

@@ -29,6 +29,12 @@ fn equal_work_has_the_key_that_it_always_had() {
 }
 
 #[test]
+fn a_step_that_names_secrets_has_the_key_that_it_always_had() {
+    let key = step_key(&s::template_with_secrets().fixed, BTreeMap::new().iter()).to_string();
+    assert_eq!(key, "");
+}
+
+#[test]
 fn an_equal_folder_has_the_name_that_it_always_had() {
     let entry = |path: &str, executable| tidemill_protocol::artifact::TreeEntry {
         path: path.parse().expect("is a path"),

@@ -15,3 +15,5 @@ mod keys;
 mod messages;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod secrets;

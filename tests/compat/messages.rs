@@ -3,6 +3,7 @@
 use crate::golden::{bytes, check};
 use crate::samples as s;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::time::Millis;
@@ -76,9 +77,17 @@ fn every_task_that_was_ever_sent_is_read_as_it_was_meant() {
         checkpoint: Some(s::folder()),
         ..task()
     };
+    let with_secrets = StepTask {
+        template: Arc::new(s::template_with_secrets()),
+        ..task()
+    };
     check(
         "tasks",
-        &[("task", task()), ("task-with-a-checkpoint", continued)],
+        &[
+            ("task", task()),
+            ("task-with-a-checkpoint", continued),
+            ("task-with-secrets", with_secrets),
+        ],
     );
 }
 

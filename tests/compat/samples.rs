@@ -13,7 +13,7 @@ use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{
     Command, Distribution, DistributionKind, Environment, Fragment, InputBinding, InputMode, InputPort,
     OnStepFailure, OutputPort, Plan, PlannedStep, PortType, PythonEnvironment, Registration, RetryPolicy,
-    StepKind, StepOutput, StepRules, StepTemplate, StepWork, When, Word,
+    SecretForm, SecretUse, StepKind, StepOutput, StepRules, StepTemplate, StepWork, When, Word,
 };
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{AttemptUsage, Success};
@@ -118,6 +118,7 @@ fn shell_work() -> StepWork {
             }),
         },
         environment_variables: BTreeMap::from([("SEED".into(), "7".into())]),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::from([
             (port("data"), input_port(PortType::Folder, InputMode::ReadOnly)),
             (port("rate"), input_port(PortType::Literal, InputMode::Copy)),
@@ -160,10 +161,26 @@ fn argv_work() -> StepWork {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::from([(port("raw"), input_port(PortType::File, InputMode::ReadOnly))]),
         outputs: BTreeMap::from([(port("copy"), output_port(PortType::Folder, None))]),
         distribution: None,
     }
+}
+
+pub(crate) fn template_with_secrets() -> StepTemplate {
+    let wanted = |secret: &str, form| SecretUse {
+        secret: name(secret),
+        form,
+    };
+    let work = StepWork {
+        secrets: BTreeMap::from([
+            ("DB_PASSWORD".into(), wanted("warehouse", SecretForm::Variable)),
+            ("TLS_KEY".into(), wanted("tls-key", SecretForm::File)),
+        ]),
+        ..argv_work()
+    };
+    StepTemplate::new(work, rules())
 }
 
 fn other_work() -> StepWork {

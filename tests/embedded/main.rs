@@ -25,6 +25,8 @@ mod retry;
 #[cfg(test)]
 mod reuse;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod shut_in;
 #[cfg(test)]
 mod tls;

@@ -106,6 +106,7 @@ fn template(script: &StepScript) -> Arc<StepTemplate> {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::new(),
         outputs: BTreeMap::from([(output(), port)]),
         distribution: None,

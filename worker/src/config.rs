@@ -1,9 +1,10 @@
 //! What a worker is told: resolved values, each documented. Where they come from (arguments, files, the environment) is the cli's business.
 
 use crate::error::StartError;
+use crate::secrets::{default_dir, dir_in};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::ids::WorkerId;
@@ -53,6 +54,11 @@ pub struct WorkerConfig {
     pub environments_max: usize,
     /// After how long without use a built environment is removed. Default: 30 days.
     pub environment_unused_max: Duration,
+    /// Where the secrets of steps lie while they run: a folder of this worker's own, in memory where the system has such a place. Default: below
+    /// `/run/user/UID`, or `/run` for root, where that is in memory; else `state_dir/secrets`.
+    pub secrets_dir: PathBuf,
+    /// How long a step waits for its secrets while the coordinator does not answer, before it is made elsewhere. Default: 2 min.
+    pub secrets_patience: Duration,
 }
 
 impl WorkerConfig {
@@ -67,6 +73,7 @@ impl WorkerConfig {
             ("HOME", "/"),
             ("LANG", "C.UTF-8"),
         ];
+        let secrets_dir = default_dir(&state_dir);
         Self {
             id: None,
             name_prefix: String::new(),
@@ -85,7 +92,14 @@ impl WorkerConfig {
             gpus_visible: None,
             environments_max: 20,
             environment_unused_max: Duration::from_hours(30 * 24),
+            secrets_dir,
+            secrets_patience: Duration::from_mins(2),
         }
+    }
+
+    /// Lets the secrets of steps lie in a folder of its own below this one, which others may share.
+    pub fn keep_secrets_in(&mut self, place: &Path) {
+        self.secrets_dir = dir_in(place, &self.state_dir);
     }
 
     /// The folder in which the supervisor runs.

@@ -269,7 +269,8 @@ impl Driver {
 
     fn begin(&mut self, task: Arc<StepTask>, grant: Grant, origin: Origin, folder: Folder) {
         let key = attempt_key(&task);
-        let status = Arc::new(Status::new(task.attempt, task.token, &folder));
+        let secrets = self.tools.secrets_of(&task, &origin);
+        let status = Arc::new(Status::new(task.attempt, task.token, &folder, secrets));
         let stop = Stop::default();
         let running = Running {
             grant: grant.clone(),

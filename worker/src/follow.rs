@@ -1,8 +1,9 @@
-//! Sends a running attempt's log as it grows, while somebody follows it. A courtesy: nothing waits for it and anything of it may be lost; the whole log is
-//! stored when the attempt ends.
+//! Sends a running attempt's log as it grows, while somebody follows it, with its secrets covered. A courtesy: nothing waits for it and anything of it may be
+//! lost; the whole log is stored when the attempt ends.
 
 use crate::attempt::Status;
 use crate::logs;
+use crate::secrets::{Cover, Redaction};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +24,30 @@ pub(crate) struct Sink {
     pub key: SignerKey,
 }
 
+/// One stream of an attempt.
+struct Follower {
+    stream: LogStream,
+    /// How far the stream's file was read.
+    read_to: u64,
+    /// Covers its secrets, once it is known what they are.
+    cover: Option<Cover>,
+    /// What may be sent, and the place of its first byte in what is shown of the stream.
+    shown: Vec<u8>,
+    sent_to: u64,
+}
+
 /// Sends both streams from their beginnings until the token is cancelled; what was written by then is still sent.
 pub(crate) async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationToken) {
-    let mut offsets = [(LogStream::Stdout, 0), (LogStream::Stderr, 0)];
+    status.follow();
+    let mut followers = [LogStream::Stdout, LogStream::Stderr].map(Follower::new);
     loop {
         let is_last = ended.is_cancelled();
-        for (stream, offset) in &mut offsets {
-            while let Some(sent_to) = send_piece(&sink, &status, *stream, *offset).await {
-                *offset = sent_to;
+        for follower in &mut followers {
+            // Not sent: the same bytes are tried again at the next look.
+            while follower.send(&sink, &status).await && follower.read(&status) {}
+            if is_last {
+                follower.finish();
+                follower.send(&sink, &status).await;
             }
         }
         if is_last {
@@ -43,22 +60,70 @@ pub(crate) async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationT
     }
 }
 
-/// Sends the next piece of a stream; answers where it ended, or none when there is none or it could not be sent.
-async fn send_piece(sink: &Sink, status: &Status, stream: LogStream, offset: u64) -> Option<u64> {
-    let (offset, bytes) = logs::piece(status.stream(stream), offset, CHUNK_BYTES_MAX).ok()?;
-    if bytes.is_empty() {
-        return None;
+impl Follower {
+    fn new(stream: LogStream) -> Self {
+        Self {
+            stream,
+            read_to: 0,
+            cover: None,
+            shown: Vec::new(),
+            sent_to: 0,
+        }
     }
-    let end = offset + bytes.len() as u64;
-    let chunk = LogChunk {
-        attempt: status.attempt(),
-        stream,
-        offset,
-        bytes,
-    };
-    let sealed = seal_as_worker(&sink.key, Kind::Log, &codec::encode(&chunk)).ok()?;
-    // Not sent: the same piece is tried again at the next look.
-    let sent = sink.broker.publish(&Queue::Logs, Bytes::from(sealed)).await;
-    sent.ok()?;
-    Some(end)
+
+    /// Reads the next piece; false when there is none, or nobody knows what of it may be shown.
+    fn read(&mut self, status: &Status) -> bool {
+        let piece = logs::piece(status.stream(self.stream), self.read_to, CHUNK_BYTES_MAX);
+        let Ok((offset, bytes)) = piece else { return false };
+        if bytes.is_empty() {
+            return false;
+        }
+        let gap = offset - self.read_to;
+        match status.secrets.redaction() {
+            Redaction::Unknown => return false,
+            Redaction::Nothing => self.shown.extend_from_slice(&bytes),
+            Redaction::Of(redactor) => {
+                if gap > 0 {
+                    self.cover = Some(redactor.cover_from_the_middle());
+                }
+                let cover = self.cover.get_or_insert_with(|| redactor.cover());
+                cover.push(&bytes, &mut self.shown);
+            }
+        }
+        // What was given back to the file system is missing here as there.
+        self.sent_to += gap;
+        self.read_to = offset + bytes.len() as u64;
+        true
+    }
+
+    /// Shows what was held back because it could have been the beginning of a secret.
+    fn finish(&mut self) {
+        if let Some(cover) = self.cover.take() {
+            cover.finish(&mut self.shown);
+        }
+    }
+
+    /// Sends what may be shown; false when the broker does not take it.
+    async fn send(&mut self, sink: &Sink, status: &Status) -> bool {
+        while !self.shown.is_empty() {
+            let length = self.shown.len().min(CHUNK_BYTES_MAX);
+            let chunk = LogChunk {
+                attempt: status.attempt(),
+                stream: self.stream,
+                offset: self.sent_to,
+                bytes: self.shown.get(..length).unwrap_or_default().to_vec(),
+            };
+            let body = codec::encode(&chunk);
+            let Ok(sealed) = seal_as_worker(&sink.key, Kind::Log, &body) else {
+                return false;
+            };
+            let sent = sink.broker.publish(&Queue::Logs, Bytes::from(sealed)).await;
+            if sent.is_err() {
+                return false;
+            }
+            self.shown.drain(..length);
+            self.sent_to += length as u64;
+        }
+        true
+    }
 }

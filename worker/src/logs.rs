@@ -1,48 +1,112 @@
-//! What a step has written to its output streams, once it is on the disk: what is kept of it, its last lines, and its growth for those who follow.
+//! What a step has written to its output streams, once it is on the disk: what is kept of it, its last lines, and its growth for those who follow. What
+//! leaves here has its secrets covered, but for [`piece`], whose callers see to that.
 
+use crate::secrets::Redaction;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tidemill_protocol::terminal;
 
-/// The file to store as the whole of a stream: the stream itself, or, when it is longer than allowed, a copy of its beginning and end with a line between
-/// them that says what is missing. None when nothing was written. Blocks.
-pub(crate) fn keep(path: &Path, bytes_max: u64) -> io::Result<Option<PathBuf>> {
+/// How much of a stream is copied at a time.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The file to store as the whole of a stream: the stream itself, or, when it is longer than allowed or may hold secrets, a copy: with a line in place of the
+/// middle that says what is missing, and with secrets covered. None when nothing was written, or when nobody knows what is to be covered. Blocks.
+pub(crate) fn keep(path: &Path, bytes_max: u64, redaction: &Redaction) -> io::Result<Option<PathBuf>> {
     let length = match std::fs::metadata(path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
         Err(error) => return Err(error),
     };
-    if length == 0 {
+    if length == 0 || matches!(redaction, Redaction::Unknown) {
         return Ok(None);
     }
-    if length <= bytes_max {
+    let is_short = length <= bytes_max;
+    if is_short && matches!(redaction, Redaction::Nothing) {
         return Ok(Some(path.to_owned()));
     }
-    let half = bytes_max / 2;
     let mut source = File::open(path)?;
     let kept = path.with_extension("kept");
-    let mut sink = File::create(&kept)?;
-    io::copy(&mut (&mut source).take(half), &mut sink)?;
-    let missing = length - 2 * half;
-    write!(
-        sink,
-        "\n[tidemill: {missing} bytes were left out here; a stream may have {bytes_max} bytes]\n"
-    )?;
-    source.seek(SeekFrom::Start(length - half))?;
-    io::copy(&mut source.take(half), &mut sink)?;
+    let mut sink = io::BufWriter::new(File::create(&kept)?);
+    if is_short {
+        copy(&mut source.take(length), &mut sink, redaction, true)?;
+    } else {
+        let half = bytes_max / 2;
+        copy(&mut (&mut source).take(half), &mut sink, redaction, true)?;
+        let missing = length - 2 * half;
+        write!(
+            sink,
+            "\n[tidemill: {missing} bytes were left out here; a stream may have {bytes_max} bytes]\n"
+        )?;
+        source.seek(SeekFrom::Start(length - half))?;
+        copy(&mut source.take(half), &mut sink, redaction, false)?;
+    }
+    sink.flush()?;
     Ok(Some(kept))
 }
 
-/// The last bytes of a file as text for people: whole lines where possible, without control characters and terminal sequences.
-pub(crate) fn tail(path: &Path, bytes_max: usize) -> String {
+/// Covers secrets in a stream's own file, because the file stays. Blocks.
+pub(crate) fn cover(path: &Path, redaction: &Redaction) -> io::Result<()> {
+    match redaction {
+        Redaction::Nothing => Ok(()),
+        Redaction::Of(_) => match keep(path, u64::MAX, redaction)? {
+            Some(covered) => std::fs::rename(covered, path),
+            None => Ok(()),
+        },
+        Redaction::Unknown => match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Copies what may be shown. `from_start` says whether the source begins where the stream does.
+fn copy(
+    source: &mut impl Read,
+    sink: &mut impl Write,
+    redaction: &Redaction,
+    from_start: bool,
+) -> io::Result<()> {
+    let redactor = match redaction {
+        Redaction::Nothing => return io::copy(source, sink).map(drop),
+        Redaction::Unknown => return Ok(()),
+        Redaction::Of(redactor) => redactor,
+    };
+    let mut cover = if from_start {
+        redactor.cover()
+    } else {
+        redactor.cover_from_the_middle()
+    };
+    let (mut piece, mut shown) = (vec![0; PIECE_BYTES], Vec::new());
+    loop {
+        let count = source.read(&mut piece)?;
+        if count == 0 {
+            break;
+        }
+        cover.push(piece.get(..count).unwrap_or_default(), &mut shown);
+        sink.write_all(&shown)?;
+        shown.clear();
+    }
+    cover.finish(&mut shown);
+    sink.write_all(&shown)
+}
+
+/// The last bytes of a file as text for people: whole lines where possible, without control characters, terminal sequences and secrets.
+pub(crate) fn tail(path: &Path, bytes_max: usize, redaction: &Redaction) -> String {
+    let before = match redaction {
+        Redaction::Nothing => 0,
+        Redaction::Of(redactor) => redactor.longest(),
+        Redaction::Unknown => return String::new(),
+    };
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        // Twice as much, because what is cleaned away does not count.
-        file.seek(SeekFrom::Start(length.saturating_sub(2 * bytes_max as u64)))?;
+        // Twice as much, because what is cleaned away does not count, nor what could be the end of a secret.
+        let wanted = (2 * bytes_max + before) as u64;
+        let from = length.saturating_sub(wanted);
+        file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
-        file.take(2 * bytes_max as u64).read_to_end(&mut bytes)?;
+        copy(&mut file.take(wanted), &mut bytes, redaction, from == 0)?;
         Ok(bytes)
     };
     let text = clean(&read().unwrap_or_default());
@@ -81,6 +145,9 @@ pub(crate) fn piece(path: &Path, offset: u64, bytes_max: usize) -> io::Result<(u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secrets::Redactor;
+    use std::sync::Arc;
+    use tidemill_protocol::secret::SecretValue;
 
     fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -92,8 +159,11 @@ mod tests {
     #[test]
     fn an_empty_or_missing_stream_is_not_kept() {
         let (dir, path) = file(b"");
-        assert_eq!(keep(&path, 100).unwrap(), None);
-        assert_eq!(keep(&dir.path().join("absent"), 100).unwrap(), None);
+        assert_eq!(keep(&path, 100, &Redaction::Nothing).unwrap(), None);
+        assert_eq!(
+            keep(&dir.path().join("absent"), 100, &Redaction::Nothing).unwrap(),
+            None
+        );
     }
 
     #[test]
@@ -101,7 +171,7 @@ mod tests {
         let mut bytes = vec![b'a'; 500];
         bytes.extend(vec![b'b'; 500]);
         let (_dir, path) = file(&bytes);
-        let kept = std::fs::read_to_string(keep(&path, 100).unwrap().unwrap()).unwrap();
+        let kept = std::fs::read_to_string(keep(&path, 100, &Redaction::Nothing).unwrap().unwrap()).unwrap();
         assert!(kept.starts_with(&"a".repeat(50)));
         assert!(kept.ends_with(&"b".repeat(50)));
         assert!(kept.contains("900 bytes were left out"));
@@ -111,15 +181,15 @@ mod tests {
     fn a_tail_has_whole_lines_and_no_terminal_sequences() {
         let (_dir, path) =
             file(b"first\n\x1b[31mred\x1b[0m \x1b]0;title\x1b\\te\xe2\x80\xaext\x08\r\nlast\x00\n");
-        assert_eq!(tail(&path, 4096), "first\nred text\nlast");
-        assert_eq!(tail(&path, 10), "last");
-        assert!(tail(&path, 4).len() <= 4);
+        assert_eq!(tail(&path, 4096, &Redaction::Nothing), "first\nred text\nlast");
+        assert_eq!(tail(&path, 10, &Redaction::Nothing), "last");
+        assert!(tail(&path, 4, &Redaction::Nothing).len() <= 4);
     }
 
     #[test]
     fn a_tail_of_bytes_that_are_no_text_is_text() {
         let (_dir, path) = file(&[0xff; 10_000]);
-        assert!(tail(&path, 100).len() <= 100);
+        assert!(tail(&path, 100, &Redaction::Nothing).len() <= 100);
     }
 
     #[test]
@@ -127,5 +197,62 @@ mod tests {
         let (_dir, path) = file(b"hello world");
         assert_eq!(piece(&path, 6, 3).unwrap(), (6, b"wor".to_vec()));
         assert!(piece(&path, 11, 3).unwrap().1.is_empty());
+    }
+
+    const SECRET: &str = "hunter2-of-the-forest";
+
+    fn redaction() -> Redaction {
+        let value = SecretValue::new(SECRET.into()).unwrap();
+        Redaction::Of(Arc::new(Redactor::new([&value]).unwrap()))
+    }
+
+    fn holds_secret(text: &str) -> bool {
+        // Any piece of it that somebody could go on from.
+        SECRET.as_bytes().windows(6).any(|piece| {
+            let piece = std::str::from_utf8(piece).unwrap();
+            text.contains(piece)
+        })
+    }
+
+    #[test]
+    fn a_stream_is_kept_with_its_secrets_covered_wherever_it_is_cut() {
+        for before in 0..200 {
+            let text = format!("{}{SECRET}{}", "x".repeat(before), "y".repeat(400 - before));
+            let (_dir, path) = file(text.as_bytes());
+            let kept = std::fs::read_to_string(keep(&path, 100, &redaction()).unwrap().unwrap()).unwrap();
+            assert!(!holds_secret(&kept), "{before}: {kept}");
+            let text = format!("{}{SECRET}{}", "x".repeat(400 - before), "y".repeat(before));
+            let (_dir, path) = file(text.as_bytes());
+            let kept = std::fs::read_to_string(keep(&path, 100, &redaction()).unwrap().unwrap()).unwrap();
+            assert!(!holds_secret(&kept), "{before}: {kept}");
+            let whole = keep(&path, 1000, &redaction()).unwrap().unwrap();
+            let whole = std::fs::read_to_string(whole).unwrap();
+            assert!(
+                !holds_secret(&whole) && whole.contains("x***"),
+                "{before}: {whole}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tail_begins_with_no_piece_of_a_secret() {
+        for after in 0..300 {
+            let text = format!("{}{SECRET}{}", "x".repeat(500), "y".repeat(after));
+            let (_dir, path) = file(text.as_bytes());
+            let shown = tail(&path, 60, &redaction());
+            assert!(!holds_secret(&shown) && shown.len() <= 60, "{after}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_stays_is_covered_in_place_and_one_of_unknown_secrets_goes() {
+        let (_dir, path) = file(format!("a {SECRET} b").as_bytes());
+        cover(&path, &redaction()).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a *** b");
+        assert_eq!(tail(&path, 100, &Redaction::Unknown), "");
+        assert_eq!(keep(&path, 100, &Redaction::Unknown).unwrap(), None);
+        cover(&path, &Redaction::Unknown).unwrap();
+        assert!(!path.exists());
+        cover(&path, &Redaction::Unknown).unwrap();
     }
 }

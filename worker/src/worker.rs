@@ -15,6 +15,7 @@ use crate::metrics::Counters;
 use crate::outbox::{Outbox, OutboxConfig, Postman, Settled, next_incarnation};
 use crate::pace::Pace;
 use crate::probe::{Machine, probe};
+use crate::secrets::{SecretSource, clear_all_but};
 use crate::slots::{Capacity, Slots};
 use crate::supervisor::client::{Client, Connection, SupervisorHandle};
 use bytes::Bytes;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub keys: TrustedKeys,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Where the secrets of steps are asked for; none where there is no way to the coordinator.
+    pub secrets: Option<Arc<dyn SecretSource>>,
 }
 
 /// A running worker.
@@ -246,6 +249,7 @@ impl Assembly {
             listings: opened.listings,
             supervisor: opened.supervisor,
             outbox: self.outbox.clone(),
+            secrets: self.parts.secrets.clone(),
             clock: self.parts.clock.clone(),
             rubbish,
         });
@@ -360,18 +364,22 @@ async fn take_over(driver: &mut Driver, left: Vec<Folder>, mut known: BTreeSet<S
     for (attempt, token) in settled {
         driver.note_ended(*attempt, *token);
     }
+    let mut alive = BTreeSet::new();
     for folder in left {
         let record = folder.read_record();
         let unsettled = record.filter(|r| !settled.contains(&(r.task.attempt, r.task.token)));
         match unsettled {
             Some(record) => {
-                let is_started = known.remove(&attempt_key(&record.task));
+                let key = attempt_key(&record.task);
+                let is_started = known.remove(&key);
+                alive.insert(key);
                 tracing::info!(attempt = %record.task.attempt, is_started, "going on with an attempt of an earlier start");
                 driver.adopt(record, folder, is_started);
             }
             None => drop(driver.tools.rubbish.send(folder.root().to_owned()).await),
         }
     }
+    clear_all_but(&driver.tools.config.secrets_dir, &alive);
     for key in known {
         // Nobody would collect its outputs any more.
         driver.tools.supervisor.stop(&key).await;

@@ -179,6 +179,7 @@ fn template() -> Arc<StepTemplate> {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::new(),
         outputs: BTreeMap::from([("out".parse().expect("a port name"), port)]),
         distribution: None,

@@ -211,6 +211,7 @@ fn plan(steps: u32) -> Plan {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::new(),
         outputs: BTreeMap::new(),
         distribution: None,

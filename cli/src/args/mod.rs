@@ -8,6 +8,7 @@ mod data;
 mod enrolment;
 mod inspect;
 mod operate;
+mod secrets;
 
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
@@ -19,6 +20,7 @@ pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
     HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
+pub(crate) use secrets::{SecretCommand, SecretSetArgs};
 
 use crate::output::humane;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -58,6 +60,7 @@ Operate:
   broker       Set up RabbitMQ's users and rights
   journal      Verify, export, repair or recover a coordinator's journal
   token        Make, list and revoke the tokens of a coordinator
+  secret       Set, list and remove the secrets that steps are given
   audit        Say who changed what, and who was refused
   login        Keep a token for a coordinator
   logout       Forget the token for a coordinator
@@ -251,6 +254,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the tokens of a coordinator
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Set, list and remove the secrets that steps are given
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Say who changed what, and who was refused
     Audit(AuditArgs),
     /// Keep a token for a coordinator

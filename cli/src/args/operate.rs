@@ -79,6 +79,9 @@ pub(crate) struct ServeArgs {
     /// folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) signing_key: Option<PathBuf>,
+    /// The key that opens the secrets [default: secrets.key in the state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets_key: Option<PathBuf>,
     /// Where the API listens [default: 127.0.0.1:7470]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<String>,

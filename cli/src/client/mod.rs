@@ -27,11 +27,12 @@ use std::time::Duration;
 use tidemill_protocol::access::TokenId;
 use tidemill_protocol::api::{
     ArtifactView, AuditEntry, CallerView, CoordinatorView, CreateTokenRequest, CreatedToken, ExplanationView,
-    MissingRequest, MissingResponse, Page, PlanView, QueueView, RunDiffView, RunSummary, RunView, StepView,
-    SubmitRequest, TokenView, WorkerView, routes,
+    MissingRequest, MissingResponse, Page, PlanView, QueueView, RunDiffView, RunSummary, RunView, SecretView,
+    StepView, SubmitRequest, TokenView, WorkerView, routes,
 };
 use tidemill_protocol::artifact::{ArtifactRef, Tree};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::LogStream;
 use transport::{Payload, Transport};
@@ -299,6 +300,36 @@ impl Client {
             &[("by", Some(by.to_owned()))],
         );
         decode(self.transport.send(Method::DELETE, &path, Payload::Empty).await?).await
+    }
+
+    /// Gives a secret a value, in this name.
+    pub(crate) async fn set_secret(
+        &self,
+        name: &Name,
+        value: Vec<u8>,
+        by: &str,
+    ) -> Result<SecretView, Failure> {
+        let path = with_query(
+            &format!("{}/{name}", routes::SECRETS),
+            &[("by", Some(by.to_owned()))],
+        );
+        let value = Payload::Bytes(Bytes::from(value));
+        decode(self.transport.send(Method::PUT, &path, value).await?).await
+    }
+
+    /// Secrets, without their values.
+    pub(crate) async fn secrets(&self) -> Result<Vec<SecretView>, Failure> {
+        self.get(routes::SECRETS.to_owned()).await
+    }
+
+    /// Removes a secret, in this name.
+    pub(crate) async fn remove_secret(&self, name: &Name, by: &str) -> Result<(), Failure> {
+        let path = with_query(
+            &format!("{}/{name}", routes::SECRETS),
+            &[("by", Some(by.to_owned()))],
+        );
+        drop(self.transport.send(Method::DELETE, &path, Payload::Empty).await?);
+        Ok(())
     }
 
     /// Entries of the audit log, oldest first.

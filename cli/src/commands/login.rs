@@ -1,18 +1,15 @@
 //! `tidemill login` and `tidemill logout`: a token is tried at its coordinator, then kept for this person; or forgotten.
 
 use crate::args::{LoginArgs, LogoutArgs};
-use crate::asking;
 use crate::client::Client;
 use crate::credentials;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use crate::hidden;
 use crate::output::tone::Tone;
 use crate::plaintext::check_token_to;
 use crate::session::Session;
 use crate::settings::{Origin, Settings};
-use crate::shutdown::Interrupts;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use std::io::{IsTerminal, Read};
 
 /// Longest token that is read.
 const TOKEN_BYTES_MAX: u64 = 1024;
@@ -82,49 +79,17 @@ fn server(settings: &Settings, given: Option<String>) -> Result<String, Failure>
 }
 
 fn from_stdin() -> Result<String, Failure> {
-    let mut text = String::new();
-    let stdin = std::io::stdin().lock();
-    stdin
-        .take(TOKEN_BYTES_MAX)
-        .read_to_string(&mut text)
-        .context(|| "cannot read the token")?;
+    let bytes = hidden::from_stdin(TOKEN_BYTES_MAX).context(|| "cannot read the token")?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::new(Exit::Usage, "this is no token"))?;
     Ok(text.trim().to_owned())
 }
 
 /// Asks at the terminal; what is typed does not show.
 async fn ask(session: &mut Session, url: &str) -> Result<String, Failure> {
-    if !std::io::stdin().is_terminal() || session.settings.no_input {
+    if !hidden::can_ask() || session.settings.no_input {
         return Err(Failure::new(Exit::Usage, "nobody can be asked for the token")
             .help("tidemill login URL --token-stdin < token.txt"));
     }
-    let interrupts = Interrupts::listen()?;
-    session.printer.talk(format_args!("Token for {url}: "));
-    session.printer.flush();
-    let silence = Silence::begin()?;
-    let line = interrupts.first().run_until_cancelled(asking::typed_line()).await;
-    drop(silence);
-    session.printer.talk(format_args!("\n"));
-    let line = line.ok_or_else(|| Failure::new(interrupts.exit(), "interrupted"))?;
-    Ok(line?.trim().to_owned())
-}
-
-/// A terminal that does not show what is typed, until this is dropped.
-struct Silence(Termios);
-
-impl Silence {
-    fn begin() -> Result<Self, Failure> {
-        let before = tcgetattr(std::io::stdin()).context(|| "cannot ask the terminal how it is set")?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(std::io::stdin(), OptionalActions::Flush, &silent)
-            .context(|| "cannot keep the terminal from showing the token")?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Silence {
-    fn drop(&mut self) {
-        // Where even this fails there is nobody to tell.
-        tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0).ok();
-    }
+    let line = hidden::ask(session, &format!("Token for {url}"), TOKEN_BYTES_MAX).await?;
+    Ok(line.trim().to_owned())
 }

@@ -21,6 +21,7 @@ mod queue;
 mod run;
 mod runs;
 mod schema;
+mod secret;
 mod serve;
 mod submit;
 mod supervise;
@@ -160,6 +161,7 @@ fn add_arguments(given: &mut Given, command: &Command) {
             given.text("listen", "--listen", args.listen.clone());
             given.text("archive", "--archive", args.archive.clone());
             given.path("signing_key", "--signing-key", args.signing_key.as_deref());
+            given.path("secrets_key", "--secrets-key", args.secrets_key.as_deref());
             add_door(given, &args.door);
             add_cluster(given, &args.cluster);
         }
@@ -233,6 +235,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Broker(args) => broker::run(session, args),
         Command::Journal(args) => Box::pin(journal::run(session, args)).await,
         Command::Token(args) => Box::pin(token::run(session, args)).await,
+        Command::Secret(args) => Box::pin(secret::run(session, args)).await,
         Command::Audit(args) => Box::pin(audit::run(session, args)).await,
         Command::Login(args) => Box::pin(login::login(session, args)).await,
         Command::Logout(args) => login::logout(session, args),

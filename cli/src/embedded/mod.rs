@@ -2,6 +2,7 @@
 //! coordinator runs on this machine. The parts are the same as on a cluster; only the wiring is here.
 
 mod bus;
+mod secrets;
 mod targets;
 mod wiring;
 
@@ -15,6 +16,7 @@ use crate::failure::{Context, Failure};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::state::{self, Claimed, Occupant, StateLock};
+use secrets::OwnSecrets;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -146,11 +148,13 @@ impl Embedded {
             .await
             .context(|| format!("cannot start from {}", settings.state_dir.display()))?;
         let worker = if with_worker {
+            let secrets = Arc::new(OwnSecrets::new(coordinator.handle()));
             let parts = tidemill_worker::Parts {
                 broker,
                 store: store.clone(),
                 keys: TrustedKeys(vec![coordinator.public_key()]),
                 clock,
+                secrets: Some(secrets.clone()),
             };
             let config = worker_config(settings, vec![wiring::local_target()])?;
             // It signs like every worker, and needs no join token: it is this process.
@@ -158,7 +162,9 @@ impl Embedded {
             let own = identity.key.trusted();
             coordinator.handle().vouch_for_own_worker(identity.id, own);
             let worker = tidemill_worker::start(config, parts, token.clone()).await;
-            Some(worker.context(|| "cannot start the worker")?)
+            let worker = worker.context(|| "cannot start the worker")?;
+            secrets.belongs_to(worker.id().clone());
+            Some(worker)
         } else {
             None
         };

@@ -35,6 +35,9 @@ const INHERITED: [&str; 19] = [
     "SSL_CERT_FILE",
 ];
 
+/// In which systemd names the folders of `RuntimeDirectory=`.
+const RUNTIME_DIRECTORY: &str = "RUNTIME_DIRECTORY";
+
 /// Where a store is, and what it is told beside that.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreAddress(StoreConfig);
@@ -84,6 +87,7 @@ pub(crate) fn coordinator_config(
         lease: settings.lease,
         disk_reserve: settings.disk_reserve,
         enrolment: settings.worker_enrolment,
+        secrets_key: settings.secrets_key.clone(),
         ..CoordinatorConfig::new(&settings.state_dir)
     })
 }
@@ -113,6 +117,11 @@ pub(crate) fn worker_config(
         .environment
         .get("CUDA_VISIBLE_DEVICES")
         .map(str::to_owned);
+    // A service manager's folder in memory; the first, where there are several.
+    if let Some(places) = settings.environment.get(RUNTIME_DIRECTORY) {
+        let place = places.split(':').next().unwrap_or(places);
+        config.keep_secrets_in(Path::new(place));
+    }
     for name in INHERITED {
         if let Some(value) = settings.environment.get(name) {
             config.base_environment.insert(name.to_owned(), value.to_owned());

@@ -162,6 +162,12 @@ pub(crate) const KEYS: &[Key] = &[
         "the file of the secret key with which a coordinator signs tasks",
     ),
     key(
+        "secrets_key",
+        Shape::Text,
+        "secrets.key in state_dir",
+        "the file of the key with which a coordinator seals and opens secrets",
+    ),
+    key(
         "lease",
         Shape::Text,
         "1m",

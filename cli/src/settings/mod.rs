@@ -127,6 +127,8 @@ pub(crate) struct Settings {
     pub(crate) archive: Option<Archive>,
     /// The file of the coordinator's secret key, where it is not in `state_dir`.
     pub(crate) signing_key: Option<PathBuf>,
+    /// The file of the key that opens secrets, where it is not in `state_dir`.
+    pub(crate) secrets_key: Option<PathBuf>,
     /// The compute targets that the worker serves, each `NAME` or `NAME:TYPE`.
     pub(crate) compute: Vec<String>,
     /// The type of targets that name none.

@@ -436,6 +436,7 @@ fn finish(
             .then(|| layers.word::<Archive>("archive"))
             .transpose()?,
         signing_key: layers.path("signing_key")?,
+        secrets_key: layers.path("secrets_key")?,
         compute: layers.list("compute")?,
         compute_type: layers.text("type")?.unwrap_or_else(|| "cpu".to_owned()),
         worker_id: layers.text("worker_id")?,

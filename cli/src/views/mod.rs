@@ -7,5 +7,6 @@ pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod queues;
 pub(crate) mod runs;
+pub(crate) mod secrets;
 pub(crate) mod tokens;
 pub(crate) mod workers;

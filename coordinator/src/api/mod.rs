@@ -19,6 +19,7 @@ mod needs;
 mod plans;
 mod record;
 mod runs;
+mod secrets;
 mod select;
 mod serve;
 mod signed;
@@ -113,6 +114,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::set, secrets::remove))
         .routes(routes!(audit::list))
         .routes(routes!(health::openapi_json))
         .routes(routes!(health::healthz))

@@ -192,7 +192,7 @@ mod tests {
         );
         assert_eq!(needs.find(&Method::DELETE, workers), Found::NoSuchMethod);
         assert_eq!(
-            needs.find(&Method::GET, Some("/api/v1/secrets")),
+            needs.find(&Method::GET, Some("/api/v1/everything")),
             Found::NoSuchPath
         );
         assert_eq!(needs.find(&Method::GET, None), Found::NoSuchPath);

@@ -21,6 +21,7 @@ pub(super) async fn plan(
     body: Bytes,
 ) -> Result<Json<PlanView>, ApiError> {
     let plan = CoordinatorHandle::plan(parse(body).await?).await?;
+    handle.check_secrets(&plan).await?;
     let looked_at = Arc::clone(&plan);
     let drafts = handle
         .look(move |sight| draft_plan(sight.engine, &looked_at))

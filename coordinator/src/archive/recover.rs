@@ -46,6 +46,8 @@ pub struct RecoveredState {
     pub runs: usize,
     /// Runs that go on when the coordinator is started.
     pub runs_going_on: usize,
+    /// Secrets that are known; opening them needs the key file, which no archive holds.
+    pub secrets: usize,
     /// Attempts that have committed a result which the recovered journal does not know: finished after its last event.
     pub unknown_results: Vec<AttemptId>,
 }
@@ -113,6 +115,7 @@ pub async fn recover_state(
             .runs_newest_first(None)
             .filter(|run| !run.status().is_terminal())
             .count(),
+        secrets: replayed.ledgers.secrets.all().len(),
         unknown_results,
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::access::AccessFact;
 use crate::enrolment::EnrolmentFact;
+use crate::secrets::SecretFact;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use tidemill_protocol::time::Timestamp;
@@ -22,6 +23,8 @@ pub enum LedgerFact {
     Access(AccessFact),
     /// To a worker's enrolment.
     Enrolment(EnrolmentFact),
+    /// To a secret.
+    Secrets(SecretFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -36,6 +39,12 @@ impl From<EnrolmentFact> for LedgerFact {
     }
 }
 
+impl From<SecretFact> for LedgerFact {
+    fn from(fact: SecretFact) -> Self {
+        Self::Secrets(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -43,6 +52,7 @@ impl Serialize for LedgerEvent {
         match &self.fact {
             LedgerFact::Access(fact) => event.serialize_field("access", fact)?,
             LedgerFact::Enrolment(fact) => event.serialize_field("enrolment", fact)?,
+            LedgerFact::Secrets(fact) => event.serialize_field("secrets", fact)?,
         }
         event.end()
     }

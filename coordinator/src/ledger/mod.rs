@@ -11,6 +11,7 @@ pub use event::{LedgerEvent, LedgerFact};
 
 use crate::access::Access;
 use crate::enrolment::Enrolment;
+use crate::secrets::Secrets;
 use serde::{Deserialize, Serialize};
 use tidemill_protocol::time::Timestamp;
 
@@ -38,6 +39,8 @@ pub struct Ledgers {
     pub access: Access,
     /// Workers' enrolment.
     pub enrolment: Enrolment,
+    /// The secrets, sealed.
+    pub secrets: Secrets,
 }
 
 impl Ledgers {
@@ -46,6 +49,7 @@ impl Ledgers {
         match &event.fact {
             LedgerFact::Access(fact) => self.access.apply(event.at, fact),
             LedgerFact::Enrolment(fact) => self.enrolment.apply(event.at, fact),
+            LedgerFact::Secrets(fact) => self.secrets.apply(event.at, fact),
         }
     }
 

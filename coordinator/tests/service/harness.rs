@@ -250,6 +250,7 @@ pub(crate) fn template(word: &str) -> StepTemplate {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::new(),
         outputs: BTreeMap::new(),
         distribution: None,

@@ -19,6 +19,7 @@ mod port;
 mod quarantine;
 mod reference;
 mod runs;
+mod secrets;
 mod standing;
 mod streams;
 mod tokens;

@@ -178,6 +178,7 @@ fn template(step: &DraftStep) -> Arc<StepTemplate> {
         code: None,
         environment: Environment::default(),
         environment_variables: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: BTreeMap::new(),
         outputs: BTreeMap::from([("out".parse().expect("a port name"), port)]),
         distribution: None,

@@ -120,6 +120,8 @@ codes! {
     BadWorkspace = "TM0406" Error,
     /// A local file or folder does not exist, or is not what is needed.
     MissingPath = "TM0407" Error,
+    /// A secret is not known to the coordinator.
+    UnknownSecret = "TM0408" Error,
     /// A required input has no value.
     MissingInput = "TM0501" Error,
     /// A value does not fit the declared type.

@@ -36,6 +36,7 @@ impl Loader<'_> {
                 );
             }
         }
+        let secrets = self.secrets(fields, &environment_variables);
         let resources = self.resources(fields).unwrap_or_default();
         let distribution = self.distribution(fields);
         let timeout = self.limits(fields);
@@ -56,6 +57,7 @@ impl Loader<'_> {
             code,
             environment,
             environment_variables,
+            secrets,
             resources,
             distribution,
             timeout,

@@ -1,7 +1,7 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
 //! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to; `ports`, `binding`, `artifacts`, `paths`,
-//! `environment`, `command`, `other` and `rules` read the parts. All of them note problems and go on, so that one reading finds them all.
+//! `environment`, `command`, `other`, `rules` and `secrets` read the parts. All of them note problems and go on, so that one reading finds them all.
 
 mod artifacts;
 mod binding;
@@ -19,6 +19,7 @@ mod paths;
 mod pipeline;
 mod ports;
 mod rules;
+mod secrets;
 mod step;
 mod units;
 

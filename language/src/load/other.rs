@@ -126,12 +126,14 @@ impl Loader<'_> {
             )
         };
         self.required_settings(kind, fields);
+        let environment_variables = self.environment_variables(fields);
         OtherSpec {
             kind: kind.to_owned(),
             settings: Json::Object(settings).to_string(),
             code,
             environment: environment.unwrap_or_default(),
-            environment_variables: self.environment_variables(fields),
+            secrets: self.secrets(fields, &environment_variables),
+            environment_variables,
             resources,
             timeout: None,
         }

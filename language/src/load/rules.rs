@@ -10,7 +10,7 @@ use crate::yaml::Node;
 use std::collections::BTreeMap;
 use tidemill_protocol::compute::Resources;
 use tidemill_protocol::ids::StepPath;
-use tidemill_protocol::plan::{Distribution, DistributionKind, RetryPolicy, When};
+use tidemill_protocol::plan::{Distribution, DistributionKind, RetryPolicy, When, may_name_variable};
 use tidemill_protocol::spec::{StepOverrides, TargetSpec};
 use tidemill_protocol::time::Millis;
 
@@ -44,6 +44,7 @@ impl Loader<'_> {
             overrides.resources = self.resources(fields);
             overrides.distribution = self.distribution(fields);
             overrides.environment_variables = self.environment_variables(fields);
+            overrides.secrets = self.secrets(fields, &overrides.environment_variables);
             overrides.environment = fields
                 .get("environment")
                 .and_then(|node| self.environment(node, scope.folder, &fields.path_of("environment")));
@@ -203,9 +204,7 @@ impl Loader<'_> {
         let path = fields.path_of("environment_variables");
         for entry in fields.pairs("environment_variables", &mut self.findings) {
             let name = &*entry.key;
-            let legal = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !legal || name.starts_with("TIDEMILL_") {
+            if !may_name_variable(name) {
                 self.findings
                     .add(
                         Code::BadName,

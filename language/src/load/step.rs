@@ -248,6 +248,9 @@ impl Loader<'_> {
         let display_name = fields.text("display_name", &mut self.findings);
         let display_name = display_name.unwrap_or_default().to_owned();
         let overrides = self.overrides(fields, inline, scope);
+        if let (Some(index), Some(place)) = (component, fields.key_place("secrets")) {
+            self.only_for_processes(index, place, &fields.path_of("secrets"));
+        }
         let depends_on = self.depends_on(fields, scope);
         for key in TOLERATED {
             let _ = fields.get(key);
@@ -281,6 +284,20 @@ impl Loader<'_> {
             place: draft.place,
             fills,
         })
+    }
+
+    /// Secrets are given to processes: a pipeline's steps name their own.
+    fn only_for_processes(&mut self, component: u32, place: Place, path: &str) {
+        if matches!(self.component(component).body, ComponentBody::Graph(_)) {
+            self.findings
+                .add(
+                    Code::UnknownKey,
+                    place,
+                    path,
+                    "`secrets` of a step that is a pipeline would reach no step inside",
+                )
+                .help_text("name them at the steps inside that need them");
+        }
     }
 
     /// The component of a step and what is bound to its inputs, and whether the step is written inline.

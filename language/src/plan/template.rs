@@ -11,7 +11,8 @@ use std::sync::Arc;
 use tidemill_protocol::codec;
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{
-    InputPort, OutputPort, PortType, RetryPolicy, StepKind, StepRules, StepTemplate, StepWork, When,
+    InputPort, OutputPort, PortType, RetryPolicy, SECRETS_PER_STEP_MAX, SecretUse, StepKind, StepRules,
+    StepTemplate, StepWork, When, may_name_variable,
 };
 use tidemill_protocol::spec::{
     CommandSpec, ComponentBody, ComponentSpec, DataType, OutputSpec, PipelineSpec, StepSpec, TargetSpec,
@@ -81,19 +82,21 @@ impl<'a, 's> Templates<'a, 's> {
             .map(|(name, input)| (name.clone(), input.port.clone()))
             .collect();
         let variables = variables(leaf.step, leaf.component, inputs, scope, path, problems);
+        let secrets = secrets(leaf.step, leaf.component, &variables, path, problems);
         let overrides = &leaf.step.overrides;
         let key = codec::encode(&(
             leaf.step.component,
             &rules,
             &ports,
             &variables,
+            &secrets,
             &overrides.environment,
             &overrides.distribution,
         ));
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let Some(work) = self.work(leaf, ports, variables, problems) else {
+        let Some(work) = self.work(leaf, ports, (variables, secrets), problems) else {
             return 0;
         };
         let place =
@@ -226,7 +229,7 @@ impl<'a, 's> Templates<'a, 's> {
         &self,
         leaf: &Leaf<'_>,
         ports: BTreeMap<PortName, InputPort>,
-        variables: BTreeMap<String, String>,
+        (variables, secrets): (BTreeMap<String, String>, BTreeMap<String, SecretUse>),
         problems: &mut ProblemList,
     ) -> Option<StepWork> {
         let (component, overrides, path) = (leaf.component, &leaf.step.overrides, leaf.path.as_str());
@@ -263,6 +266,7 @@ impl<'a, 's> Templates<'a, 's> {
             code,
             environment: overrides.environment.as_ref().unwrap_or(environment).clone(),
             environment_variables: variables,
+            secrets,
             inputs: ports,
             outputs: component
                 .outputs
@@ -340,6 +344,39 @@ fn variables(
         }
     }
     variables
+}
+
+/// The secrets: the component's, then the step's over them. Checked again, because nobody vouches for a specification.
+fn secrets(
+    step: &StepSpec,
+    component: &ComponentSpec,
+    variables: &BTreeMap<String, String>,
+    path: &str,
+    problems: &mut ProblemList,
+) -> BTreeMap<String, SecretUse> {
+    let own = match &component.body {
+        ComponentBody::Command(command) => &command.secrets,
+        ComponentBody::Other(other) => &other.secrets,
+        ComponentBody::Graph(_) => return BTreeMap::new(),
+    };
+    let mut secrets = own.clone();
+    secrets.extend(step.overrides.secrets.clone());
+    let path = format!("{path}.secrets");
+    if secrets.len() > SECRETS_PER_STEP_MAX {
+        let message = format!("a step is given at most {SECRETS_PER_STEP_MAX} secrets");
+        problems.add(Code::BadValue, &path, message);
+    }
+    for name in secrets.keys() {
+        if !may_name_variable(name) {
+            let message = format!("`{name}` cannot be the environment variable of a secret");
+            problems.add(Code::BadName, &path, message);
+        } else if variables.contains_key(name) {
+            let message = format!("`{name}` is in `environment_variables` too");
+            let help = "keep it in one of the two".to_owned();
+            problems.add_with_help(Code::BadValue, &path, message, Some(help));
+        }
+    }
+    secrets
 }
 
 fn expanded(value: &str, inputs: &Inputs, scope: &Inputs) -> Result<String, String> {

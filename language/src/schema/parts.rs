@@ -1,6 +1,7 @@
 //! The parts of the schema that pipelines, components and steps share.
 
 use serde_json::{Value, json};
+use tidemill_protocol::plan::SECRETS_PER_STEP_MAX;
 
 /// Adds the properties of `more`.
 pub(super) fn extend(properties: &mut Value, more: Value) {
@@ -84,6 +85,17 @@ fn values() -> Value {
             "propertyNames": { "pattern": "^(?!TIDEMILL_)[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": { "$ref": "#/$defs/text" },
         },
+        "secrets": {
+            "type": "object",
+            "description": "Secrets by the environment variable through which the step finds them: their names, never their values.",
+            "maxProperties": SECRETS_PER_STEP_MAX,
+            "propertyNames": { "pattern": "^((?!TIDEMILL_)[A-Za-z_][A-Za-z0-9_]*|<<)$" },
+            "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/secret_name" }, object("A secret, and how the step is given it.", &json!({
+                "secret": { "$ref": "#/$defs/secret_name" },
+                "as": { "enum": ["variable", "file"], "description": "`file`: the variable holds the path of a file that only the step may read." },
+            }))] },
+        },
+        "secret_name": { "type": ["string", "integer"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
     })
 }
 

@@ -68,6 +68,7 @@ fn around() -> Value {
         "code": { "type": "string", "description": "The folder in which the process starts." },
         "environment": { "$ref": "#/$defs/environment" },
         "environment_variables": { "$ref": "#/$defs/environment_variables" },
+        "secrets": { "$ref": "#/$defs/secrets" },
         "resources": { "$ref": "#/$defs/resources" },
         "is_deterministic": { "type": "boolean" },
         "services": {},

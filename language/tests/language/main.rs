@@ -10,3 +10,4 @@ mod hostile;
 mod planning;
 mod scale;
 mod schema;
+mod secrets;

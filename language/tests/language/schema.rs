@@ -67,6 +67,9 @@ fn wrong_shapes_fail_in_both() {
         "type: pipeline\njobs: {a: {command: x, outputs: {o: {type: integer}}}}\n",
         "type: pipeline\njobs: {a: {command: x, distribution: {type: ray}}}\n",
         "type: pipeline\njobs: {a: {command: x, environment_variables: {TIDEMILL_X: 1}}}\n",
+        "type: pipeline\njobs: {a: {command: x, secrets: {TIDEMILL_X: a}}}\n",
+        "type: pipeline\njobs: {a: {command: x, secrets: {A: not a name}}}\n",
+        "type: pipeline\njobs: {a: {command: x, secrets: {A: {secret: a, as: argument}}}}\n",
         "type: pipeline\njobs: {a: {type: sweep, trial: {command: x}}}\n",
         "type: pipelin\njobs: {a: {command: x}}\n",
     ] {

@@ -7,6 +7,7 @@ mod error;
 mod queues;
 pub mod routes;
 mod runs;
+mod secrets;
 mod service;
 mod steps;
 mod tokens;
@@ -24,6 +25,7 @@ pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
     StepDiffView, SubmitRequest,
 };
+pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, StepView, UsageView};
 pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};

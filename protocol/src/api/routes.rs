@@ -41,6 +41,9 @@
 //! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
 //! GET  /api/v1/tokens                                 → [TokenView]
 //! DELETE /api/v1/tokens/{id}                          → TokenView
+//! GET  /api/v1/secrets                                → [SecretView]        never a value
+//! PUT  /api/v1/secrets/{name}       the value's bytes → SecretView
+//! DELETE /api/v1/secrets/{name}                       → 204
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -71,6 +74,8 @@ pub const QUEUES: &str = "/api/v1/queues";
 pub const WHOAMI: &str = "/api/v1/whoami";
 /// Tokens.
 pub const TOKENS: &str = "/api/v1/tokens";
+/// Secrets by name.
+pub const SECRETS: &str = "/api/v1/secrets";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

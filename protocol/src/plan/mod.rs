@@ -5,10 +5,12 @@
 
 mod python;
 mod rules;
+mod secrets;
 mod work;
 
 pub use python::{PythonVersion, PythonVersions};
 pub use rules::{CheckpointRule, Registration, RetryPolicy, StepRules, When};
+pub use secrets::{SECRETS_PER_STEP_MAX, SecretForm, SecretUse, may_name_variable};
 pub use work::{
     Command, Distribution, DistributionKind, Environment, Fragment, InputMode, InputPort, KeyPart,
     OutputPort, PortType, PythonEnvironment, StepKind, StepWork, Word,

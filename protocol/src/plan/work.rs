@@ -1,5 +1,6 @@
 //! What a step executes: its command, code, environment, ports and distribution. All of it is part of the step key; the rules around it are in `rules`.
 
+use super::SecretUse;
 use crate::artifact::ArtifactRef;
 use crate::digest::{CanonicalHasher, Digest};
 use crate::name::PortName;
@@ -20,6 +21,9 @@ pub struct StepWork {
     /// Variables that the author sets for the process.
     #[serde(default)]
     pub environment_variables: BTreeMap<String, String>,
+    /// Secrets that the process is given, by the environment variable through which it finds them. Their names only: a new value changes no key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretUse>,
     /// How each input that may be bound is handed over.
     #[serde(default)]
     pub inputs: BTreeMap<PortName, InputPort>,
@@ -34,7 +38,7 @@ pub struct StepWork {
 /// The parts of the step key that a person can be told about, each with its digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct KeyPart {
-    /// `command`, `code`, `environment`, `environment variable NAME`, `output NAME`, `input port NAME`, `distribution`, or `input NAME`.
+    /// `command`, `code`, `environment`, `environment variable NAME`, `secret NAME`, `output NAME`, `input port NAME`, `distribution`, or `input NAME`.
     pub part: String,
     /// Its digest.
     pub digest: Digest,
@@ -57,6 +61,11 @@ impl StepWork {
         ];
         let variables = self.environment_variables.iter();
         parts.extend(variables.map(|(n, v)| part(&format!("environment variable {n}"), record(v))));
+        parts.extend(
+            self.secrets
+                .iter()
+                .map(|(n, s)| part(&format!("secret {n}"), record(s))),
+        );
         parts.extend(
             self.inputs
                 .iter()
@@ -268,6 +277,7 @@ pub enum DistributionKind {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SecretForm;
     use super::*;
 
     fn work(script: &str) -> StepWork {
@@ -278,6 +288,7 @@ mod tests {
             code: None,
             environment: Environment::default(),
             environment_variables: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             inputs: BTreeMap::new(),
             outputs: BTreeMap::new(),
             distribution: None,
@@ -290,6 +301,13 @@ mod tests {
         let mut changed = vec![work("false")];
         let mut other = base.clone();
         other.environment_variables.insert("A".into(), "1".into());
+        changed.push(other);
+        let mut other = base.clone();
+        let secret = SecretUse {
+            secret: "db".parse().unwrap(),
+            form: SecretForm::Variable,
+        };
+        other.secrets.insert("DB".into(), secret);
         changed.push(other);
         let mut other = base.clone();
         other.environment.python = Some(PythonEnvironment {

@@ -4,7 +4,7 @@ use super::graph::GraphSpec;
 use super::value::{InputSpec, OutputSpec};
 use crate::compute::Resources;
 use crate::name::PortName;
-use crate::plan::{Distribution, Environment};
+use crate::plan::{Distribution, Environment, SecretUse};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,6 +59,9 @@ pub struct CommandSpec {
     /// Variables for the process.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment_variables: BTreeMap<String, String>,
+    /// Secrets, by the environment variable through which a process finds them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretUse>,
     /// What an attempt occupies.
     #[serde(default)]
     pub resources: Resources,
@@ -86,6 +89,9 @@ pub struct OtherSpec {
     /// Variables for its processes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment_variables: BTreeMap<String, String>,
+    /// Secrets, by the environment variable through which a process finds them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretUse>,
     /// What an attempt occupies.
     #[serde(default)]
     pub resources: Resources,

@@ -4,7 +4,7 @@ use super::value::{BindingSpec, OutputRef};
 use crate::compute::Resources;
 use crate::ids::StepPath;
 use crate::name::{Name, PortName};
-use crate::plan::{CheckpointRule, Distribution, Environment, Registration, RetryPolicy, When};
+use crate::plan::{CheckpointRule, Distribution, Environment, Registration, RetryPolicy, SecretUse, When};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +62,9 @@ pub struct StepOverrides {
     /// Variables beside (and before) its component's.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub environment_variables: BTreeMap<String, String>,
+    /// Secrets beside (and before) its component's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, SecretUse>,
     /// How several processes find each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,

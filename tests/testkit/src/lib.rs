@@ -1,9 +1,10 @@
 //! What the tests of the whole house share: the built binary, a folder of one's own for each test, daemons that never outlive it, a cluster
-//! of real processes over RabbitMQ, faults to do to it, a checker that judges it afterwards, and waiting for a condition.
+//! of real processes over RabbitMQ, faults to do to it, a checker that judges it afterwards, a secret to look for, and waiting for a condition.
 
 mod asking;
 mod authority;
 mod binary;
+mod canary;
 mod checker;
 mod cluster;
 mod daemon;
@@ -20,6 +21,7 @@ mod random;
 mod relay;
 mod runs;
 mod sandbox;
+pub mod spill;
 mod store;
 mod trio;
 mod up;
@@ -28,6 +30,7 @@ mod workload;
 
 pub use authority::Authority;
 pub use binary::tidemill;
+pub use canary::Canary;
 pub use checker::{Breach, Evidence, Invariant, Promise, Told, gather, judge};
 pub use cluster::Cluster;
 pub use daemon::Daemon;

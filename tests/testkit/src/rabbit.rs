@@ -100,6 +100,11 @@ impl Rabbit {
         format!("amqp://guest:guest@127.0.0.1:{}", self.port)
     }
 
+    /// Where it keeps everything: its messages, its log, its settings.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Its port for clients.
     pub fn port(&self) -> u16 {
         self.port

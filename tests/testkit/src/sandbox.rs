@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde::de::DeserializeOwned;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -199,6 +199,18 @@ impl Sandbox {
     #[track_caller]
     pub fn finish(&self, command: &mut Command) -> Output {
         finish(command, ANSWER_DEADLINE)
+    }
+
+    /// Runs a prepared command of the product to its end, with this at its standard input and nowhere else.
+    ///
+    /// # Panics
+    /// When it cannot be started, or hangs.
+    #[track_caller]
+    pub fn finish_with_input(&self, command: &mut Command, input: &[u8]) -> Output {
+        let mut file = tempfile::tempfile().expect("temporary files can be made");
+        file.write_all(input).expect("a file can be written");
+        file.rewind().expect("a file can be read from its beginning");
+        finish(command.stdin(file), ANSWER_DEADLINE)
     }
 
     /// Runs a command of the product to its end.

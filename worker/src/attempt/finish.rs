@@ -3,6 +3,7 @@
 use super::job::{Attempt, Ending, Progress};
 use super::outputs;
 use crate::logs;
+use crate::secrets::Redaction;
 use std::path::PathBuf;
 use tidemill_artifacts::Materialized;
 use tidemill_protocol::artifact::{ArtifactRef, AttemptManifest};
@@ -65,7 +66,14 @@ impl Attempt {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let kept = tokio::task::spawn_blocking(move || logs::keep(&path, bytes_max)).await;
+        let redaction = self.redaction();
+        if matches!(redaction, Redaction::Unknown) {
+            let note =
+                format!("{name} is withheld: what its secrets were is not known any more on this worker");
+            progress.usage.notes.push(note);
+            return None;
+        }
+        let kept = tokio::task::spawn_blocking(move || logs::keep(&path, bytes_max, &redaction)).await;
         let stored = match kept {
             Ok(Ok(None)) | Err(_) => return None,
             Ok(Ok(Some(kept))) => self

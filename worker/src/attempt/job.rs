@@ -7,6 +7,7 @@ use super::stop::Stop;
 use crate::config::WorkerConfig;
 use crate::environments::{Environments, Ready};
 use crate::outbox::Outbox;
+use crate::secrets::SecretSource;
 use crate::slots::Grant;
 use crate::supervisor::client::SupervisorHandle;
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub(crate) struct Tools {
     pub listings: PathBuf,
     pub supervisor: SupervisorHandle,
     pub outbox: Outbox,
+    /// Where secrets are asked for; none where there is no way to the coordinator.
+    pub secrets: Option<Arc<dyn SecretSource>>,
     pub clock: Arc<dyn Clock>,
     /// Takes folders that are not needed any more.
     pub rubbish: mpsc::Sender<PathBuf>,

@@ -42,7 +42,8 @@ pub(crate) async fn make(tools: Arc<Tools>, job: Job) -> Option<Folder> {
     let body = match ended {
         Ok(success) => ReportBody::Succeeded(Success { usage, ..success }),
         Err(Ending::Failed(mut failure)) => {
-            failure.stderr_tail = logs::tail(&attempt.folder.stderr(), STDERR_TAIL_BYTES_MAX);
+            let stderr = attempt.folder.stderr();
+            failure.stderr_tail = logs::tail(&stderr, STDERR_TAIL_BYTES_MAX, &attempt.redaction());
             ReportBody::Failed { failure, usage }
         }
         Err(Ending::Stopped) if attempt.stop.cause() == Some(StopCause::Preempted) => {
@@ -55,10 +56,13 @@ pub(crate) async fn make(tools: Arc<Tools>, job: Job) -> Option<Folder> {
     // In this order: once the report is on the disk, nothing else about the attempt is needed after a crash.
     attempt.folder.close();
     attempt.tools.supervisor.forget(&attempt.key).await;
+    attempt.status.secrets.clear();
     if was_stopped && attempt.is_fenced() {
         attempt.keep().await;
     }
-    let reused = attempt.folder.reuse();
+    // Whoever follows its log is not to find another attempt's there.
+    let is_read = attempt.status.was_followed();
+    let reused = (!is_read).then(|| attempt.folder.reuse()).flatten();
     if reused.is_none() {
         let root = attempt.folder.root().to_owned();
         // When the daemon ends first, the next one clears it away.
@@ -72,7 +76,14 @@ impl Attempt {
     async fn keep(&self) {
         let dir = self.tools.config.state_dir.join("fenced");
         let (folder, key, now) = (self.folder.clone(), self.key.clone(), self.tools.clock.now());
-        let kept = tokio::task::spawn_blocking(move || keepsakes::keep(&folder, &dir, &key, now)).await;
+        let redaction = self.redaction();
+        let kept = tokio::task::spawn_blocking(move || {
+            for stream in [folder.stdout(), folder.stderr()] {
+                logs::cover(&stream, &redaction)?;
+            }
+            keepsakes::keep(&folder, &dir, &key, now)
+        })
+        .await;
         match kept {
             Ok(Ok(path)) => tracing::warn!(
                 attempt = %self.task.attempt, path = %path.display(),
@@ -128,7 +139,9 @@ impl Attempt {
         let (claimed, prepared) = tokio::join!(self.claim(delivery), prepare);
         progress.usage.preparing_ms = self.since(began);
         claimed?;
-        let start = prepared?;
+        let mut start = prepared?;
+        // Boxed, because few steps have any.
+        Box::pin(self.add_secrets(&mut start)).await?;
         if self.stop.is_asked() {
             return Err(Ending::Stopped);
         }

@@ -1,5 +1,5 @@
 //! One attempt at a step. `make` is its course and `job` what it carries; `prepare` (with `stage`, `command`, `members` and `variables`) leads up to the
-//! process, `checkpoint` (with `snapshot`) saves while it runs, `finish` (with `outputs`) comes after it; `folder` (one of `folders`) is where it lives, `reuse` (with `seal`)
+//! process, `checkpoint` (with `snapshot`) saves while it runs, `secrets` gives it what it may have, `finish` (with `outputs`) comes after it; `folder` (one of `folders`) is where it lives, `reuse` (with `seal`)
 //! says whether it may serve again, `keepsakes` what stays of a fenced one; `status` is what others see of it, and `stop` how they end it.
 
 mod checkpoint;
@@ -15,6 +15,7 @@ mod outputs;
 mod prepare;
 mod reuse;
 mod seal;
+mod secrets;
 mod snapshot;
 mod stage;
 mod status;

@@ -97,6 +97,7 @@ impl Attempt {
             program: invocation.program,
             arguments: invocation.arguments,
             environment: environment.into_iter().collect(),
+            secrets: Vec::new(),
             members: members.variables,
             folder: text(&self.folder.work()),
             stdout: text(&self.folder.stdout()),

@@ -1,8 +1,9 @@
 //! What heartbeats and log followers need to know about an attempt while it is made.
 
 use super::folder::Folder;
+use crate::secrets::Keep;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tidemill_protocol::ids::{AttemptId, FencingToken};
 use tidemill_protocol::wire::{LogStream, Phase, RunningAttempt};
 
@@ -13,22 +14,37 @@ pub(crate) struct Status {
     token: FencingToken,
     phase: AtomicU8,
     streams: [PathBuf; 2],
+    was_followed: AtomicBool,
+    /// The attempt's secrets, and what is to be covered in its streams.
+    pub(crate) secrets: Keep,
 }
 
 impl Status {
     /// An attempt that is about to begin.
-    pub(crate) fn new(attempt: AttemptId, token: FencingToken, folder: &Folder) -> Self {
+    pub(crate) fn new(attempt: AttemptId, token: FencingToken, folder: &Folder, secrets: Keep) -> Self {
         Self {
             attempt,
             token,
             phase: AtomicU8::new(code(Phase::Staging)),
             streams: [folder.stdout(), folder.stderr()],
+            was_followed: AtomicBool::new(false),
+            secrets,
         }
     }
 
     /// The attempt has reached this phase.
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(code(phase), Ordering::Relaxed);
+    }
+
+    /// Somebody follows its log, and reads its folder.
+    pub(crate) fn follow(&self) {
+        self.was_followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody may still read its folder.
+    pub(super) fn was_followed(&self) -> bool {
+        self.was_followed.load(Ordering::Relaxed)
     }
 
     /// Which attempt.

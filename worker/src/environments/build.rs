@@ -4,6 +4,7 @@
 use super::python::{Choice, Python, choose};
 use super::shelf::{Shelf, blocking};
 use crate::attempt::find_program;
+use crate::secrets::Redaction;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -61,7 +62,7 @@ pub(super) async fn build(
             fs::remove_dir_all(&folder).ok();
             Err(format!(
                 "{why}\n{}",
-                crate::logs::tail(&log, STDERR_TAIL_BYTES_MAX / 2)
+                crate::logs::tail(&log, STDERR_TAIL_BYTES_MAX / 2, &Redaction::Nothing)
             ))
         }
     }

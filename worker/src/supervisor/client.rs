@@ -12,6 +12,8 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -38,9 +40,15 @@ enum Ask {
 #[derive(Debug, Clone)]
 pub(crate) struct SupervisorHandle {
     asks: mpsc::Sender<Ask>,
+    reads_secrets: Arc<AtomicBool>,
 }
 
 impl SupervisorHandle {
+    /// Whether the supervisor at the other end gives secrets to what it starts.
+    pub(crate) fn reads_secrets(&self) -> bool {
+        self.reads_secrets.load(Ordering::Relaxed)
+    }
+
     /// Starts an attempt's processes and waits until they have ended; none when the daemon is about to end.
     pub(crate) async fn run(&self, start: Start) -> Option<ExitRecord> {
         let (tell, told) = oneshot::channel();
@@ -82,6 +90,7 @@ pub(crate) struct Client {
     dir: PathBuf,
     argv: Vec<OsString>,
     asks: mpsc::Receiver<Ask>,
+    reads_secrets: Arc<AtomicBool>,
     child: Option<Child>,
     /// Who waits for which attempt, and what to ask for again if the supervisor is lost.
     waiting: HashMap<String, Waiting>,
@@ -102,6 +111,7 @@ pub(crate) struct Connection {
     writer: OwnedWriteHalf,
     /// Attempts that ran or had ended when the connection was made.
     pub(crate) known: BTreeSet<String>,
+    reads_secrets: bool,
     answers: Vec<Answer>,
 }
 
@@ -109,15 +119,21 @@ impl Client {
     /// A client of the supervisor in `dir`, which is started by this argument vector when there is none.
     pub(crate) fn new(dir: &Path, argv: &[OsString]) -> (Self, SupervisorHandle) {
         let (tx, asks) = mpsc::channel(ASKS_MAX);
+        let reads_secrets = Arc::<AtomicBool>::default();
         let client = Self {
             dir: dir.to_owned(),
             argv: argv.to_vec(),
             asks,
+            reads_secrets: Arc::clone(&reads_secrets),
             child: None,
             waiting: HashMap::new(),
             ended: HashMap::new(),
         };
-        (client, SupervisorHandle { asks: tx })
+        let handle = SupervisorHandle {
+            asks: tx,
+            reads_secrets,
+        };
+        (client, handle)
     }
 
     /// The first connection, or why there is none.
@@ -242,6 +258,8 @@ impl Client {
             if let Ok(stream) = connect_socket(&self.dir).await
                 && let Ok(connection) = greet(stream).await
             {
+                self.reads_secrets
+                    .store(connection.reads_secrets, Ordering::Relaxed);
                 return Ok(connection);
             }
             let gone = match &mut self.child {
@@ -292,8 +310,12 @@ async fn greet(stream: UnixStream) -> io::Result<Connection> {
     let mut reader = FramedRead::new(reader, codec);
     let first = reader.next().await.ok_or(io::ErrorKind::UnexpectedEof)??;
     let mut answers = unframe::<Answer>(&first)?;
-    let known = match answers.first() {
-        Some(Answer::Known { running, ended }) => running.iter().chain(ended).cloned().collect(),
+    let (known, reads_secrets) = match answers.first() {
+        Some(Answer::Known {
+            running,
+            ended,
+            reads_secrets,
+        }) => (running.iter().chain(ended).cloned().collect(), *reads_secrets),
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
     answers.remove(0);
@@ -301,6 +323,7 @@ async fn greet(stream: UnixStream) -> io::Result<Connection> {
         reader,
         writer,
         known,
+        reads_secrets,
         answers,
     })
 }

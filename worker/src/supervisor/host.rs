@@ -226,6 +226,7 @@ impl Host {
         self.answers.push(Answer::Known {
             running: self.running.keys().cloned().collect(),
             ended: self.ended.keys().cloned().collect(),
+            reads_secrets: true,
         });
         self.answers
             .extend(self.ended.values().cloned().map(Answer::Ended));

@@ -48,6 +48,9 @@ pub(crate) struct Start {
     pub arguments: Vec<String>,
     /// The whole environment, but for the cookie by which strays are found: nothing is inherited.
     pub environment: Vec<(String, String)>,
+    /// Variables whose values are read from files when a process is started, so that none is in a message.
+    #[serde(default)]
+    pub secrets: Vec<SecretVariable>,
     /// One entry for each process to start, at least one: variables that only it gets.
     pub members: Vec<Vec<(String, String)>>,
     /// The folder in which the processes start.
@@ -67,6 +70,15 @@ pub(crate) struct Start {
     /// What its processes reach of the worker's own folders when they are shut in.
     #[serde(default)]
     pub own: OwnFiles,
+}
+
+/// A variable whose value is a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SecretVariable {
+    /// The variable's name.
+    pub variable: String,
+    /// The file that holds its value, an absolute path.
+    pub file: String,
 }
 
 /// What the processes of an attempt may reach of the worker's folders: their own things, absolute paths.
@@ -89,6 +101,9 @@ pub(crate) enum Answer {
         running: Vec<String>,
         /// Those that have ended.
         ended: Vec<String>,
+        /// Whether the supervisor knows of [`Start::secrets`]; one of an earlier version would start a step without them.
+        #[serde(default)]
+        reads_secrets: bool,
     },
     /// An attempt has ended; said again on every connection until it is to be forgotten.
     Ended(ExitRecord),

@@ -85,6 +85,7 @@ impl Nothing {
                 self.answers.push(Answer::Known {
                     running: Vec::new(),
                     ended: self.ended.keys().cloned().collect(),
+                    reads_secrets: true,
                 });
                 self.answers
                     .extend(self.ended.values().cloned().map(Answer::Ended));
@@ -168,6 +169,7 @@ mod tests {
             program: "/nowhere/at/all".into(),
             arguments: vec!["all".into()],
             environment: vec![],
+            secrets: vec![],
             members: vec![vec![]],
             folder: "/nowhere".into(),
             stdout: "/nowhere/stdout".into(),

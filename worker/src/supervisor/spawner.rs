@@ -5,11 +5,12 @@ use super::confine::Reach;
 use super::cookie::{Cookie, VARIABLE};
 use super::event::Event;
 use super::group::Door;
-use super::message::Start;
+use super::message::{SecretVariable, Start};
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -112,6 +113,7 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
     command
         .env_clear()
         .envs(start.environment.iter().chain(own).map(|(k, v)| (k, v)))
+        .envs(secrets(start)?)
         .env(VARIABLE, order.cookie.to_string())
         .current_dir(&start.folder)
         .stdin(Stdio::null())
@@ -125,6 +127,23 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
     // Forgetting the handle neither ends nor awaits the child: the host does both.
     let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(number.expect("the kernel's process numbers are positive and fit"))
+}
+
+/// The variables whose values are secrets.
+fn secrets(start: &Start) -> io::Result<Vec<(&str, OsString)>> {
+    let read = |secret: &SecretVariable| -> io::Result<OsString> {
+        let value = std::fs::read(&secret.file);
+        value.map(OsString::from_vec).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("the secret for {} is gone: {error}", secret.variable),
+            )
+        })
+    };
+    let pairs = start.secrets.iter();
+    pairs
+        .map(|secret| Ok((secret.variable.as_str(), read(secret)?)))
+        .collect()
 }
 
 fn log_file(path: &str) -> io::Result<File> {

@@ -19,11 +19,11 @@ use tidemill_protocol::plan::{
 };
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{
-    Audience, Control, Kind, Report, ReportBatch, ReportBody, SignerKey, StepTask, Success, TrustedKey,
-    TrustedKeys, open_from_worker, seal,
+    Audience, Control, Kind, Report, ReportBatch, ReportBody, SignerKey, StepTask, StopReason, Success,
+    TrustedKey, TrustedKeys, open_from_worker, seal,
 };
 use tidemill_transport::{Broker, BrokerError, Consumer, LocalBroker, Queue};
-use tidemill_worker::{Parts, SystemClock, Worker, WorkerConfig};
+use tidemill_worker::{Parts, SecretSource, SystemClock, Worker, WorkerConfig};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
@@ -63,6 +63,7 @@ pub(crate) fn config(dir: &Path) -> WorkerConfig {
     let target = serde_json::from_value(serde_json::json!({"name": "cpu", "compute_type": "cpu"})).unwrap();
     let mut config = WorkerConfig::new(vec![target], state, argv);
     config.slots = 2;
+    config.secrets_dir = dir.join("secrets");
     config.stop_grace = Duration::from_millis(500);
     config.report_again_after = Duration::from_secs(1);
     config
@@ -100,6 +101,7 @@ pub(crate) fn parts(broker: &Arc<LocalBroker>, store: &ArtifactStore) -> Parts {
         store: store.clone(),
         keys: TrustedKeys(vec![signer().trusted()]),
         clock: Arc::new(SystemClock::new()),
+        secrets: None,
     }
 }
 
@@ -115,25 +117,38 @@ impl Bench {
     pub(crate) async fn start_in(dir: tempfile::TempDir, change: impl FnOnce(&mut WorkerConfig)) -> Self {
         let mut config = config(dir.path());
         change(&mut config);
-        Self::assemble(dir, config, |bus| bus).await
+        Self::assemble(dir, config, |bus| bus, None).await
+    }
+
+    /// The worker asks there for secrets.
+    pub(crate) async fn start_asking(
+        secrets: Arc<dyn SecretSource>,
+        change: impl FnOnce(&mut WorkerConfig),
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = config(dir.path());
+        change(&mut config);
+        Self::assemble(dir, config, |bus| bus, Some(secrets)).await
     }
 
     /// The worker sees the bus as it looks from behind something.
     pub(crate) async fn start_behind<B: Broker>(wrap: impl FnOnce(Arc<LocalBroker>) -> Arc<B>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path());
-        Self::assemble(dir, config, wrap).await
+        Self::assemble(dir, config, wrap, None).await
     }
 
     async fn assemble<B: Broker>(
         dir: tempfile::TempDir,
         config: WorkerConfig,
         wrap: impl FnOnce(Arc<LocalBroker>) -> Arc<B>,
+        secrets: Option<Arc<dyn SecretSource>>,
     ) -> Self {
         let (broker, store, token) = (broker().await, store(dir.path()).await, CancellationToken::new());
         let reports = broker.consume(&Queue::Reports, 100).await.unwrap();
         let parts = Parts {
             broker: wrap(broker.clone()),
+            secrets,
             ..parts(&broker, &store)
         };
         let worker = tidemill_worker::start(config, parts, token.clone())
@@ -243,6 +258,27 @@ impl Bench {
         }
     }
 
+    /// The result of the next attempt that ends.
+    pub(crate) async fn next_success(&mut self) -> Success {
+        loop {
+            match self.report().await.body {
+                ReportBody::Claimed | ReportBody::Progress { .. } => {}
+                ReportBody::Succeeded(success) => return success,
+                other => panic!("expected success, not {other:?}"),
+            }
+        }
+    }
+
+    /// Stops an attempt as the coordinator does for a person.
+    pub(crate) async fn stop(&self, attempt: AttemptId) {
+        let stop = Control::Stop {
+            attempt,
+            token: FencingToken(u64::from(self.next)),
+            reason: StopReason::Cancelled,
+        };
+        self.control(&stop).await;
+    }
+
     pub(crate) async fn success(&mut self, attempt: AttemptId) -> Success {
         match self.ending(attempt).await {
             ReportBody::Succeeded(success) => success,
@@ -279,6 +315,13 @@ impl Bench {
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let all = self.worker.metrics();
         all.iter().find(|(n, _)| *n == name).unwrap().1
+    }
+
+    /// The daemon ends and leaves what runs to its supervisor.
+    pub(crate) async fn leave(self) -> tempfile::TempDir {
+        self.token.cancel();
+        self.worker.wait().await;
+        self.dir
     }
 
     /// Ends the worker, and with it, as nothing runs, its supervisor.
@@ -319,6 +362,7 @@ impl Step {
                 code: None,
                 environment: Environment::default(),
                 environment_variables: BTreeMap::new(),
+                secrets: BTreeMap::new(),
                 inputs: BTreeMap::new(),
                 outputs: BTreeMap::new(),
                 distribution: None,

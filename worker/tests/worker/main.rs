@@ -15,6 +15,7 @@ mod endings;
 mod environments;
 mod messages;
 mod processes;
+mod secrets;
 mod staging;
 
 /// The variable that tells this binary which supervisor it is to be.

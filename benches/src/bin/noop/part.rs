@@ -126,6 +126,7 @@ impl WorkerArgs {
             store: ArtifactStore::open(&store).await?,
             keys: TrustedKeys(vec![key.trusted()]),
             clock: Arc::new(SystemClock::new()),
+            secrets: None,
         })
     }
 }

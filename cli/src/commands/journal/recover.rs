@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use tidemill_coordinator::archive::{ArchiveError, RecoverOptions, RecoveredState, recover_state};
 use tidemill_coordinator::import_journal;
 use tidemill_coordinator::journal::ImportError;
+use tidemill_coordinator::secrets::KEY_FILE;
 
 /// Results beyond the archive that are named; the rest is counted.
 const RESULTS_SHOWN: usize = 10;
@@ -42,6 +43,15 @@ pub(super) async fn run(session: &mut Session, args: RecoverArgs) -> Result<Exit
         session
             .printer
             .warn("there is no coordinator.key here: put the old one back, or the next start makes a new one, which every worker must be given");
+    }
+    let secrets_key = session.settings.secrets_key.clone();
+    let secrets_key = secrets_key.unwrap_or_else(|| folder.join(KEY_FILE));
+    if recovered.secrets > 0 && !secrets_key.exists() {
+        session.printer.warn(format_args!(
+            "{} cannot be opened without {}: put the old file there; until then steps that need them fail",
+            humane::count(recovered.secrets as u64, "secret"),
+            secrets_key.display()
+        ));
     }
     Ok(Exit::Good)
 }

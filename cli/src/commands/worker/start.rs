@@ -53,6 +53,7 @@ pub(super) async fn run(session: &mut Session) -> Result<Exit, Failure> {
         store: open_store(settings, &address).await?,
         keys,
         clock: Arc::new(session.clock),
+        secrets: None,
     };
     let token = CancellationToken::new();
     let worker = tidemill_worker::start(config, parts, token.clone())
