@@ -46,7 +46,7 @@ fn a_step_is_given_the_secrets_that_it_names_and_no_other_step_is() {
     set_well(&sandbox, "other", "not for you");
     sandbox.run("pipeline.yml", &[]);
     let listed: serde_json::Value = sandbox.ok(["secret", "list", "-o", "json"]).json();
-    let names: Vec<_> = listed
+    let names: Vec<_> = listed["items"]
         .as_array()
         .unwrap()
         .iter()

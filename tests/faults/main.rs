@@ -16,6 +16,7 @@ mod objects;
 mod power;
 mod results;
 mod rows;
+mod secrets;
 mod settings;
 mod small_disk;
 mod standby;

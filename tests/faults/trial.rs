@@ -1,7 +1,8 @@
 //! What a trial is, and the list of all of them.
 
 use crate::{
-    broker, chaos, checker, clock, coordinator, loops, nodes, objects, power, results, standby, worker,
+    broker, chaos, checker, clock, coordinator, loops, nodes, objects, power, results, secrets, standby,
+    worker,
 };
 
 /// How long it takes.
@@ -54,11 +55,12 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 12] = [
+    let groups: [&[Trial]; 13] = [
         checker::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
         clock::TRIALS,
+        secrets::TRIALS,
         standby::TRIALS,
         broker::TRIALS,
         nodes::TRIALS,

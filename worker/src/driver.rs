@@ -269,8 +269,7 @@ impl Driver {
 
     fn begin(&mut self, task: Arc<StepTask>, grant: Grant, origin: Origin, folder: Folder) {
         let key = attempt_key(&task);
-        let secrets = self.tools.secrets_of(&task, &origin);
-        let status = Arc::new(Status::new(task.attempt, task.token, &folder, secrets));
+        let status = Arc::new(Status::new(&task, &folder, self.tools.secrets_of(&task, &origin)));
         let stop = Stop::default();
         let running = Running {
             grant: grant.clone(),

@@ -6,11 +6,13 @@ mod events;
 mod log_tail;
 mod patience;
 mod refusal;
+mod remote_secrets;
 mod run_events;
 mod transport;
 mod trust;
 
 use events::EventStream;
+pub(crate) use remote_secrets::RemoteSecrets;
 pub(crate) use run_events::{RunEvents, Seen};
 pub(crate) use transport::{ByteStream, Moved};
 

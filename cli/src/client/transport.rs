@@ -65,6 +65,8 @@ pub(super) enum Payload {
     Empty,
     /// JSON.
     Json(Bytes),
+    /// JSON, signed by this header.
+    Signed(Bytes, String),
     /// Bytes as they are.
     Bytes(Bytes),
     /// A file of this many bytes, and whom to tell as they go.
@@ -154,6 +156,12 @@ impl Http {
                 .request(method, url)
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(bytes),
+            Payload::Signed(bytes, proof) => self
+                .client
+                .request(method, url)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::AUTHORIZATION, proof)
+                .body(bytes),
             Payload::Bytes(bytes) => self.upload(method, url, bytes.len() as u64).body(bytes),
             Payload::File(file, size, moved) => self
                 .upload(method, url, size)
@@ -231,6 +239,10 @@ async fn call(
         Payload::Empty => request.body(Body::empty()),
         Payload::Json(bytes) => request
             .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(bytes)),
+        Payload::Signed(bytes, proof) => request
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, proof)
             .body(Body::from(bytes)),
         Payload::Bytes(bytes) => request.body(Body::from(bytes)),
         Payload::File(file, size, moved) => request

@@ -116,6 +116,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(tokens::revoke))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::set, secrets::remove))
+        .routes(routes!(secrets::give))
         .routes(routes!(audit::list))
         .routes(routes!(health::openapi_json))
         .routes(routes!(health::healthz))

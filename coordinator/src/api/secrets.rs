@@ -1,17 +1,18 @@
-//! Secrets: set, list, remove. A value comes in as the plain body of a request, is sealed at once, and goes out to no person.
+//! Secrets: set, list, remove; and given to workers. A value comes in as the plain body of a request, is sealed at once, and goes out to no person.
 
 use super::error::ApiError;
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
-use crate::secrets::{KeyError, SecretCommand, SecretRejection, Secrets};
+use crate::secrets::{GiveError, KeyError, SecretCommand, SecretRejection, Secrets};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use tidemill_protocol::api::{ErrorBody, ErrorCode, SecretView};
 use tidemill_protocol::name::Name;
-use tidemill_protocol::secret::{SECRET_BYTES, SecretValue};
+use tidemill_protocol::secret::{SECRET_BYTES, SecretValue, SecretsRequest};
 
 /// What to do when the key is gone for good.
 const KEY_IS_GONE: &str = "put the key file back, as the state folder's backup has it; where it is lost, `tidemill secret remove` every secret and set them again";
@@ -36,6 +37,19 @@ impl From<KeyError> for ApiError {
             KeyError::Missing(_) => Self::new(ErrorCode::Unavailable, error.to_string()).hint(KEY_IS_GONE),
             KeyError::Unusable { .. } => Self::internal(&error),
         }
+    }
+}
+
+impl From<GiveError> for ApiError {
+    fn from(error: GiveError) -> Self {
+        let code = match &error {
+            GiveError::NotYet(_) | GiveError::Stopped(_) => ErrorCode::Unavailable,
+            GiveError::NotHeld(_) => ErrorCode::Forbidden,
+            GiveError::Missing(_) | GiveError::TooLarge | GiveError::Key(_) | GiveError::Sealed { .. } => {
+                ErrorCode::Conflict
+            }
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -121,6 +135,30 @@ pub(super) async fn remove(
     };
     handle.change::<Secrets>(command).await??;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Gives a worker the secrets of an attempt that it has claimed: those that the attempt's step names. For workers only, never for a person.
+#[utoipa::path(post, path = "/api/v1/worker/secrets", tag = "secrets", security(("worker" = [])),
+    request_body = SecretsRequest, responses(
+    (status = 200, description = "The values by name, as a MessagePack map.", content_type = "application/octet-stream"),
+    (status = 403, description = "The attempt is not in the hands of this worker.", body = ErrorBody),
+    (status = 409, description = "A secret is missing, or cannot be opened.", body = ErrorBody),
+    (status = 503, description = "The worker's claim has not arrived yet.", body = ErrorBody),
+))]
+pub(super) async fn give(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Json(request): Json<SecretsRequest>,
+) -> Result<Response, ApiError> {
+    let Caller::Worker { id } = caller else {
+        return Err(ApiError::new(ErrorCode::Forbidden, "this is for workers only"));
+    };
+    let given = handle.give_secrets(id, request).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, given.to_bytes()).into_response())
 }
 
 fn parse(name: &str) -> Result<Name, ApiError> {

@@ -44,6 +44,7 @@
 //! GET  /api/v1/secrets                                → [SecretView]        never a value
 //! PUT  /api/v1/secrets/{name}       the value's bytes → SecretView
 //! DELETE /api/v1/secrets/{name}                       → 204
+//! POST /api/v1/worker/secrets       SecretsRequest    → the values          signed by the worker that makes the attempt
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -74,6 +75,8 @@ pub const QUEUES: &str = "/api/v1/queues";
 pub const WHOAMI: &str = "/api/v1/whoami";
 /// Tokens.
 pub const TOKENS: &str = "/api/v1/tokens";
+/// The secrets of an attempt, for the worker that makes it.
+pub const WORKER_SECRETS: &str = "/api/v1/worker/secrets";
 /// Secrets by name.
 pub const SECRETS: &str = "/api/v1/secrets";
 /// The audit log.

@@ -48,7 +48,7 @@ impl Attempt {
     async fn ask_for_secrets(&self) -> Result<GivenSecrets, Failure> {
         let Some(source) = &self.tools.secrets else {
             return Err(unavailable(
-                "the step needs secrets, and this worker has no way to ask its coordinator for them",
+                "the step needs secrets, and this worker has no way to ask its coordinator for them: start it with --coordinator-url",
             ));
         };
         let request = SecretsRequest {

@@ -5,7 +5,7 @@ use crate::secrets::Keep;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use tidemill_protocol::ids::{AttemptId, FencingToken};
-use tidemill_protocol::wire::{LogStream, Phase, RunningAttempt};
+use tidemill_protocol::wire::{LogStream, Phase, RunningAttempt, StepTask};
 
 /// An attempt's place in its course, shared between the one that makes it and those who tell of it.
 #[derive(Debug)]
@@ -21,10 +21,10 @@ pub(crate) struct Status {
 
 impl Status {
     /// An attempt that is about to begin.
-    pub(crate) fn new(attempt: AttemptId, token: FencingToken, folder: &Folder, secrets: Keep) -> Self {
+    pub(crate) fn new(task: &StepTask, folder: &Folder, secrets: Keep) -> Self {
         Self {
-            attempt,
-            token,
+            attempt: task.attempt,
+            token: task.token,
             phase: AtomicU8::new(code(Phase::Staging)),
             streams: [folder.stdout(), folder.stderr()],
             was_followed: AtomicBool::new(false),

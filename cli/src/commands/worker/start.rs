@@ -1,7 +1,7 @@
 //! `tidemill worker start`: serves compute targets as a daemon until told to stop.
 
 use super::join::join;
-use crate::client::Client;
+use crate::client::{Client, RemoteSecrets};
 use crate::credentials;
 use crate::embedded::{STOP_PATIENCE, StoreAddress, connect, open_store, worker_config};
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ use tidemill_protocol::api::CoordinatorView;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::wire::{TrustedKey, TrustedKeys};
 use tidemill_transport::AmqpConfig;
-use tidemill_worker::{Identity, Worker};
+use tidemill_worker::{Identity, SecretSource, Worker};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -48,12 +48,17 @@ pub(super) async fn run(session: &mut Session) -> Result<Exit, Failure> {
         .id
         .as_ref()
         .map_or_else(|| "worker".to_owned(), |id| format!("worker/{id}"));
+    // The first key is the one that signs now; others are accepted while it is replaced.
+    let secrets = match keys.0.first() {
+        Some(key) => RemoteSecrets::of(settings, &identity, *key, session.clock)?,
+        None => None,
+    };
     let parts = tidemill_worker::Parts {
         broker: connect(settings, &queue_url, &name).await?,
         store: open_store(settings, &address).await?,
         keys,
         clock: Arc::new(session.clock),
-        secrets: None,
+        secrets: secrets.map(|secrets| Arc::new(secrets) as Arc<dyn SecretSource>),
     };
     let token = CancellationToken::new();
     let worker = tidemill_worker::start(config, parts, token.clone())
