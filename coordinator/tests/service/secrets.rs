@@ -1,16 +1,21 @@
 //! Secrets at the coordinator: kept sealed, shown to nobody, and given to the worker that holds the attempt of a step that names them, and to no other.
 
+use crate::enrolment::{enrolled, key};
 use crate::harness::{Service, chain, template};
 use crate::worker::ScriptedWorker;
-use axum::body::Body;
-use axum::http::StatusCode;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tidemill_coordinator::SubmitError;
 use tidemill_coordinator::secrets::{GiveError, KEY_FILE};
+use tidemill_protocol::api::routes;
 use tidemill_protocol::ids::FencingToken;
 use tidemill_protocol::plan::{Plan, SecretForm, SecretUse, StepTemplate};
-use tidemill_protocol::secret::SecretsRequest;
-use tidemill_protocol::wire::{ReportBody, StepTask, Success};
+use tidemill_protocol::proof::{RequestProof, RequestText};
+use tidemill_protocol::secret::{GivenSecrets, SecretsRequest};
+use tidemill_protocol::time::Clock;
+use tidemill_protocol::wire::{ReportBody, SignerKey, StepTask, Success};
 
 const VALUE: &str = "hunter2-of-the-forest";
 
@@ -184,4 +189,71 @@ fn write_private(path: &std::path::Path, bytes: &[u8]) {
         .open(path)
         .unwrap();
     file.write_all(bytes).unwrap();
+}
+
+/// What the route for workers answers to a request that this worker signed with this key, from another machine.
+async fn ask_as(
+    service: &Service,
+    (worker, key): (&str, &SignerKey),
+    request: &SecretsRequest,
+    nonce: u64,
+) -> (StatusCode, Vec<u8>) {
+    let body = serde_json::to_vec(request).unwrap();
+    let coordinator = service.coordinator.public_key();
+    let text = RequestText {
+        coordinator: &coordinator,
+        method: "POST",
+        path: routes::WORKER_SECRETS,
+        body: &body,
+    };
+    let proof = RequestProof::sign(key, worker.parse().unwrap(), service.clock.now(), nonce, &text);
+    let request = Request::post(routes::WORKER_SECRETS)
+        .header("content-type", "application/json")
+        .header("authorization", proof.to_string())
+        .body(Body::from(body))
+        .unwrap();
+    let peer = SocketAddr::from(([10, 1, 2, 3], 40_000));
+    let response = service.coordinator.api().answer(peer, request).await;
+    let status = response.status();
+    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    (status, bytes.to_vec())
+}
+
+#[tokio::test]
+async fn over_the_api_only_the_holders_own_signature_opens_a_secret_and_no_persons_token() {
+    let service = Service::start().await;
+    set(&service, "db", VALUE).await;
+    let (own, other) = (key(1), key(2));
+    enrolled(&service, "w1", &own).await;
+    enrolled(&service, "w2", &other).await;
+    let mut worker = ScriptedWorker::join_with(&service, "w1", Some(own.clone())).await;
+    service.submit(naming_db()).await;
+    let task = worker.task().await;
+    let question = request(&task);
+    let (status, _) = ask_as(&service, ("w1", &own), &question, 1).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "its claim is on its way");
+    worker.report(&task, vec![ReportBody::Claimed]).await;
+    worker.control().await;
+    let (status, bytes) = ask_as(&service, ("w1", &own), &question, 2).await;
+    assert_eq!(status, StatusCode::OK);
+    let given = GivenSecrets::from_bytes(&bytes).unwrap();
+    let value = given.0.values().next().unwrap();
+    assert_eq!((given.0.len(), value.reveal()), (1, VALUE.as_bytes()));
+    let (status, _) = ask_as(&service, ("w2", &other), &question, 1).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "another worker's attempt");
+    let (status, _) = ask_as(&service, ("w1", &other), &question, 3).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "another worker's key");
+    let body = serde_json::to_value(&question).unwrap();
+    let (status, answer) = service.post(routes::WORKER_SECRETS, &body).await;
+    assert_eq!(
+        status,
+        StatusCode::FORBIDDEN,
+        "the operator of the state folder: {answer}"
+    );
+    let (_, audit) = service.get("/api/v1/audit").await;
+    let audit = audit.to_string();
+    assert!(
+        audit.contains(routes::WORKER_SECRETS) && !audit.contains(VALUE),
+        "{audit}"
+    );
 }
