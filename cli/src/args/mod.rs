@@ -239,7 +239,7 @@ pub(crate) enum Command {
     Cache(CacheCommand),
     /// Run the coordinator of a cluster
     Serve(ServeArgs),
-    /// Start workers, list them, drain them
+    /// Start workers, let them join, drain or quarantine them
     #[command(subcommand)]
     Worker(WorkerCommand),
     /// Show queues and backlogs side by side

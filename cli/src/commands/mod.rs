@@ -91,6 +91,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Broker(_) => "broker",
         Command::Journal(_) => "journal",
         Command::Token(_) => "token",
+        Command::Secret(_) => "secret",
         Command::Audit(_) => "audit",
         Command::Login(_) => "login",
         Command::Logout(_) => "logout",

@@ -35,7 +35,7 @@ impl Driver {
                     self.fleet.bar(worker, false);
                     hand.tell(worker, Millis(0));
                 }
-                LedgerFact::Enrolment(_) | LedgerFact::Access(_) => {}
+                LedgerFact::Enrolment(_) | LedgerFact::Access(_) | LedgerFact::Secrets(_) => {}
             }
         }
     }

@@ -186,7 +186,7 @@ async fn what_nobody_declared_is_nowhere_and_says_so_only_to_those_who_may_ask()
     let admin = token(&service, Scope::Admin, "ada").await;
     for path in [
         "/",
-        "/api/v1/secrets",
+        "/api/v1/everything",
         "/api/v2/runs",
         "/api/v1/runs/../tokens",
         "/api/v1/runs/",

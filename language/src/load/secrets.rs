@@ -1,11 +1,12 @@
 //! `secrets`: which secrets a step is given, by the environment variable through which it finds them. Names only: values are never in a file of the author's.
 
 use super::Loader;
-use crate::diagnostic::{Code, did_you_mean};
+use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::fields::Fields;
 use crate::yaml::{Entry, Node};
 use std::collections::BTreeMap;
 use tidemill_protocol::plan::{SECRETS_PER_STEP_MAX, SecretForm, SecretUse, may_name_variable};
+use tidemill_protocol::spec::ComponentBody;
 
 /// The forms by their words.
 const FORMS: [SecretForm; 2] = [SecretForm::Variable, SecretForm::File];
@@ -55,6 +56,20 @@ impl Loader<'_> {
             }
         }
         secrets
+    }
+
+    /// Secrets are given to processes: a pipeline's steps name their own.
+    pub(super) fn only_for_processes(&mut self, component: u32, place: Place, path: &str) {
+        if matches!(self.component(component).body, ComponentBody::Graph(_)) {
+            self.findings
+                .add(
+                    Code::UnknownKey,
+                    place,
+                    path,
+                    "`secrets` of a step that is a pipeline would reach no step inside",
+                )
+                .help_text("name them at the steps inside that need them");
+        }
     }
 
     /// The name of a secret, or an object with `secret` and `as`.

@@ -286,20 +286,6 @@ impl Loader<'_> {
         })
     }
 
-    /// Secrets are given to processes: a pipeline's steps name their own.
-    fn only_for_processes(&mut self, component: u32, place: Place, path: &str) {
-        if matches!(self.component(component).body, ComponentBody::Graph(_)) {
-            self.findings
-                .add(
-                    Code::UnknownKey,
-                    place,
-                    path,
-                    "`secrets` of a step that is a pipeline would reach no step inside",
-                )
-                .help_text("name them at the steps inside that need them");
-        }
-    }
-
     /// The component of a step and what is bound to its inputs, and whether the step is written inline.
     fn bound_component(&mut self, draft: &mut Draft<'_>, scope: &Scope<'_>) -> Option<Taken> {
         let fields = &mut draft.fields;

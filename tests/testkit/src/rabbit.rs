@@ -102,7 +102,7 @@ impl Rabbit {
 
     /// Where it keeps everything: its messages, its log, its settings.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Its port for clients.

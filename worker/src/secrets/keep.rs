@@ -55,8 +55,9 @@ impl Keep {
     /// Puts the secrets there for a process that is about to start. Blocks.
     pub(crate) fn put(&self, uses: &BTreeMap<String, SecretUse>, given: &GivenSecrets) -> io::Result<()> {
         let dir = self.folder.parent().unwrap_or(Path::new("/"));
-        make_private(dir)?;
+        // First, because it takes an empty folder of all attempts' with it.
         self.clear();
+        make_private(dir)?;
         make_private(&self.folder)?;
         for (variable, wanted) in uses {
             let value = given.0.get(&wanted.secret).ok_or(io::ErrorKind::NotFound)?;
@@ -221,10 +222,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let all = dir.path().join("all");
         fs::create_dir(&all).unwrap();
+        fs::write(all.join("somebody's"), "").unwrap();
         fs::set_permissions(&all, fs::Permissions::from_mode(0o777)).unwrap();
         let refused = Keep::new(&all, "a").put(&uses(), &given()).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
-        fs::remove_dir(&all).unwrap();
+        fs::remove_dir_all(&all).unwrap();
         std::os::unix::fs::symlink(dir.path(), &all).unwrap();
         assert!(Keep::new(&all, "a").put(&uses(), &given()).is_err());
     }
