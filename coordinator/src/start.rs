@@ -108,14 +108,13 @@ pub async fn start(
     let known = recovered.engine.epoch();
     let epoch = attached.as_ref().map_or(known + 1, |attached| attached.epoch);
     let view = view(&config, &parts, &key, epoch);
-    let uploads = fresh_uploads(&config.state_dir).map_err(state_error)?;
     let published = Published::of(&recovered.ledgers);
     let (audit, auditor) = open_audit(&config, &parts).await?;
     let kept = Kept {
         key: key.trusted(),
         audit,
         journal: log.reader(),
-        uploads,
+        uploads: fresh_uploads(&config.state_dir).map_err(state_error)?,
         access: published.access.subscribe(),
         roster: Roster::new(published.enrolment.subscribe(), config.enrolment),
         metrics,
