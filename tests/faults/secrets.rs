@@ -51,7 +51,7 @@ fn spilled_in_a_cluster() {
     let mut found = in_places(&canary, &[rabbit.folder()]);
     spill.let_go();
     cluster.wait_for_run(&run, RunStatus::Succeeded, END_DEADLINE);
-    follower.wait(Duration::from_secs(60));
+    follower.wait(Duration::from_mins(1));
     let log = cluster.ok(["logs", "last/spill"]);
     assert!(
         log.stdout.matches("***").count() >= 12,
