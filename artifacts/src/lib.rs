@@ -7,7 +7,8 @@
 //!
 //! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `commit`
 //! and `sweep`; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
-//! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another.
+//! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another. `guard` asks addresses that
+//! somebody else chose, which are no stores.
 
 mod blobs;
 mod cache;
@@ -20,6 +21,7 @@ mod download;
 mod error;
 #[cfg(test)]
 mod faulty;
+mod guard;
 mod layout;
 mod local;
 mod multipart;
@@ -39,7 +41,8 @@ mod verify;
 pub use cache::{Access, Cache, Materialized};
 pub use diff::{TreeDiff, diff};
 pub use error::{Result, StoreError};
-pub use open::StoreConfig;
+pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard};
+pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
 pub use room::Reserve;
 pub use scan::{FILES_MAX, IGNORE_FILES, Scan, ScanError, ScanOptions, ScannedFile, collect, scan};

@@ -234,13 +234,13 @@ fn retries() -> RetryConfig {
     }
 }
 
-fn install_tls() {
+pub(crate) fn install_tls() {
     // An error means that a provider is installed already, by us or by main: both are fine.
     drop(rustls::crypto::ring::default_provider().install_default());
 }
 
-/// The address without user, password, query and fragment.
-fn public_url(url: &str) -> String {
+/// An address without user, password, query and fragment, in which secrets travel.
+pub fn public_url(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else {
         return "(not an address)".to_owned();
     };

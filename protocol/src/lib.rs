@@ -5,14 +5,15 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, digests, statuses, failures, artifacts, secrets, and what of
-//! a step's output may reach a terminal.
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, digests, statuses, failures, artifacts, secrets,
+//! where an address may lead, and what of a step's output may reach a terminal.
 
 pub mod access;
 pub mod api;
 pub mod artifact;
 pub mod codec;
 pub mod compute;
+pub mod destination;
 pub mod digest;
 pub mod failure;
 pub mod ids;

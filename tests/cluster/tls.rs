@@ -114,6 +114,46 @@ fn a_broker_that_no_known_authority_vouches_for_is_refused_with_help() {
 }
 
 #[test]
+fn a_broker_whose_certificate_has_expired_is_refused_although_its_authority_is_known() {
+    let authority = Authority::new("of this cluster");
+    let relay = Relay::tls_expired(RABBITMQ, &authority);
+    let sandbox = Sandbox::new();
+    let file = authority.write(&sandbox, "ca.pem").display().to_string();
+    let url = url(&relay);
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--queue-url",
+        &url,
+        "--queue-ca",
+        &file,
+    ];
+    let key = "00".repeat(32);
+    let worker = [
+        "worker",
+        "start",
+        "--compute",
+        "cpu",
+        "--coordinator-key",
+        &key,
+        "--queue-url",
+        &url,
+        "--queue-ca",
+        &file,
+    ];
+    for command in [&serve[..], &worker[..]] {
+        let refused = sandbox.tidemill(command).expect_code(UNREACHABLE);
+        for wanted in ["cannot be trusted", "xpired"] {
+            assert!(
+                refused.stderr.contains(wanted),
+                "{wanted:?} is missing in {refused}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_settings_file_names_the_authority_beside_itself() {
     let authority = Authority::new("of this project");
     let relay = Relay::tls(RABBITMQ, &authority);

@@ -13,6 +13,8 @@ mod examples;
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod fetch;
+#[cfg(test)]
 mod follow;
 #[cfg(test)]
 mod hostile;

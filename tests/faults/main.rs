@@ -9,6 +9,7 @@ mod chaos;
 mod checker;
 mod clock;
 mod coordinator;
+mod crowd;
 mod disk;
 mod loops;
 mod nodes;

@@ -1,8 +1,8 @@
 //! What a trial is, and the list of all of them.
 
 use crate::{
-    broker, chaos, checker, clock, coordinator, loops, nodes, objects, power, results, secrets, standby,
-    worker,
+    broker, chaos, checker, clock, coordinator, crowd, loops, nodes, objects, power, results, secrets,
+    standby, worker,
 };
 
 /// How long it takes.
@@ -55,13 +55,14 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 13] = [
+    let groups: [&[Trial]; 14] = [
         checker::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
         clock::TRIALS,
         secrets::TRIALS,
         standby::TRIALS,
+        crowd::TRIALS,
         broker::TRIALS,
         nodes::TRIALS,
         worker::TRIALS,

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::compute::ComputeTarget;
+use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::ids::WorkerId;
 
 /// Most slots that one worker may have.
@@ -29,6 +30,8 @@ pub struct WorkerConfig {
     pub state_dir: PathBuf,
     /// The most bytes that the cache of inputs may occupy. Default: 10 GiB.
     pub cache_bytes_max: u64,
+    /// Where inputs that are named by an address may be fetched from beside the public internet. Default: nowhere. A file may be as large as the cache.
+    pub fetch_allow: Destinations,
     /// Bytes that are kept free on the disk of the state folder: with fewer, no new task is taken. 0: none. Default: 256 MiB.
     pub disk_reserve: u64,
     /// The most bytes of each output stream that are kept; what lies between the first and the last half is dropped. Default: 64 MiB.
@@ -81,6 +84,7 @@ impl WorkerConfig {
             slots: u32::try_from(cores).unwrap_or(SLOTS_MAX).clamp(1, SLOTS_MAX),
             state_dir,
             cache_bytes_max: 10 * GIB,
+            fetch_allow: Destinations::default(),
             disk_reserve: 256 * 1024 * 1024,
             log_bytes_max: 64 * 1024 * 1024,
             supervisor,

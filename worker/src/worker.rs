@@ -25,7 +25,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tidemill_artifacts::{ArtifactStore, Cache, Reserve};
+use tidemill_artifacts::{ArtifactStore, Cache, FetchLimits, Fetcher, Reserve};
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::time::Clock;
@@ -181,6 +181,11 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         config.environments_max,
         config.environment_unused_max,
     );
+    let limits = FetchLimits {
+        bytes_max,
+        ..FetchLimits::default()
+    };
+    let fetcher = Fetcher::new(config.fetch_allow.clone(), limits);
     let tools = BuildTools {
         variables: config.base_environment.clone(),
     };
@@ -204,6 +209,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         sources: Sources {
             store: parts.store.clone(),
             cache,
+            fetcher,
         },
         environments,
         listings,

@@ -103,6 +103,7 @@ pub(crate) fn worker_config(
     let mut config = WorkerConfig {
         slots: settings.slots,
         cache_bytes_max: settings.cache_bytes_max,
+        fetch_allow: settings.fetch_allow.clone(),
         disk_reserve: settings.disk_reserve,
         stop_grace: settings.stop_grace,
         preemption_notice: settings.preemption_notice.clone(),

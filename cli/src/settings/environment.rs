@@ -6,6 +6,36 @@ use std::path::PathBuf;
 /// Variables of object stores that are handed on to the store, by their first letters.
 const STORE_PREFIXES: [&str; 3] = ["AWS_", "AZURE_", "GOOGLE_"];
 
+/// Variables of ours that are not settings.
+const OTHER_VARIABLES: &[&str] = &[
+    "TIDEMILL_CONFIG",
+    "TIDEMILL_USER",
+    "TIDEMILL_TOKEN",
+    "TIDEMILL_JOIN_TOKEN",
+];
+/// What programs started by a step find in their environment; a step may well call tidemill.
+const STEP_PREFIXES: &[&str] = &[
+    "TIDEMILL_INPUT_",
+    "TIDEMILL_OUTPUT_",
+    "TIDEMILL_ATTEMPT",
+    "TIDEMILL_RUN",
+    "TIDEMILL_STEP",
+    "TIDEMILL_PIPELINE",
+    "TIDEMILL_EXPERIMENT",
+    "TIDEMILL_TARGET",
+    "TIDEMILL_WORK",
+    "TIDEMILL_PARAM",
+    "TIDEMILL_GPU",
+    "TIDEMILL_TEST_",
+    "TIDEMILL_SEED",
+    "TIDEMILL_IDEMPOTENCY",
+];
+
+/// Whether a variable is ours and yet no setting.
+pub(super) fn is_no_setting(name: &str) -> bool {
+    OTHER_VARIABLES.contains(&name) || STEP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// What was found in the environment.
 #[derive(Clone, Default)]
 pub(crate) struct Environment {

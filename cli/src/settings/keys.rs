@@ -216,6 +216,12 @@ pub(crate) const KEYS: &[Key] = &[
         "largest size of the worker's cache of inputs",
     ),
     key(
+        "fetch_allow",
+        Shape::List,
+        "",
+        "places beside the public internet from which workers fetch inputs that are http addresses: networks such as 10.0.0.0/8, addresses, names of hosts",
+    ),
+    key(
         "disk_reserve",
         Shape::Text,
         "256MiB",

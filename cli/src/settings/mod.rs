@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_coordinator::enrolment::EnrolmentRule;
+use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::time::Millis;
 use tidemill_worker::{Reach, Sandbox, StepLimits};
 
@@ -155,6 +156,8 @@ pub(crate) struct Settings {
     pub(crate) lease: Millis,
     /// Largest size of the worker's cache in bytes.
     pub(crate) cache_bytes_max: u64,
+    /// Places beside the public internet from which the worker fetches inputs.
+    pub(crate) fetch_allow: Destinations,
     /// Bytes that stay free on the disk of the state folder.
     pub(crate) disk_reserve: u64,
     /// Who sits at the keyboard.

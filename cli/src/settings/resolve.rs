@@ -1,6 +1,6 @@
 //! The layers, laid over each other: each later one replaces single keys of the earlier ones.
 
-use super::environment::Environment;
+use super::environment::{Environment, is_no_setting};
 use super::files::{self, SettingsFile, store_options};
 use super::keys::{KEYS, Key, Shape};
 use super::lease;
@@ -16,32 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_coordinator::enrolment::EnrolmentRule;
+use tidemill_protocol::destination::Destinations;
 use tidemill_worker::{Reach, Sandbox, StepLimits};
-
-/// Variables of ours that are not settings.
-const OTHER_VARIABLES: &[&str] = &[
-    "TIDEMILL_CONFIG",
-    "TIDEMILL_USER",
-    "TIDEMILL_TOKEN",
-    "TIDEMILL_JOIN_TOKEN",
-];
-/// What programs started by a step find in their environment; a step may well call tidemill.
-const STEP_PREFIXES: &[&str] = &[
-    "TIDEMILL_INPUT_",
-    "TIDEMILL_OUTPUT_",
-    "TIDEMILL_ATTEMPT",
-    "TIDEMILL_RUN",
-    "TIDEMILL_STEP",
-    "TIDEMILL_PIPELINE",
-    "TIDEMILL_EXPERIMENT",
-    "TIDEMILL_TARGET",
-    "TIDEMILL_WORK",
-    "TIDEMILL_PARAM",
-    "TIDEMILL_GPU",
-    "TIDEMILL_TEST_",
-    "TIDEMILL_SEED",
-    "TIDEMILL_IDEMPOTENCY",
-];
 
 /// The settings that the command line gave.
 #[derive(Debug, Clone, Default)]
@@ -180,8 +156,7 @@ fn add_variables(
 ) -> Result<(), Failure> {
     for (name, value) in environment.ours() {
         let Some(key) = KEYS.iter().find(|key| key.variable() == name) else {
-            if OTHER_VARIABLES.contains(&name) || STEP_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            {
+            if is_no_setting(name) {
                 continue;
             }
             return Err(unknown_variable(name));
@@ -292,6 +267,11 @@ impl Layers {
             self.size("step_file_size")?,
         );
         limits.map_err(|(key, wanted)| invalid(key, &self.0[key], &wanted))
+    }
+
+    /// Places on networks.
+    fn destinations(&self, key: &str) -> Result<Destinations, Failure> {
+        Destinations::with(&self.list(key)?).map_err(|error| invalid(key, &self.0[key], &error.to_string()))
     }
 
     /// The files with which the API is served: both or none.
@@ -450,6 +430,7 @@ fn finish(
         preemption_notice: layers.path("preemption_notice")?,
         lease: lease.unwrap_or(lease::DEFAULT),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
+        fetch_allow: layers.destinations("fetch_allow")?,
         disk_reserve: layers.size("disk_reserve")?.unwrap_or(256 << 20),
         user: environment.user(),
         files,

@@ -80,6 +80,31 @@ async fn the_same_idempotency_key_gives_the_same_run() {
 }
 
 #[tokio::test]
+async fn fifty_submissions_at_once_with_one_key_make_one_run() {
+    let service = Service::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pipeline.yml"), PIPELINE).unwrap();
+    std::fs::create_dir(folder.path().join("src")).unwrap();
+    let mut body = submission(&service, folder.path()).await;
+    body["idempotency_key"] = json!("nightly-8");
+    let answers = futures_util::future::join_all((0..50).map(|_| service.post("/api/v1/runs", &body))).await;
+    let (_, first) = &answers[0];
+    for (status, answer) in &answers {
+        assert!(
+            matches!(*status, StatusCode::CREATED | StatusCode::OK),
+            "{answer}"
+        );
+        assert_eq!(answer["id"], first["id"]);
+    }
+    let made = answers
+        .iter()
+        .filter(|(status, _)| *status == StatusCode::CREATED);
+    assert_eq!(made.count(), 1);
+    let (_, runs) = service.get("/api/v1/runs").await;
+    assert_eq!(runs["items"].as_array().unwrap().len(), 1, "{runs}");
+}
+
+#[tokio::test]
 async fn an_unknown_parameter_is_a_problem_of_the_pipeline() {
     let service = Service::start().await;
     let folder = tempfile::tempdir().unwrap();

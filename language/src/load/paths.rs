@@ -87,7 +87,7 @@ impl Loader<'_> {
 
     fn remote(&mut self, address: &str, site: Site<'_>) -> ValueSpec {
         let message =
-            format!("`{address}` is passed on as an address: a change of what is behind it is not noticed");
+            format!("`{address}` counts by its address only: a change of what is behind it is not noticed");
         self.warn_once(
             Code::NotHashed,
             site.place,

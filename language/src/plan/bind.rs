@@ -201,8 +201,18 @@ impl<'a, 's> Binder<'a, 's> {
         if let (true, Some(data_type)) = (from_step, binding.data_type) {
             found.port.port_type = port(data_type).port_type;
         }
-        let is_artifact = matches!(found.binding, InputBinding::Value(InputValue::Artifact(_)));
-        if from_step || is_artifact {
+        // An address's type is what its author says of it.
+        if let (BindingSource::Value(ValueSpec::Uri(address)), Some(data_type)) =
+            (&binding.source, binding.data_type)
+        {
+            found = address_input(address, InputType::Data(data_type), input.mode);
+        }
+        let is_brought = match &found.binding {
+            InputBinding::Value(InputValue::Uri(_)) => found.port.mode != InputMode::Direct,
+            InputBinding::Value(InputValue::Literal(_)) => false,
+            InputBinding::Value(InputValue::Artifact(_)) | InputBinding::Step(_) => true,
+        };
+        if is_brought {
             found.port.mode = binding.mode.or(input.mode).unwrap_or_default();
         }
         Some(found)
@@ -211,7 +221,7 @@ impl<'a, 's> Binder<'a, 's> {
     fn value(&mut self, value: &ValueSpec, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
         match value {
             ValueSpec::Literal(text) => self.literal(text, input, site),
-            ValueSpec::Uri(address) => Some(address_input(address)),
+            ValueSpec::Uri(address) => Some(address_input(address, input.input_type, input.mode)),
             ValueSpec::Content(index) => {
                 let Some(artifact) = self.spec.contents.get(*index as usize) else {
                     self.problems.add(
@@ -252,7 +262,7 @@ impl<'a, 's> Binder<'a, 's> {
                 Err(refusal) => refusal,
             },
             InputType::Data(_) if text.contains("://") && !text.starts_with("file:") => {
-                return Some(address_input(text));
+                return Some(address_input(text, input.input_type, input.mode));
             }
             InputType::Data(data_type) => crate::literal::Refusal {
                 code: Code::WrongType,
@@ -301,13 +311,21 @@ pub(super) fn literal_of(inputs: &Inputs, name: &str) -> Option<std::sync::Arc<s
     }
 }
 
-fn address_input(address: &str) -> Input {
+/// An address: of one file over HTTP, which its worker fetches unless the author wants it otherwise; any other is received by the process as it is.
+fn address_input(address: &str, input_type: InputType, mode: Option<InputMode>) -> Input {
+    let is_http = ["http://", "https://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    let is_file = input_type == InputType::Data(DataType::UriFile);
     Input {
         binding: InputBinding::Value(InputValue::Uri(address.into())),
         port: InputPort {
             port_type: PortType::File,
-            // Nobody fetches it: the process receives the address.
-            mode: InputMode::Direct,
+            mode: if is_http && is_file {
+                mode.unwrap_or_default()
+            } else {
+                InputMode::Direct
+            },
         },
     }
 }

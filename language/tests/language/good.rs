@@ -302,7 +302,9 @@ fn registered_names_resolve_through_the_workspace() {
     };
     assert_eq!(uri(0), "https://example.org/container/a/b.csv");
     assert_eq!(uri(2), "https://example.org/iris.csv");
-    assert_eq!(template(&plan, "read").work.inputs["web"].mode, InputMode::Direct);
+    let mode = |input: &str| template(&plan, "read").work.inputs[input].mode;
+    assert_eq!(mode("web"), InputMode::ReadOnly, "the worker fetches it");
+    assert_eq!(mode("far"), InputMode::ReadOnly);
     assert_eq!(
         template(&plan, "read")
             .work

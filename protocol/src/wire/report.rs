@@ -111,7 +111,7 @@ pub struct AttemptUsage {
     pub stdout: Option<ArtifactRef>,
     /// The whole standard error, if there was any.
     pub stderr: Option<ArtifactRef>,
-    /// Where input modes or environments could not be honoured to the letter, what was done instead.
+    /// Where input modes or environments could not be honoured to the letter, what was done instead; what was fetched from an address.
     pub notes: Vec<String>,
 }
 

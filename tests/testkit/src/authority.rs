@@ -10,6 +10,15 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+/// Whether the time of a certificate is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Validity {
+    /// It is.
+    Now,
+    /// It was over long ago.
+    Over,
+}
+
 /// An authority that nobody trusts until told to.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -62,9 +71,13 @@ impl Authority {
     }
 
     /// What a server on the loopback needs to be trusted by those who trust the authority.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, validity: Validity) -> TlsAcceptor {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let parameters = CertificateParams::new(names).expect("the names are names");
+        let mut parameters = CertificateParams::new(names).expect("the names are names");
+        if validity == Validity::Over {
+            parameters.not_before = rcgen::date_time_ymd(2001, 1, 1);
+            parameters.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        }
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = parameters
             .signed_by(&key, &self.issuer)

@@ -2,6 +2,7 @@
 //! It may be a slow one. It breaks nothing; the proxy that does is in `tidemill-transport`, beside the contract of brokers.
 
 use crate::Authority;
+use crate::authority::Validity;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,8 +57,20 @@ impl Relay {
     /// # Panics
     /// When no port is free.
     pub fn tls(to: SocketAddr, authority: &Authority) -> Self {
+        Self::tls_with(to, authority, Validity::Now)
+    }
+
+    /// The same with a certificate whose time is over.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn tls_expired(to: SocketAddr, authority: &Authority) -> Self {
+        Self::tls_with(to, authority, Validity::Over)
+    }
+
+    fn tls_with(to: SocketAddr, authority: &Authority, validity: Validity) -> Self {
         let way = Way {
-            tls: Some(authority.acceptor()),
+            tls: Some(authority.acceptor(validity)),
             ..Way::default()
         };
         Self::start(to, way)

@@ -6,7 +6,9 @@ use super::variables::text;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use tidemill_artifacts::{Access, ArtifactStore, Cache, Materialized, StoreError};
+use tidemill_artifacts::{
+    Access, ArtifactStore, Cache, FetchError, Fetched, Fetcher, Materialized, StoreError, public_url,
+};
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::key::InputValue;
@@ -32,6 +34,8 @@ pub(crate) struct Sources {
     pub store: ArtifactStore,
     /// The worker's cache of it.
     pub cache: Cache,
+    /// Who brings files from addresses.
+    pub fetcher: Fetcher,
 }
 
 /// Brings everything.
@@ -96,9 +100,66 @@ async fn input(
             if !is_data || mode == InputMode::Direct {
                 return Ok(uri.to_string());
             }
+            // What lies in a folder cannot be asked of a web server.
+            let is_file = port.is_some_and(|p| p.port_type == PortType::File);
+            if is_file && (uri.starts_with("http://") || uri.starts_with("https://")) {
+                return fetch(name, uri, mode, (folder, sources), staged).await;
+            }
             location(name, uri, mode, folder, staged).await
         }
     }
+}
+
+/// A file that is named by an address: fetched for this attempt, since nobody knows whether it is still what it was.
+async fn fetch(
+    name: &PortName,
+    uri: &str,
+    mode: InputMode,
+    (folder, sources): (&Folder, &Sources),
+    staged: &mut Staged,
+) -> Result<String, Failure> {
+    let to = folder.input(name.as_str());
+    fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(|e| disk(&e))?;
+    let fetched = sources.fetcher.fetch(uri, &to).await;
+    let fetched = fetched.map_err(|error| unfetched(name, &error))?;
+    if mode != InputMode::Copy {
+        let mut rights = fs::metadata(&to).map_err(|e| disk(&e))?.permissions();
+        rights.set_readonly(true);
+        fs::set_permissions(&to, rights).map_err(|e| disk(&e))?;
+    }
+    staged.notes.push(fetched_note(name, uri, &fetched));
+    Ok(text(&to))
+}
+
+/// What was behind the address this time.
+fn fetched_note(name: &PortName, uri: &str, fetched: &Fetched) -> String {
+    let version = [("ETag", &fetched.etag), ("last changed", &fetched.last_modified)];
+    let version = version
+        .iter()
+        .filter_map(|(what, value)| Some(format!(", {what} {}", value.as_ref()?)))
+        .collect::<String>();
+    format!(
+        "input `{name}` was fetched from {}: {} bytes, {}{version}",
+        public_url(uri),
+        fetched.size_bytes,
+        fetched.digest
+    )
+}
+
+fn unfetched(name: &PortName, error: &FetchError) -> Failure {
+    let reason = match error {
+        FetchError::File(StoreError::File { source, .. }) => return disk(source),
+        error if error.is_retryable() => FailureReason::StoreFailed,
+        _ => FailureReason::InputUnreadable,
+    };
+    let help = match error {
+        FetchError::Forbidden { .. } => {
+            "; the worker's operator opens places of the own network with `fetch_allow`"
+        }
+        _ => "",
+    };
+    let message = format!("input `{name}`: {}{help}", crate::error::chain(error));
+    Failure::with_message(reason, message)
 }
 
 /// A file or folder that is named by its place. Places on this machine are read; others are the step's own business.
@@ -111,7 +172,8 @@ async fn location(
 ) -> Result<String, Failure> {
     let Some(path) = local_path(uri) else {
         staged.notes.push(format!(
-            "input `{name}` is at {uri}, which this worker does not bring: its location was passed on"
+            "input `{name}` is at {}, which this worker does not bring: its location was passed on",
+            public_url(uri)
         ));
         return Ok(uri.to_owned());
     };

@@ -1,11 +1,10 @@
 //! Builds a Python environment: `uv` when the worker has it, else `venv` and pip. It is built where it will stay, because virtual environments cannot be
 //! moved; the marker that is written last says that it is whole.
 
+use super::builders::BuildTools;
 use super::python::{Choice, Python, choose};
 use super::shelf::{Shelf, blocking};
-use crate::attempt::find_program;
 use crate::secrets::Redaction;
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -15,20 +14,6 @@ use tidemill_protocol::digest::Digest;
 use tidemill_protocol::failure::STDERR_TAIL_BYTES_MAX;
 use tidemill_protocol::plan::PythonEnvironment;
 use tokio::process::Command;
-
-/// What builds run with.
-#[derive(Debug, Clone)]
-pub(crate) struct BuildTools {
-    /// The environment of the builders' processes: the steps' base.
-    pub variables: BTreeMap<String, String>,
-}
-
-impl BuildTools {
-    pub(super) fn find(&self, name: &str) -> Option<String> {
-        let path = self.variables.get("PATH").map_or("", String::as_str);
-        find_program(name, path, Path::new("/"))
-    }
-}
 
 /// Builds an environment unless another process has meanwhile; answers its notes, or why it failed with the end of the log.
 pub(super) async fn build(

@@ -3,10 +3,11 @@
 //! `listings` is about every Python of a step, whichever environment it is from.
 
 mod build;
+mod builders;
 pub(crate) mod listings;
 mod python;
 mod ready;
 mod shelf;
 
-pub(crate) use build::BuildTools;
+pub(crate) use builders::BuildTools;
 pub(crate) use ready::{Environments, Ready};

@@ -1,7 +1,7 @@
 //! Finds the Python that an environment is built with among those that the worker has. A name in PATH proves nothing (version managers put stand-ins
 //! there that only say which version is missing), so each candidate is asked.
 
-use super::build::BuildTools;
+use super::builders::BuildTools;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Makes environments ready for attempts: one build for all who wait for it, its log copied into each waiting attempt's own.
 
-use super::build::{self, BuildTools};
+use super::build;
+use super::builders::BuildTools;
 use super::shelf::{Shelf, Use, blocking};
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};

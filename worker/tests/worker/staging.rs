@@ -228,9 +228,9 @@ async fn a_place_on_this_machine_is_read_in_place_and_another_is_passed_on() {
     let mut step = Step::shell("cat \"$TIDEMILL_INPUT_near\"; echo; echo \"$TIDEMILL_INPUT_far\"")
         .input("near", InputValue::Uri(here.into()))
         .input("far", InputValue::Uri("https://example.com/x".into()));
-    for name in ["near", "far"] {
-        port(&mut step, name, PortType::File, InputMode::ReadOnly);
-    }
+    port(&mut step, "near", PortType::File, InputMode::ReadOnly);
+    // A single file would be fetched.
+    port(&mut step, "far", PortType::Folder, InputMode::ReadOnly);
     let success = bench.run_well(step).await;
     assert_eq!(bench.stdout(&success).await, "here\nhttps://example.com/x\n");
     let notes = without_limits(&success);
