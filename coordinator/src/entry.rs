@@ -2,6 +2,7 @@
 //! name of the ledger, so the bytes of the engine's events are what they always were. Every reader of the journal reads entries.
 
 use crate::access::AccessFact;
+use crate::catalog::CatalogFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::secrets::SecretFact;
@@ -51,6 +52,8 @@ pub(crate) struct Spelled {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolment: Option<EnrolmentFact>,
     secrets: Option<SecretFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    catalog: Option<CatalogFact>,
 }
 
 impl Spelled {
@@ -63,6 +66,7 @@ impl Spelled {
             access: None,
             enrolment: None,
             secrets: None,
+            catalog: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -82,6 +86,10 @@ impl Spelled {
                     secrets: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Catalog(fact) => Self {
+                    catalog: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -94,6 +102,7 @@ impl Spelled {
             self.access.map(LedgerFact::from),
             self.enrolment.map(LedgerFact::from),
             self.secrets.map(LedgerFact::from),
+            self.catalog.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

@@ -13,6 +13,7 @@ mod api;
 pub mod archive;
 pub mod audit;
 mod blocking;
+pub mod catalog;
 mod config;
 mod driver;
 mod effects;

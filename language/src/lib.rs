@@ -26,7 +26,7 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use load::{Loaded, LocalSource, SourceId, SourceKind, SourceRole, load};
-pub use plan::{PlanRequest, plan};
+pub use plan::{PlanRequest, check, plan};
 pub use schema::schema;
 pub use tidemill_protocol::spec::PipelineSpec;
 pub use workspace::Workspace;

@@ -31,6 +31,18 @@ pub enum LiteralType {
     Boolean,
 }
 
+impl LiteralType {
+    /// The name that pipeline files use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+        }
+    }
+}
+
 /// A literal with its type. The text is what the author wrote (after coercion by the declared type), because that is what the
 /// command receives and what the step key covers: `1e-3` and `0.001` are different keys.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]

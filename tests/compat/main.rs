@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod facts;

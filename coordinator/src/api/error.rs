@@ -59,6 +59,14 @@ impl ApiError {
         }
     }
 
+    /// A pipeline that is refused, with everything that is wrong with it.
+    pub(super) fn invalid(problems: Vec<Problem>) -> Self {
+        Self {
+            problems,
+            ..Self::new(ErrorCode::InvalidPipeline, "the pipeline is not valid")
+        }
+    }
+
     /// A fault of ours: the cause is logged, not shown.
     pub(super) fn internal(cause: &dyn std::error::Error) -> Self {
         let mut text = cause.to_string();
@@ -86,6 +94,7 @@ const fn status_of(code: ErrorCode) -> StatusCode {
         ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ErrorCode::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         ErrorCode::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -100,6 +109,7 @@ fn code_of(status: StatusCode) -> ErrorCode {
         StatusCode::TOO_MANY_REQUESTS => ErrorCode::TooManyRequests,
         StatusCode::CONFLICT => ErrorCode::Conflict,
         StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::TooLarge,
+        StatusCode::PRECONDITION_FAILED => ErrorCode::PreconditionFailed,
         StatusCode::SERVICE_UNAVAILABLE => ErrorCode::Unavailable,
         status if status.is_client_error() => ErrorCode::BadRequest,
         _ => ErrorCode::Internal,
@@ -171,10 +181,7 @@ impl From<SubmitError> for ApiError {
                 ),
             )
             .hint("ask an operator to make room on the disk of its state folder; nothing was lost, submit again then"),
-            SubmitError::Invalid(problems) => Self {
-                problems,
-                ..Self::new(ErrorCode::InvalidPipeline, "the pipeline is not valid")
-            },
+            SubmitError::Invalid(problems) => Self::invalid(problems),
         }
     }
 }

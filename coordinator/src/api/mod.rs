@@ -2,6 +2,7 @@
 //! The same router is served on a port ([`serve`]) and called in process by the command line.
 
 mod artifacts;
+mod assets;
 mod audit;
 mod bodies;
 mod enrolment;
@@ -84,6 +85,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let submissions = OpenApiRouter::new()
         .routes(routes!(runs::submit, runs::list))
         .routes(routes!(plans::plan))
+        .routes(routes!(assets::add, assets::versions))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
         .layer(middleware::from_fn_with_state(
             Bodies::new(),
@@ -99,6 +101,15 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(steps::explain))
         .routes(routes!(artifacts::of_run))
         .routes(routes!(artifacts::missing))
+        .routes(routes!(assets::list))
+        .routes(routes!(assets::show, assets::describe))
+        .routes(routes!(
+            assets::show_version,
+            assets::describe_version,
+            assets::remove_version
+        ))
+        .routes(routes!(assets::label, assets::unlabel))
+        .routes(routes!(assets::start))
         .routes(routes!(fleet::workers))
         .routes(routes!(fleet::drain))
         .routes(routes!(fleet::preempt))

@@ -50,6 +50,14 @@ pub(super) async fn submit(
 ) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let mut request = parse(body).await?;
     request.submitted_by = caller.acts_as(request.submitted_by);
+    accept(&handle, request).await
+}
+
+/// Starts a run of what was submitted, and answers with it.
+pub(super) async fn accept(
+    handle: &CoordinatorHandle,
+    request: SubmitRequest,
+) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let submitted = handle.submit(request).await?;
     let status = if submitted.new {
         StatusCode::CREATED
@@ -60,7 +68,7 @@ pub(super) async fn submit(
     Ok((
         status,
         Extension(made),
-        Json(summary(&handle, submitted.run).await?),
+        Json(summary(handle, submitted.run).await?),
     ))
 }
 

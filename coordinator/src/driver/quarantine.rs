@@ -35,7 +35,10 @@ impl Driver {
                     self.fleet.bar(worker, false);
                     hand.tell(worker, Millis(0));
                 }
-                LedgerFact::Enrolment(_) | LedgerFact::Access(_) | LedgerFact::Secrets(_) => {}
+                LedgerFact::Enrolment(_)
+                | LedgerFact::Access(_)
+                | LedgerFact::Catalog(_)
+                | LedgerFact::Secrets(_) => {}
             }
         }
     }

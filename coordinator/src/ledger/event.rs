@@ -1,6 +1,7 @@
 //! What happened in a ledger, as it stands in the journal: the moment in `at`, and the fact under the name of its ledger.
 
 use crate::access::AccessFact;
+use crate::catalog::CatalogFact;
 use crate::enrolment::EnrolmentFact;
 use crate::secrets::SecretFact;
 use serde::ser::SerializeStruct;
@@ -25,6 +26,8 @@ pub enum LedgerFact {
     Enrolment(EnrolmentFact),
     /// To a secret.
     Secrets(SecretFact),
+    /// To an asset.
+    Catalog(CatalogFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -45,6 +48,12 @@ impl From<SecretFact> for LedgerFact {
     }
 }
 
+impl From<CatalogFact> for LedgerFact {
+    fn from(fact: CatalogFact) -> Self {
+        Self::Catalog(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -53,6 +62,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Access(fact) => event.serialize_field("access", fact)?,
             LedgerFact::Enrolment(fact) => event.serialize_field("enrolment", fact)?,
             LedgerFact::Secrets(fact) => event.serialize_field("secrets", fact)?,
+            LedgerFact::Catalog(fact) => event.serialize_field("catalog", fact)?,
         }
         event.end()
     }

@@ -10,6 +10,7 @@ pub(crate) use change::{Change, Settle, change};
 pub use event::{LedgerEvent, LedgerFact};
 
 use crate::access::Access;
+use crate::catalog::Catalog;
 use crate::enrolment::Enrolment;
 use crate::secrets::Secrets;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub struct Ledgers {
     pub enrolment: Enrolment,
     /// The secrets, sealed.
     pub secrets: Secrets,
+    /// Named things with versions.
+    pub catalog: Catalog,
 }
 
 impl Ledgers {
@@ -50,6 +53,7 @@ impl Ledgers {
             LedgerFact::Access(fact) => self.access.apply(event.at, fact),
             LedgerFact::Enrolment(fact) => self.enrolment.apply(event.at, fact),
             LedgerFact::Secrets(fact) => self.secrets.apply(event.at, fact),
+            LedgerFact::Catalog(fact) => self.catalog.apply(event.at, fact),
         }
     }
 

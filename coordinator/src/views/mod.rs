@@ -1,6 +1,7 @@
 //! Pictures of the state for the API: from the engine's data to what travels over REST. Pure, except for the store that is asked which files of two folders
 //! differ.
 
+mod assets;
 mod changes;
 mod explain;
 mod fleet;
@@ -9,6 +10,7 @@ mod plan;
 mod run;
 mod step;
 
+pub(crate) use assets::{asset_view, parameters_of, version_view};
 pub(crate) use changes::{Phrased, describe_changes};
 pub(crate) use explain::sentences;
 pub(crate) use fleet::{quarantined_of, queue_views, worker_views};

@@ -6,6 +6,7 @@
 mod access;
 mod archive;
 mod artifacts;
+mod assets;
 mod audit;
 mod durability;
 mod edge;

@@ -97,6 +97,13 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
     })
 }
 
+/// What is wrong with a pipeline whatever values its parameters will have.
+pub fn check(spec: &PipelineSpec) -> Vec<Problem> {
+    let mut problems = plan(spec, &PlanRequest::default()).err().unwrap_or_default();
+    problems.retain(|problem| problem.code != Code::MissingInput.as_str());
+    problems
+}
+
 fn experiment(spec: &PipelineSpec, request: &PlanRequest, problems: &mut ProblemList) -> Name {
     match request.experiment.as_deref().map(str::parse::<Name>) {
         Some(Ok(name)) => name,

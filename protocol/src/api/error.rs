@@ -28,6 +28,8 @@ pub enum ErrorCode {
     TooLarge,
     /// The bytes do not have the digest they were announced with (422).
     DigestMismatch,
+    /// The resource changed since the revision that the request names (412).
+    PreconditionFailed,
     /// The coordinator cannot take it now: it is full, starting or stopping (503).
     Unavailable,
     /// The coordinator keeps what room its disk has for the runs that it already has (507).

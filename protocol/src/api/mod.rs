@@ -1,6 +1,7 @@
 //! What travels over REST: request bodies and views, one file per resource. JSON with lower-case names; fields are only ever added.
 
 mod artifacts;
+mod assets;
 mod audit;
 mod enrolment;
 mod error;
@@ -14,6 +15,9 @@ mod tokens;
 mod workers;
 
 pub use artifacts::{ArtifactView, MissingRequest, MissingResponse};
+pub use assets::{
+    AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
+};
 pub use audit::{AuditDecision, AuditEntry};
 pub use enrolment::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,

@@ -1,0 +1,237 @@
+//! Changing assets: versions added, described and removed, labels set.
+
+use super::{asset, source, version};
+use crate::access::Caller;
+use crate::api::error::ApiError;
+use crate::api::record::Made;
+use crate::catalog::{Catalog, CatalogCommand, CatalogFact, Changes, NewVersion, Which};
+use crate::handle::CoordinatorHandle;
+use crate::views;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::{Extension, Json};
+use tidemill_protocol::api::{
+    AddVersionRequest, AssetView, DescribeRequest, ErrorBody, ErrorCode, LabelRequest, VersionView,
+};
+use tidemill_protocol::catalog::{AssetKind, Version};
+use tidemill_protocol::name::Name;
+
+/// Who a change belongs to when nobody said so.
+const NOBODY: &str = "unknown";
+
+/// Adds a version, and the asset if it is the first.
+#[utoipa::path(post, path = "/api/v1/assets/{kind}/{name}/versions", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path)),
+    request_body = AddVersionRequest, responses(
+    (status = 201, description = "A new version.", body = VersionView),
+    (status = 200, description = "The same version was there already.", body = VersionView),
+    (status = 400, description = "This kind of asset is not made of that.", body = ErrorBody),
+    (status = 404, description = "The source is not there.", body = ErrorBody),
+    (status = 409, description = "The version is there and is something else, or the store lacks what it names.", body = ErrorBody),
+    (status = 422, description = "The pipeline is not valid.", body = ErrorBody),
+))]
+pub(in crate::api) async fn add(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name)): Path<(AssetKind, Name)>,
+    Json(request): Json<AddVersionRequest>,
+) -> Result<(StatusCode, Extension<Made>, Json<VersionView>), ApiError> {
+    let (body, origin) = source::resolve(&handle, kind, request.source).await?;
+    let wanted = request.version.clone();
+    let change = Changes::Add(NewVersion {
+        version: request.version,
+        body,
+        description: request.description,
+        tags: request.tags,
+        labels: request.labels,
+        origin: request.origin.or(origin).unwrap_or_default(),
+    });
+    let by = caller.acts_as(request.by).unwrap_or_else(|| NOBODY.to_owned());
+    let command = CatalogCommand {
+        kind,
+        name: name.clone(),
+        expect: None,
+        by,
+        change,
+    };
+    let facts = handle.change::<Catalog>(command).await??;
+    let added = facts.into_iter().find_map(|fact| match fact {
+        CatalogFact::VersionAdded { version, .. } => Some(version),
+        _ => None,
+    });
+    let status = if added.is_some() {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let version = added.or(wanted).ok_or_else(|| {
+        ApiError::new(
+            ErrorCode::Internal,
+            "a version without a number was added and is not there",
+        )
+    })?;
+    let made = Made("version", version.to_string());
+    let view = view_of(&handle, kind, name, version).await?;
+    Ok((status, Extension(made), Json(view)))
+}
+
+async fn view_of(
+    handle: &CoordinatorHandle,
+    kind: AssetKind,
+    name: Name,
+    wanted: Version,
+) -> Result<VersionView, ApiError> {
+    let view = handle.look(move |sight| {
+        let found = asset(sight, kind, &name)?;
+        let one = version((kind, &name, found), &wanted)?;
+        Ok::<_, ApiError>(views::version_view((kind, &name, found), one))
+    });
+    view.await?
+}
+
+/// Changes an asset's text and tags.
+#[utoipa::path(patch, path = "/api/v1/assets/{kind}/{name}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path)),
+    request_body = DescribeRequest, responses(
+    (status = 200, description = "The asset as it is now.", body = AssetView),
+    (status = 404, description = "There is no such asset.", body = ErrorBody),
+    (status = 412, description = "It changed since the revision in `If-Match`.", body = ErrorBody),
+))]
+pub(in crate::api) async fn describe(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name)): Path<(AssetKind, Name)>,
+    headers: HeaderMap,
+    Json(request): Json<DescribeRequest>,
+) -> Result<Json<AssetView>, ApiError> {
+    if request.stage.is_some() {
+        let message = "an asset as a whole has no stage";
+        return Err(ApiError::new(ErrorCode::BadRequest, message).hint("change that of a version"));
+    }
+    let change = described(Which::Asset, request);
+    carry_out(&handle, &caller, (kind, &name), &headers, change).await?;
+    let view = handle.look(move |sight| {
+        let found = asset(sight, kind, &name)?;
+        Ok::<_, ApiError>(views::asset_view(kind, &name, found))
+    });
+    Ok(Json(view.await??))
+}
+
+/// Changes a version's text, tags and stage. What it is never changes.
+#[utoipa::path(patch, path = "/api/v1/assets/{kind}/{name}/versions/{version}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path), ("version" = String, Path)),
+    request_body = DescribeRequest, responses(
+    (status = 200, description = "The version as it is now.", body = VersionView),
+    (status = 404, description = "There is no such version.", body = ErrorBody),
+    (status = 412, description = "The asset changed since the revision in `If-Match`.", body = ErrorBody),
+))]
+pub(in crate::api) async fn describe_version(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name, version)): Path<(AssetKind, Name, Version)>,
+    headers: HeaderMap,
+    Json(request): Json<DescribeRequest>,
+) -> Result<Json<VersionView>, ApiError> {
+    let change = described(Which::Version(version.clone()), request);
+    carry_out(&handle, &caller, (kind, &name), &headers, change).await?;
+    Ok(Json(view_of(&handle, kind, name, version).await?))
+}
+
+fn described(which: Which, request: DescribeRequest) -> Changes {
+    Changes::Describe {
+        which,
+        description: request.description,
+        tags: request.tags,
+        stage: request.stage,
+    }
+}
+
+/// Points a label at a version.
+#[utoipa::path(put, path = "/api/v1/assets/{kind}/{name}/labels/{label}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path), ("label" = String, Path)),
+    request_body = LabelRequest, responses(
+    (status = 204, description = "It points there."),
+    (status = 404, description = "There is no such version.", body = ErrorBody),
+    (status = 409, description = "A version has this name.", body = ErrorBody),
+    (status = 412, description = "The asset changed since the revision in `If-Match`.", body = ErrorBody),
+))]
+pub(in crate::api) async fn label(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name, label)): Path<(AssetKind, Name, Version)>,
+    headers: HeaderMap,
+    Json(request): Json<LabelRequest>,
+) -> Result<StatusCode, ApiError> {
+    let version = request.version;
+    let change = Changes::Label { label, version };
+    carry_out(&handle, &caller, (kind, &name), &headers, change).await
+}
+
+/// Removes a label.
+#[utoipa::path(delete, path = "/api/v1/assets/{kind}/{name}/labels/{label}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path), ("label" = String, Path)), responses(
+    (status = 204, description = "It is gone."),
+    (status = 404, description = "There is no such label.", body = ErrorBody),
+    (status = 412, description = "The asset changed since the revision in `If-Match`.", body = ErrorBody),
+))]
+pub(in crate::api) async fn unlabel(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name, label)): Path<(AssetKind, Name, Version)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    carry_out(&handle, &caller, (kind, &name), &headers, Changes::Unlabel(label)).await
+}
+
+/// Removes a version with the labels that point at it; the asset, too, if it is the last. Contents stay as long as runs need them.
+#[utoipa::path(delete, path = "/api/v1/assets/{kind}/{name}/versions/{version}", tag = "assets", security(("token" = ["operator"])), params(("kind" = AssetKind, Path), ("name" = String, Path), ("version" = String, Path)), responses(
+    (status = 204, description = "It is gone."),
+    (status = 404, description = "There is no such version.", body = ErrorBody),
+    (status = 412, description = "The asset changed since the revision in `If-Match`.", body = ErrorBody),
+))]
+pub(in crate::api) async fn remove_version(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path((kind, name, version)): Path<(AssetKind, Name, Version)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    carry_out(
+        &handle,
+        &caller,
+        (kind, &name),
+        &headers,
+        Changes::Remove(version),
+    )
+    .await
+}
+
+async fn carry_out(
+    handle: &CoordinatorHandle,
+    caller: &Caller,
+    (kind, name): (AssetKind, &Name),
+    headers: &HeaderMap,
+    change: Changes,
+) -> Result<StatusCode, ApiError> {
+    let command = CatalogCommand {
+        kind,
+        name: name.clone(),
+        expect: expected(headers)?,
+        by: caller.name().into_owned(),
+        change,
+    };
+    handle.change::<Catalog>(command).await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The revision that the caller has seen.
+fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(None);
+    }
+    let number = text.trim_matches('"').parse().map_err(|_| {
+        ApiError::new(
+            ErrorCode::BadRequest,
+            "`If-Match` takes the `ETag` of an earlier answer",
+        )
+    })?;
+    Ok(Some(number))
+}

@@ -1,0 +1,113 @@
+//! What happened in the catalog: the facts that stand in the journal. Their meaning never changes; a new kind is a new variant.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use tidemill_protocol::catalog::{AssetBody, AssetKind, Origin, Stage, Version};
+use tidemill_protocol::name::Name;
+
+/// What happened to an asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatalogFact {
+    /// A version was added; the asset, too, if it is the first.
+    VersionAdded {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The version.
+        version: Version,
+        /// What it is.
+        body: AssetBody,
+        /// Free text.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        description: String,
+        /// Its author's labels.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        tags: BTreeMap<String, String>,
+        /// Where it came from.
+        #[serde(default)]
+        origin: Origin,
+        /// Who added it.
+        by: String,
+    },
+    /// The asset as a whole got another text or other tags.
+    AssetDescribed {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// Free text.
+        description: String,
+        /// All its tags.
+        tags: BTreeMap<String, String>,
+        /// Who changed it.
+        by: String,
+    },
+    /// A version got another text, other tags or another stage.
+    VersionDescribed {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The version.
+        version: Version,
+        /// Free text.
+        description: String,
+        /// All its tags.
+        tags: BTreeMap<String, String>,
+        /// How it stands.
+        stage: Stage,
+        /// Who changed it.
+        by: String,
+    },
+    /// A label points at a version from now on.
+    LabelSet {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The label.
+        label: Version,
+        /// The version.
+        version: Version,
+        /// Who set it.
+        by: String,
+    },
+    /// A label points nowhere any more.
+    LabelRemoved {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The label.
+        label: Version,
+        /// Who removed it.
+        by: String,
+    },
+    /// A version was removed, with the labels that pointed at it; the asset, too, if it was the last.
+    VersionRemoved {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The version.
+        version: Version,
+        /// Who removed it.
+        by: String,
+    },
+}
+
+impl CatalogFact {
+    /// The asset that it is about.
+    pub const fn asset(&self) -> (AssetKind, &Name) {
+        match self {
+            Self::VersionAdded { kind, name, .. }
+            | Self::AssetDescribed { kind, name, .. }
+            | Self::VersionDescribed { kind, name, .. }
+            | Self::LabelSet { kind, name, .. }
+            | Self::LabelRemoved { kind, name, .. }
+            | Self::VersionRemoved { kind, name, .. } => (*kind, name),
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The catalog as its facts left it, and the questions that it answers.
+
+use super::fact::CatalogFact;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Origin, Stage, Version};
+use tidemill_protocol::name::Name;
+use tidemill_protocol::time::Timestamp;
+
+/// All assets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalog {
+    assets: BTreeMap<AssetKind, BTreeMap<Name, Asset>>,
+}
+
+/// A named thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Free text.
+    pub description: String,
+    /// People's labels for it.
+    pub tags: BTreeMap<String, String>,
+    /// Its versions.
+    pub versions: BTreeMap<Version, AssetVersion>,
+    /// Labels that point at versions.
+    pub labels: BTreeMap<Version, Version>,
+    /// The version that was added last.
+    pub latest: Version,
+    /// Counts every change.
+    pub revision: u64,
+    /// Larger than every number that was a version.
+    pub next_number: u64,
+    /// When its first version was added.
+    pub created_at: Timestamp,
+    /// Who added it.
+    pub created_by: String,
+}
+
+/// A version of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetVersion {
+    /// What it is.
+    pub body: Arc<AssetBody>,
+    /// Free text.
+    pub description: String,
+    /// People's labels for it.
+    pub tags: BTreeMap<String, String>,
+    /// How it stands.
+    pub stage: Stage,
+    /// Where it came from.
+    pub origin: Origin,
+    /// When it was added.
+    pub created_at: Timestamp,
+    /// Who added it.
+    pub created_by: String,
+}
+
+impl Asset {
+    /// The version that a text means: a version, a label, or `latest`.
+    pub fn resolve(&self, reference: &Version) -> Option<(&Version, &AssetVersion)> {
+        let version = if reference.as_str() == LATEST {
+            &self.latest
+        } else if self.versions.contains_key(reference) {
+            reference
+        } else {
+            self.labels.get(reference)?
+        };
+        self.versions.get_key_value(version)
+    }
+
+    /// The labels that point at a version.
+    pub fn labels_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a Version> {
+        let pointing = self.labels.iter().filter(move |(_, target)| *target == version);
+        pointing.map(|(label, _)| label)
+    }
+}
+
+impl Catalog {
+    /// An asset by its name.
+    pub fn asset(&self, kind: AssetKind, name: &Name) -> Option<&Asset> {
+        self.assets.get(&kind)?.get(name)
+    }
+
+    /// The assets of one kind in the order of their names, those after `after` only.
+    pub fn assets<'a>(
+        &'a self,
+        kind: AssetKind,
+        after: Option<&'a Name>,
+    ) -> impl Iterator<Item = (&'a Name, &'a Asset)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        let table = self.assets.get(&kind).into_iter();
+        table.flat_map(move |table| table.range::<Name, _>((from, Unbounded)))
+    }
+
+    /// How many assets there are, of all kinds.
+    pub fn len(&self) -> usize {
+        self.assets.values().map(BTreeMap::len).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Changes the state by one fact, which happened at this moment.
+    pub fn apply(&mut self, at: Timestamp, fact: &CatalogFact) {
+        let (kind, name) = fact.asset();
+        if let CatalogFact::VersionAdded { .. } = fact {
+            self.add(at, fact);
+            return;
+        }
+        let Some(asset) = self.assets.get_mut(&kind).and_then(|table| table.get_mut(name)) else {
+            return;
+        };
+        asset.change(fact);
+        if asset.versions.is_empty() {
+            self.assets.entry(kind).or_default().remove(name);
+        }
+    }
+
+    fn add(&mut self, at: Timestamp, fact: &CatalogFact) {
+        let CatalogFact::VersionAdded {
+            kind,
+            name,
+            version,
+            body,
+            description,
+            tags,
+            origin,
+            by,
+        } = fact
+        else {
+            return;
+        };
+        let table = self.assets.entry(*kind).or_default();
+        let asset = table.entry(name.clone()).or_insert_with(|| Asset {
+            description: String::new(),
+            tags: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            latest: version.clone(),
+            revision: 0,
+            next_number: 1,
+            created_at: at,
+            created_by: by.clone(),
+        });
+        asset.revision += 1;
+        asset.latest = version.clone();
+        if let Some(number) = version.as_number() {
+            asset.next_number = asset.next_number.max(number.saturating_add(1));
+        }
+        let added = AssetVersion {
+            body: Arc::new(body.clone()),
+            description: description.clone(),
+            tags: tags.clone(),
+            stage: Stage::Active,
+            origin: origin.clone(),
+            created_at: at,
+            created_by: by.clone(),
+        };
+        asset.versions.insert(version.clone(), added);
+    }
+}
+
+impl Asset {
+    fn change(&mut self, fact: &CatalogFact) {
+        self.revision += 1;
+        match fact {
+            CatalogFact::VersionAdded { .. } => {}
+            CatalogFact::AssetDescribed {
+                description, tags, ..
+            } => {
+                self.description.clone_from(description);
+                self.tags.clone_from(tags);
+            }
+            CatalogFact::VersionDescribed {
+                version,
+                description,
+                tags,
+                stage,
+                ..
+            } => {
+                if let Some(version) = self.versions.get_mut(version) {
+                    version.description.clone_from(description);
+                    version.tags.clone_from(tags);
+                    version.stage = *stage;
+                }
+            }
+            CatalogFact::LabelSet { label, version, .. } => {
+                self.labels.insert(label.clone(), version.clone());
+            }
+            CatalogFact::LabelRemoved { label, .. } => {
+                self.labels.remove(label);
+            }
+            CatalogFact::VersionRemoved { version, .. } => {
+                self.versions.remove(version);
+                self.labels.retain(|_, target| target != version);
+                if self.latest == *version {
+                    let newest = self.versions.iter().max_by_key(|(_, version)| version.created_at);
+                    if let Some((newest, _)) = newest {
+                        self.latest = newest.clone();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The words of the catalog: named things with versions that people and runs refer to, such as data and models. What a version is never changes; what it is called,
+//! and how it stands, may. The catalog itself is the coordinator's.
+
+mod asset;
+mod kind;
+mod version;
+
+pub use asset::{AssetBody, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage};
+pub use kind::{AssetKind, AssetKindError};
+pub use version::{LATEST, Version, VersionError};
