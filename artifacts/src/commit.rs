@@ -1,4 +1,4 @@
-//! The record of what an attempt produced. It is created once under the attempt's own key: repeating it is harmless, contradicting it is
+//! The record of what an attempt produced. It is created once under the key of the attempt and its token: repeating it is harmless, contradicting it is
 //! refused. It takes effect only when a durable event of the engine names it; that is not decided here.
 
 use crate::create::{Compare, create};
@@ -8,7 +8,7 @@ use crate::store::ArtifactStore;
 use tidemill_protocol::artifact::AttemptManifest;
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::AttemptId;
+use tidemill_protocol::ids::{AttemptId, FencingToken};
 
 /// Longest manifest that is read.
 const MANIFEST_BYTES_MAX: usize = 16 << 20;
@@ -23,7 +23,7 @@ impl ArtifactStore {
         let digest = Digest::of(&bytes);
         create(
             self.objects(),
-            &layout::manifest(&manifest.attempt),
+            &layout::manifest(&manifest.attempt, manifest.token),
             bytes.into(),
             Compare::Bytes,
         )
@@ -31,12 +31,16 @@ impl ArtifactStore {
         Ok(digest)
     }
 
-    /// Reads an attempt's manifest and the digest of its bytes.
+    /// Reads the manifest of an attempt under its token, and the digest of its bytes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when the attempt committed nothing here.
-    pub async fn read_manifest(&self, attempt: &AttemptId) -> Result<(AttemptManifest, Digest)> {
-        let key = layout::manifest(attempt);
+    pub async fn read_manifest(
+        &self,
+        attempt: &AttemptId,
+        token: FencingToken,
+    ) -> Result<(AttemptManifest, Digest)> {
+        let key = layout::manifest(attempt, token);
         let bytes = self.read_object(&key, MANIFEST_BYTES_MAX).await?;
         let manifest = codec::decode(&bytes).map_err(|source| StoreError::Malformed {
             object: key.to_string(),

@@ -4,7 +4,7 @@
 //! ```text
 //! blobs/<aa>/<hex>                              the bytes of a file, named by their BLAKE3
 //! trees/<aa>/<hex>                              the canonical manifest of a folder, named by its BLAKE3
-//! attempts/<run>/<step>/<attempt>/manifest      what an attempt produced; created once
+//! attempts/<run>/<step>/<attempt>/<token>       the manifest: what the attempt under this token produced; created once
 //! quarantine/<kind>/<hex>                       objects found corrupt, kept for people to look at
 //! tmp/…                                         local store only: files on their way to a name
 //! probes/<uuid>                                 the two-writes probe of an opening store; removed at once
@@ -14,7 +14,7 @@
 use object_store::path::Path;
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::{AttemptId, StepIndex};
+use tidemill_protocol::ids::{AttemptId, FencingToken, StepIndex};
 use uuid::Uuid;
 
 /// Folder of file contents.
@@ -46,14 +46,14 @@ pub(crate) fn artifact(kind: ArtifactKind, digest: &Digest) -> Path {
     }
 }
 
-/// The key of what an attempt produced.
-pub(crate) fn manifest(attempt: &AttemptId) -> Path {
+/// The key of what an attempt produced. The token is part of it: after a loss of the journal an attempt's number is used again, its token never is.
+pub(crate) fn manifest(attempt: &AttemptId, token: FencingToken) -> Path {
     Path::from_iter([
         ATTEMPTS,
         &attempt.run.to_string(),
         &attempt.step.to_string(),
         &attempt.attempt.to_string(),
-        "manifest",
+        &token.to_string(),
     ])
 }
 
@@ -66,17 +66,18 @@ pub(crate) fn quarantine(kind: ArtifactKind, digest: &Digest) -> Path {
     Path::from_iter(["quarantine", folder, &digest.to_hex()])
 }
 
-/// The attempt whose manifest this is.
-pub(crate) fn attempt_of(path: &Path) -> Option<AttemptId> {
+/// The attempt whose manifest this is, and its token.
+pub(crate) fn attempt_of(path: &Path) -> Option<(AttemptId, FencingToken)> {
     let parts: Vec<_> = path.parts().collect();
-    let [_, run, step, attempt, _] = parts.as_slice() else {
+    let [_, run, step, attempt, token] = parts.as_slice() else {
         return None;
     };
-    Some(AttemptId {
+    let id = AttemptId {
         run: run.as_ref().parse().ok()?,
         step: StepIndex(step.as_ref().parse().ok()?),
         attempt: attempt.as_ref().parse().ok()?,
-    })
+    };
+    Some((id, FencingToken(token.as_ref().parse().ok()?)))
 }
 
 /// The key of a coordinator's own record.
@@ -122,23 +123,24 @@ mod tests {
     #[test]
     fn an_attempts_manifest_has_its_own_key() {
         let run = RunId(Uuid::from_u128(7));
-        let key = manifest(&AttemptId {
+        let attempt = AttemptId {
             run,
             step: StepIndex(3),
             attempt: 2,
-        });
+        };
+        let key = manifest(&attempt, FencingToken(9));
         assert_eq!(
             key.as_ref(),
-            "attempts/00000000-0000-0000-0000-000000000007/3/2/manifest"
+            "attempts/00000000-0000-0000-0000-000000000007/3/2/9"
         );
         assert_eq!(run_of(&key), Some(run));
-        assert_eq!(attempt_of(&key).map(|attempt| manifest(&attempt)), Some(key));
+        assert_eq!(attempt_of(&key), Some((attempt, FencingToken(9))));
     }
 
     #[test]
     fn a_foreign_key_names_no_digest() {
         assert_eq!(digest_of(&Path::from("blobs/af/readme.txt")), None);
         assert_eq!(run_of(&Path::from("attempts")), None);
-        assert_eq!(attempt_of(&Path::from("attempts/x/3/2/manifest")), None);
+        assert_eq!(attempt_of(&Path::from("attempts/x/3/2/9")), None);
     }
 }

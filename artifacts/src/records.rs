@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
 use object_store::{Error, ObjectStoreExt as _};
-use tidemill_protocol::ids::AttemptId;
+use tidemill_protocol::ids::{AttemptId, FencingToken};
 
 impl ArtifactStore {
     /// Creates a record. Durable when it returns; repeating it with the same bytes is harmless. `name` is made of hexadecimal digits, numbers, fixed
@@ -61,11 +61,11 @@ impl ArtifactStore {
         }
     }
 
-    /// Every attempt that has committed a manifest here, at most `attempts_max` of them.
+    /// Every attempt that has committed a manifest here, with its token, at most `attempts_max` of them.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] when there are more.
-    pub async fn list_committed(&self, attempts_max: usize) -> Result<Vec<AttemptId>> {
+    pub async fn list_committed(&self, attempts_max: usize) -> Result<Vec<(AttemptId, FencingToken)>> {
         let folder = ObjectPath::from(layout::ATTEMPTS);
         let mut listed = self.objects().list(Some(&folder));
         let mut attempts = Vec::new();

@@ -1,8 +1,13 @@
 //! What may be asked of the engine, and why it may refuse.
 
 use crate::effect::{Alarm, Effect};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, WorkerId};
+use tidemill_protocol::key::StepKey;
+use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepTemplate};
 use tidemill_protocol::wire::{Report, StopReason};
 
@@ -82,6 +87,8 @@ pub enum Command {
         /// Its token.
         token: FencingToken,
     },
+    /// A recovery found a committed result of which the journal does not know.
+    AdoptResult(Box<FoundResult>),
     /// An alarm that the engine set is due.
     Alarm(Alarm),
     /// Forget a terminal run and, where nothing else keeps them, its results.
@@ -89,6 +96,21 @@ pub enum Command {
         /// The run.
         run: RunId,
     },
+}
+
+/// A committed result that was found in the store: what an attempt's manifest says, and the digest of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundResult {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its token.
+    pub token: FencingToken,
+    /// What it computed.
+    pub key: StepKey,
+    /// The outputs by name.
+    pub outputs: BTreeMap<PortName, ArtifactRef>,
+    /// Digest of the manifest.
+    pub manifest: Digest,
 }
 
 /// Why a command was not accepted. Nothing changed.
@@ -144,6 +166,9 @@ pub enum Rejection {
     /// The run was cancelled before and every step that could be ended is being ended.
     #[error("the run is being cancelled already")]
     AlreadyCancelling,
+    /// A result that was found in the store must not become its step's; the text says why.
+    #[error("{0}")]
+    NotAdoptable(String),
     /// The epoch is not larger than the current one.
     #[error("the epoch must grow: it is {0} now")]
     OldEpoch(u64),

@@ -44,7 +44,7 @@ mod work;
 
 pub use attempt::{Attempt, Claim, End, FailedEnd, Outcome};
 pub use audit::{Violation, audit};
-pub use command::{Command, Rejection};
+pub use command::{Command, FoundResult, Rejection};
 pub use effect::{Alarm, Effect};
 pub use engine::Engine;
 pub use event::{Event, Fact};

@@ -14,6 +14,8 @@ mod partition;
 #[cfg(test)]
 mod queues;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod standby;

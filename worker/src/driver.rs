@@ -4,7 +4,7 @@
 use crate::attempt::{
     self, AttemptRecord, Folder, Folders, Job, Origin, Status, Stop, StopCause, Tools, attempt_key,
 };
-use crate::ended::Ended;
+use crate::ended::{Ended, disown, say};
 use crate::follow::{Sink, follow};
 use crate::identity::Identity;
 use crate::intake::{Arrival, Intakes};
@@ -23,7 +23,7 @@ use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::ids::{AttemptId, FencingToken};
 use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{
-    AttemptUsage, Control, Heartbeat, Kind, Offer, Report, ReportBody, StepTask, StopReason, seal_as_worker,
+    AttemptUsage, Control, Heartbeat, Kind, Offer, ReportBody, StepTask, StopReason, seal_as_worker,
 };
 use tidemill_transport::{Broker, Delivery};
 use tokio::sync::{Notify, mpsc, watch};
@@ -215,6 +215,9 @@ impl Driver {
         let is_over = self.books.ended.knows(arrival.task.attempt, arrival.task.token);
         if is_over || self.books.running.contains_key(&key) {
             // The same task once more: it is being worked on, or its report is on its way.
+            if is_over {
+                disown(&self.tools, &arrival.task).await;
+            }
             arrival.delivery.ack_soon();
             return;
         }
@@ -304,13 +307,7 @@ impl Driver {
             },
         ];
         for body in bodies {
-            let report = Report {
-                attempt: task.attempt,
-                token: task.token,
-                at: self.tools.clock.now(),
-                body,
-            };
-            self.tools.outbox.post(report).await;
+            say(&self.tools, task, body).await;
         }
         delivery.ack().await.ok();
     }
@@ -346,12 +343,9 @@ impl Driver {
                 token,
                 reason,
             } => {
-                let found = self
-                    .books
-                    .running
-                    .values()
-                    .find(|r| r.status.attempt() == attempt);
-                if let Some(running) = found.filter(|r| r.status.token() == token) {
+                let mut running = self.books.running.values();
+                let told = |r: &&Running| (r.status.attempt(), r.status.token()) == (attempt, token);
+                if let Some(running) = running.find(told) {
                     tracing::info!(%attempt, ?reason, "stopping an attempt");
                     running.stop.now(StopCause::Told(reason));
                 }

@@ -1,8 +1,10 @@
 //! What this worker has finished lately. A task whose acknowledgement was lost, with a connection or with a killed daemon, is delivered again; here it is
 //! recognised, so that the step does not run a second time for nothing.
 
+use crate::attempt::Tools;
 use std::collections::{HashSet, VecDeque};
 use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::wire::{Report, ReportBody, StepTask};
 
 /// Attempts that are remembered: far more than a broker can have unacknowledged at one worker.
 const REMEMBERED_MAX: usize = 16_384;
@@ -32,6 +34,25 @@ impl Ended {
     pub(crate) fn knows(&self, attempt: AttemptId, token: FencingToken) -> bool {
         self.known.contains(&(attempt, token))
     }
+}
+
+/// Says of an attempt that is over here that nobody makes it. A coordinator that lost its last events with its disk believes it to be open still, and would wait
+/// for ever; one that knows the end takes no notice. Said only when every report is acknowledged, the end's too, so that this never comes before it.
+pub(crate) async fn disown(tools: &Tools, task: &StepTask) {
+    if tools.outbox.unacknowledged() == 0 {
+        say(tools, task, ReportBody::Returned).await;
+    }
+}
+
+/// Reports of a task for which there is no attempt here.
+pub(crate) async fn say(tools: &Tools, task: &StepTask, body: ReportBody) {
+    let report = Report {
+        attempt: task.attempt,
+        token: task.token,
+        at: tools.clock.now(),
+        body,
+    };
+    tools.outbox.post(report).await;
 }
 
 #[cfg(test)]

@@ -28,29 +28,34 @@ fn manifest(token: u64) -> AttemptManifest {
 pub(super) async fn one_attempt_commits_one_manifest(store: &ArtifactStore) {
     let ours = manifest(7);
     let error = store
-        .read_manifest(&ours.attempt)
+        .read_manifest(&ours.attempt, ours.token)
         .await
         .expect_err("nothing committed");
     assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
     let digest = store.commit(&ours).await.expect("committed");
     assert_eq!(store.commit(&ours).await.expect("committed again"), digest);
     let rival = AttemptManifest {
-        token: FencingToken(8),
+        key: StepKey(Digest::of(b"another key")),
         ..ours.clone()
     };
     let error = store.commit(&rival).await.expect_err("contradicts");
     assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
-    assert_eq!(
-        store.read_manifest(&ours.attempt).await.expect("read"),
-        (ours, digest)
-    );
+    // A coordinator that lost its journal uses the attempt's number again, under another token.
+    let later = AttemptManifest {
+        token: FencingToken(8),
+        ..rival
+    };
+    store.commit(&later).await.expect("it is another attempt");
+    let read = |token| store.read_manifest(&ours.attempt, token);
+    assert_eq!(read(later.token).await.expect("read").0, later);
+    assert_eq!(read(ours.token).await.expect("read"), (ours.clone(), digest));
 }
 
 pub(super) async fn of_many_contradicting_manifests_one_wins(store: &ArtifactStore) {
     let first = manifest(0);
     let rivals: Vec<AttemptManifest> = (0..8)
-        .map(|token| AttemptManifest {
-            token: FencingToken(token),
+        .map(|number: u64| AttemptManifest {
+            key: StepKey(Digest::of(&number.to_le_bytes())),
             ..first.clone()
         })
         .collect();
@@ -64,7 +69,10 @@ pub(super) async fn of_many_contradicting_manifests_one_wins(store: &ArtifactSto
         .filter(|answer| matches!(answer, Err(StoreError::Conflict { .. })))
         .count();
     assert_eq!((winners.len(), conflicts), (1, 7), "{answers:?}");
-    let (_, committed) = store.read_manifest(&first.attempt).await.expect("read");
+    let (_, committed) = store
+        .read_manifest(&first.attempt, first.token)
+        .await
+        .expect("read");
     assert_eq!(winners, [committed]);
 }
 
@@ -110,7 +118,10 @@ pub(super) async fn committed_attempts_are_listed(store: &ArtifactStore) {
     store.commit(&ours).await.expect("committed");
     let listed = store.list_committed(usize::MAX).await.expect("listed");
     assert_eq!(
-        listed.iter().filter(|attempt| **attempt == ours.attempt).count(),
+        listed
+            .iter()
+            .filter(|(attempt, token)| (*attempt, *token) == (ours.attempt, ours.token))
+            .count(),
         1
     );
     let error = store.list_committed(0).await;
@@ -191,7 +202,10 @@ pub(super) async fn a_sweep_deletes_what_is_old_and_unnamed(store: &ArtifactStor
     let trees = [kept.reference.digest, lost.reference.digest];
     let missing = store.missing(&blobs, &trees).await.expect("answered");
     assert_eq!(missing, (vec![blobs[1]], vec![trees[1]]));
-    let error = store.read_manifest(&forgotten.attempt).await.expect_err("swept");
+    let error = store
+        .read_manifest(&forgotten.attempt, forgotten.token)
+        .await
+        .expect_err("swept");
     assert!(matches!(error, StoreError::NotFound { .. }), "{error}");
     store
         .upload(&lost, &())

@@ -122,7 +122,7 @@ pub(crate) enum JournalCommand {
     },
     /// Rebuild a lost journal from its archive in the store
     #[command(
-        after_help = "Events after the last archived one are lost; steps that finished after it are\nlisted.\n\n\
+        after_help = "Events after the last archived one are lost. Results that the store has beyond it are\ntaken over; those that cannot be are listed, with the reason.\n\n\
                       EXAMPLES\n  tidemill journal recover --store-url s3://ml/tidemill\n  \
                       tidemill journal recover --store-url s3://ml/tm --coordinator 5e562ef0"
     )]

@@ -9,8 +9,10 @@
 //!
 //! Every object is created once and never changed. Because a slot can be filled once only, whoever fills the next slot is the coordinator, and another
 //! one that still believes to be it finds its slot taken and ends. `writer` fills slots beside the driver, `gate` is what the driver knows of it;
-//! `beats` keep the epoch; `follow` brings a local journal up to the archive, for `recover` and `standby`. The rules are in decision 0020.
+//! `beats` keep the epoch; `follow` brings a local journal up to the archive, for `recover` and `standby`; `adopt` takes over results of which a recovered
+//! journal does not know. The rules are in decision 0020.
 
+mod adopt;
 mod attach;
 mod beats;
 mod epoch;
@@ -26,6 +28,7 @@ mod standby;
 mod sure;
 mod writer;
 
+pub use adopt::LeftResult;
 pub(crate) use attach::{Attached, Copying, Journal, attach};
 pub use error::ArchiveError;
 pub(crate) use gate::Gate;

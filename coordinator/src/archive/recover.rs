@@ -1,20 +1,22 @@
-//! A state folder from nothing but the store: the archive's journal, and a list of what attempts have committed beyond its end.
+//! A state folder from nothing but the store: the archive's journal, and the results that attempts have committed beyond its end.
 
+use super::adopt::{LeftResult, adopt};
 use super::beats::Watcher;
 use super::follow::Follower;
 use super::place::Place;
 use super::{ArchiveError, BEAT_EVERY, epoch, segments};
 use crate::config::ArchiveMode;
 use crate::driver::{Recovered, recover};
-use crate::journal::{self, Claim, SledLog, Snapshots};
+use crate::journal::{self, Batch, Claim, EventLog, SledLog, Snapshots};
 use std::path::Path;
 use tidemill_artifacts::ArtifactStore;
+use tidemill_engine::Event;
 use tidemill_protocol::ids::AttemptId;
 use tidemill_protocol::time::Clock;
 use tokio::time::{Instant, sleep};
 
-/// Manifests in the store that are compared with the journal.
-const ATTEMPTS_MAX: usize = 5_000_000;
+/// Events that become one batch of the journal.
+const BATCH_EVENTS: usize = 1_000;
 /// How long a sign of life is waited for, in beats.
 const BEATS_WAITED: u32 = 3;
 
@@ -48,8 +50,10 @@ pub struct RecoveredState {
     pub runs_going_on: usize,
     /// Secrets that are known; opening them needs the key file, which no archive holds.
     pub secrets: usize,
-    /// Attempts that have committed a result which the recovered journal does not know: finished after its last event.
-    pub unknown_results: Vec<AttemptId>,
+    /// Attempts whose results were found in the store only: finished after the last archived event, and their steps' results now.
+    pub adopted_results: Vec<AttemptId>,
+    /// Attempts whose results were found there and must not be their steps'.
+    pub left_results: Vec<LeftResult>,
 }
 
 /// Rebuilds the journal of the state folder `state_dir` from the archive in `store`. The folder gets a journal that is whole, or none.
@@ -94,15 +98,11 @@ pub async fn recover_state(
     follower.check_base()?;
     let (first, last, segments) = (follower.first(), follower.last(), follower.segments);
     follower.close().await?;
-    let replayed = replay(&draft).await?;
+    let (log, mut replayed) = replay(&draft).await?;
+    let adoption = adopt(store, &mut replayed.engine, clock.now()).await?;
+    append(log, adoption.events).await?;
     journal::put_in_place(&draft, &dir)?;
     let engine = &replayed.engine;
-    let mut unknown_results = Vec::new();
-    for attempt in store.list_committed(ATTEMPTS_MAX).await? {
-        if !is_known(&replayed, &attempt) {
-            unknown_results.push(attempt);
-        }
-    }
     Ok(RecoveredState {
         coordinator: place.key().to_owned(),
         epoch: engine.epoch(),
@@ -116,7 +116,8 @@ pub async fn recover_state(
             .filter(|run| !run.status().is_terminal())
             .count(),
         secrets: replayed.ledgers.secrets.all().len(),
-        unknown_results,
+        adopted_results: adoption.adopted,
+        left_results: adoption.left,
     })
 }
 
@@ -152,22 +153,27 @@ async fn check_is_dead(place: &Place) -> Result<(), ArchiveError> {
 }
 
 /// Lets the engine read what was built, as the next start will.
-async fn replay(dir: &Path) -> Result<Recovered, ArchiveError> {
+async fn replay(dir: &Path) -> Result<(SledLog, Recovered), ArchiveError> {
     let dir = dir.to_owned();
     super::follow::on_files(move || {
         let (log, _) = SledLog::open(Claim::take(&dir)?)?;
-        recover(&log, Some(&Snapshots::of(&dir)), &dir)
+        let recovered = recover(&log, Some(&Snapshots::of(&dir)), &dir)?;
+        Ok((log, recovered))
     })
     .await
 }
 
-/// Whether the journal knows how this attempt ended, or that there was a later one.
-fn is_known(replayed: &Recovered, attempt: &AttemptId) -> bool {
-    let run = replayed.engine.run(attempt.run);
-    let Some(step) = run.and_then(|run| run.step(attempt.step)) else {
-        return false;
-    };
-    let number = usize::try_from(attempt.attempt).unwrap_or(usize::MAX);
-    let found = number.checked_sub(1).and_then(|index| step.attempts().get(index));
-    found.is_some_and(|attempt| attempt.status().is_terminal() || number < step.attempts().len())
+/// Adds what was found in the store to the journal, durably, and closes it.
+async fn append(mut log: SledLog, events: Vec<Event>) -> Result<(), ArchiveError> {
+    super::follow::on_files(move || {
+        for events in events.chunks(BATCH_EVENTS) {
+            let mut batch = Batch::default();
+            for event in events {
+                batch.push_event(event);
+            }
+            log.append(&batch)?;
+        }
+        log.settle()
+    })
+    .await
 }

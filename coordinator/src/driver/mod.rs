@@ -131,7 +131,8 @@ impl Driver {
     pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), JournalError> {
         self.bar_quarantined();
         let mut waiting = VecDeque::with_capacity(REQUESTS_MAX);
-        let mut more_to_do = true;
+        // The first request begins the epoch. Before it nothing is decided: what were made out then would have tokens that a lost tail may have held.
+        let mut more_to_do = false;
         loop {
             if waiting.is_empty() && !more_to_do {
                 let Some(request) = requests.blocking_recv() else {

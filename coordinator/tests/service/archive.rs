@@ -90,7 +90,10 @@ async fn a_lost_state_folder_comes_back_from_its_archive() {
     let recovered = recover(&store, lost.path()).await.unwrap();
     assert_eq!((recovered.runs, recovered.runs_going_on), (1, 0), "{recovered:?}");
     assert_eq!((recovered.first, recovered.epoch), (1, epoch));
-    assert!(recovered.unknown_results.is_empty(), "{recovered:?}");
+    assert!(
+        recovered.adopted_results.is_empty() && recovered.left_results.is_empty(),
+        "{recovered:?}"
+    );
     let again = recover(&store, lost.path()).await;
     assert!(matches!(again, Err(ArchiveError::Exists(_))), "{again:?}");
 
@@ -287,11 +290,11 @@ async fn in_synchronous_mode_nothing_is_answered_that_the_archive_does_not_hold(
 }
 
 #[tokio::test]
-async fn a_result_committed_after_the_last_segment_is_listed() {
+async fn a_result_committed_after_the_last_segment_is_its_steps_after_a_recovery() {
     let (place, dir) = (tempfile::tempdir().unwrap(), folder());
     let store = store(&place).await;
     let service = archived(&dir, &store, ArchiveMode::Sync).await;
-    service.submit(chain(&["a"])).await;
+    let run = service.submit(chain(&["a", "b"])).await;
     let mut worker = ScriptedWorker::join(&service, "w1").await;
     let task = worker.task().await;
     let manifest = tidemill_protocol::artifact::AttemptManifest {
@@ -302,9 +305,42 @@ async fn a_result_committed_after_the_last_segment_is_listed() {
         outputs: std::collections::BTreeMap::new(),
     };
     store.commit(&manifest).await.unwrap();
+    // Of another work at the same step, and of a run that nobody knows.
+    let foreign = tidemill_protocol::artifact::AttemptManifest {
+        token: tidemill_protocol::ids::FencingToken(task.token.0 + 1),
+        key: tidemill_protocol::key::StepKey(tidemill_protocol::digest::Digest::of(b"another work")),
+        ..manifest.clone()
+    };
+    store.commit(&foreign).await.unwrap();
+    let mut unknown = manifest.clone();
+    unknown.attempt.run = RunId(uuid::Uuid::from_u128(7));
+    store.commit(&unknown).await.unwrap();
     service.stop().await.unwrap();
     let lost = folder();
     let recovered = recover(&store, lost.path()).await.unwrap();
-    assert_eq!(recovered.unknown_results, [task.attempt]);
-    assert_eq!(recovered.runs_going_on, 1);
+    assert_eq!(recovered.adopted_results, [task.attempt]);
+    let mut left: Vec<&str> = recovered
+        .left_results
+        .iter()
+        .map(|left| left.reason.as_str())
+        .collect();
+    left.sort_unstable();
+    assert_eq!(left, ["its run is not in the journal", "its step has ended"]);
+    assert_eq!(recovered.runs_going_on, 1, "a step comes after it");
+    let service = archived(&lost, &store, ArchiveMode::Sync).await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let next = worker.task().await;
+    let epoch = service.get("/api/v1").await.1["epoch"].as_u64().unwrap();
+    assert_eq!(
+        next.token.0 >> 32,
+        epoch,
+        "nothing is made out before the epoch has begun"
+    );
+    worker
+        .succeed(&next, tidemill_protocol::wire::Success::default())
+        .await;
+    service.watch(run).await;
+    let (_, shown) = service.get(&format!("/api/v1/runs/{run}")).await;
+    assert_eq!(shown["status"], "succeeded", "{shown}");
+    service.stop().await.unwrap();
 }

@@ -1,5 +1,6 @@
 //! What a command would change: the answer is facts, or why not. Nothing is changed here.
 
+mod adoption;
 mod reports;
 mod returning;
 mod soundness;
@@ -75,6 +76,10 @@ impl Engine {
             } => self.decide_resumption(worker, attempt, *token)?,
             Command::ExpireLease { attempt, token } => self.decide_expiry(now, attempt, *token)?,
             Command::DeadLetter { attempt, token } => self.decide_dead_letter(now, attempt, *token)?,
+            Command::AdoptResult(found) => {
+                let facts = self.decide_adoption(now, found)?;
+                return Ok(facts.into_iter().map(|fact| Event { at: now, fact }).collect());
+            }
             Command::Alarm(Alarm::RetryStep { run, step, attempt }) => self.decide_retry(
                 StepRef {
                     run: *run,

@@ -78,7 +78,7 @@ impl Engine {
     }
 
     /// The fact that a worker keeps an attempt which was given up as lost; none when it may not.
-    fn resumption(&self, worker: &WorkerId, id: &AttemptId, token: FencingToken) -> Option<Fact> {
+    pub(super) fn resumption(&self, worker: &WorkerId, id: &AttemptId, token: FencingToken) -> Option<Fact> {
         let place = self.place_of(id.step_ref())?;
         let step = self.step_at(place);
         let mut back = step.numbered_back();

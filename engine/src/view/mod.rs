@@ -1,5 +1,6 @@
 //! Read-only pictures of the state for the API: runs, steps, results and backlogs. Nothing here changes anything.
 
+mod artifacts;
 mod explain;
 mod predict;
 

@@ -1,6 +1,7 @@
 //! The engine through its public face: every table, row by row, with what must not happen too. Worlds in which everything fails are in
 //! `tests/simulation`.
 
+mod adoption;
 mod attempts;
 mod bed;
 mod checkpoints;

@@ -103,12 +103,22 @@ async fn a_task_that_comes_again_after_its_end_does_not_run_again() {
     .unwrap();
     bench.publish(&sealed).await;
     bench.success(task.attempt).await;
+    eventually("every report is acknowledged", async || {
+        bench.metric("tidemill_reports_unacknowledged") == 0
+    })
+    .await;
     bench.publish(&sealed).await;
     eventually("the repetition is acknowledged", async || {
         let depth = bench.broker.depth(&Bench::tasks()).await.unwrap();
         (depth.ready, depth.unsettled) == (0, Some(0))
     })
     .await;
+    // Whoever asks for it again may have forgotten that it is over, and is told that nobody makes it.
+    let disowned = bench.report().await;
+    assert_eq!(
+        (disowned.attempt, disowned.body),
+        (task.attempt, ReportBody::Returned)
+    );
     // Whatever the repetition began would be reported before this.
     let after = bench.submit(Step::argv(&["/bin/true"])).await;
     assert_eq!(bench.report().await.attempt, after);

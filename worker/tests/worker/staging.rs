@@ -5,6 +5,7 @@ use bytes::Bytes;
 use tidemill_artifacts::{ScanOptions, scan};
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::FailureReason;
+use tidemill_protocol::ids::FencingToken;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::{InputMode, InputPort, PortType};
@@ -133,7 +134,8 @@ async fn outputs_become_artifacts_under_one_manifest() {
     let artifacts = success.outputs["artifacts"];
     let tree = bench.store.get_tree(&artifacts.digest).await.unwrap();
     assert_eq!(tree.entries[0].path.as_str(), "outputs/note.txt");
-    let (manifest, digest) = bench.store.read_manifest(&attempt).await.unwrap();
+    let token = FencingToken(u64::from(attempt.step.0));
+    let (manifest, digest) = bench.store.read_manifest(&attempt, token).await.unwrap();
     assert_eq!(Some(digest), success.manifest);
     assert_eq!(manifest.outputs, success.outputs);
     bench.end().await;

@@ -10,12 +10,14 @@ use crate::session::Session;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
-use tidemill_coordinator::archive::{ArchiveError, RecoverOptions, RecoveredState, recover_state};
+use tidemill_coordinator::archive::{
+    ArchiveError, LeftResult, RecoverOptions, RecoveredState, recover_state,
+};
 use tidemill_coordinator::import_journal;
 use tidemill_coordinator::journal::ImportError;
 use tidemill_coordinator::secrets::KEY_FILE;
 
-/// Results beyond the archive that are named; the rest is counted.
+/// Results that were left which are named; the rest is counted.
 const RESULTS_SHOWN: usize = 10;
 
 /// Rebuilds the journal of the state folder.
@@ -74,16 +76,22 @@ fn tell(session: &mut Session, state: &RecoveredState) -> Result<(), Failure> {
         state.runs_going_on,
         state.epoch,
     ))?;
-    if state.unknown_results.is_empty() {
+    if !state.adopted_results.is_empty() {
+        printer.line(format_args!(
+            "  {} taken over that the archive did not know of",
+            humane::count(state.adopted_results.len() as u64, "result"),
+        ))?;
+    }
+    if state.left_results.is_empty() {
         return Ok(());
     }
     printer.line(format_args!(
-        "  {} in the store that the archive does not know of:",
-        humane::count(state.unknown_results.len() as u64, "finished result"),
+        "  {} left in the store:",
+        humane::count(state.left_results.len() as u64, "result"),
     ))?;
-    for attempt in state.unknown_results.iter().take(RESULTS_SHOWN) {
+    for LeftResult { attempt, reason } in state.left_results.iter().take(RESULTS_SHOWN) {
         printer.line(format_args!(
-            "    run {} step {} attempt {}",
+            "    run {} step {} attempt {}: {reason}",
             attempt.run, attempt.step, attempt.attempt
         ))?;
     }

@@ -1,0 +1,59 @@
+//! Which artifacts the state names: what must stay in the store as long as the runs are known.
+
+use crate::attempt::Attempt;
+use crate::engine::Engine;
+use crate::run::Run;
+use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::key::InputValue;
+use tidemill_protocol::plan::InputBinding;
+use tidemill_protocol::wire::{AttemptUsage, Success};
+
+impl Engine {
+    /// Shows `visit` every artifact that the state names, some of them more than once: code and inputs of every plan, results, logs of every attempt,
+    /// and what was saved for the next attempt. Costs by the number of steps and attempts that are known.
+    pub fn for_each_artifact(&self, mut visit: impl FnMut(&ArtifactRef)) {
+        for run in self.runs.values() {
+            of_plan(run, &mut visit);
+            for step in &run.steps {
+                // One that was saved for other inputs, too: a retry may come back to them.
+                if let Some(checkpoint) = &step.checkpoint {
+                    visit(&checkpoint.content);
+                }
+                step.attempts
+                    .iter()
+                    .filter_map(Attempt::usage)
+                    .for_each(|usage| of_usage(usage, &mut visit));
+                if let Some(success) = step.result() {
+                    of_success(success, &mut visit);
+                }
+            }
+        }
+        // Of runs that are forgotten, too, where another run took the result over.
+        for result in self.work.results.values() {
+            of_success(&result.success, &mut visit);
+        }
+    }
+}
+
+fn of_plan(run: &Run, visit: &mut impl FnMut(&ArtifactRef)) {
+    run.graph
+        .templates()
+        .filter_map(|template| template.work.code.as_ref())
+        .for_each(&mut *visit);
+    for step in run.indexes() {
+        for (_, binding) in &run.graph.planned(step).inputs {
+            if let InputBinding::Value(InputValue::Artifact(artifact)) = binding {
+                visit(artifact);
+            }
+        }
+    }
+}
+
+fn of_success(success: &Success, visit: &mut impl FnMut(&ArtifactRef)) {
+    success.outputs.values().for_each(&mut *visit);
+    of_usage(&success.usage, visit);
+}
+
+fn of_usage(usage: &AttemptUsage, visit: &mut impl FnMut(&ArtifactRef)) {
+    usage.stdout.iter().chain(&usage.stderr).for_each(visit);
+}
