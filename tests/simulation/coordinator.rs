@@ -3,11 +3,11 @@
 
 use crate::bus::ToCoordinator;
 use crate::coverage::{Coverage, Sight};
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskError};
 use crate::oracle::Oracle;
 use std::collections::BTreeSet;
 use tidemill_engine::{Alarm, Command, Effect, Engine, Event, Fleet, FleetSettings, Rejection, audit};
-use tidemill_protocol::ids::{AttemptId, WorkerId};
+use tidemill_protocol::ids::{AttemptId, RunId, WorkerId};
 use tidemill_protocol::status::AttemptStatus;
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::ReportBody;
@@ -22,6 +22,10 @@ const OUTSTANDING_TICKS: u64 = 40;
 pub(crate) enum Halt {
     /// It died, as a fault wanted it.
     Died,
+    /// It is stopped for so many ticks, as a fault wanted it, and goes on where it was.
+    Frozen { ticks: u64 },
+    /// It found that another coordinator went on, and ends.
+    Superseded,
     /// A law is broken.
     Broken(String),
 }
@@ -40,6 +44,8 @@ pub(crate) struct Turn<'a> {
     /// Commands of people, by the place of their request.
     pub(crate) requests: Vec<(usize, Command)>,
     pub(crate) worker_ids: &'a [WorkerId],
+    /// Whether what is durable on the disk is thereby durable for the world.
+    pub(crate) counts_when_local: bool,
     pub(crate) disk: &'a mut Disk,
     pub(crate) oracle: &'a mut Oracle,
     pub(crate) seen: &'a mut Coverage,
@@ -55,6 +61,8 @@ pub(crate) enum Output {
     },
     Reply {
         request: usize,
+        /// The run that a submission proposed.
+        proposed: Option<RunId>,
         answer: Result<(), Rejection>,
     },
 }
@@ -63,6 +71,7 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) engine: Engine,
+    epoch: u64,
     fleet: Fleet,
     alarms: BTreeSet<(Timestamp, Alarm)>,
     /// Small steps until it dies, once that is decided.
@@ -74,7 +83,7 @@ pub(crate) struct Coordinator {
 
 impl Coordinator {
     /// Starts from what the disk holds.
-    pub(crate) fn start(disk: &Disk, tick: u64, seen: &mut Coverage) -> Result<Self, String> {
+    pub(crate) fn start(disk: &Disk, epoch: u64, tick: u64, seen: &mut Coverage) -> Result<Self, String> {
         let engine = disk.restore();
         if disk.has_snapshot() {
             seen.see(Sight::StartedFromSnapshot);
@@ -89,6 +98,7 @@ impl Coordinator {
         let fleet = Fleet::new(settings, monotonic(tick), &engine);
         Ok(Self {
             engine,
+            epoch,
             fleet,
             alarms: BTreeSet::new(),
             dies_after: None,
@@ -128,7 +138,7 @@ impl Coordinator {
     pub(crate) fn turn(&mut self, turn: &mut Turn<'_>) -> Result<Vec<Output>, Halt> {
         let mut outputs = Vec::new();
         if std::mem::take(&mut self.fresh) {
-            let epoch = self.engine.epoch() + 1;
+            let epoch = self.epoch;
             self.command(turn, &Command::StartEpoch { epoch }, &mut outputs)?
                 .map_err(|r| r.to_string())?;
             outputs.extend(self.engine.outstanding().into_iter().map(Output::Effect));
@@ -152,8 +162,17 @@ impl Coordinator {
             }
             self.apply(turn, &events, &mut outputs)?;
         }
-        for event in turn.disk.flush() {
-            turn.oracle.durable(&event)?;
+        let fresh = turn.disk.flush(turn.tick).map_err(|error| {
+            turn.seen.see(match error {
+                DiskError::Full => Sight::DiskFull,
+                DiskError::SyncFailed => Sight::SyncFailed,
+            });
+            Halt::Died
+        })?;
+        if turn.counts_when_local {
+            for event in &fresh {
+                turn.oracle.durable(event)?;
+            }
         }
         self.step()?;
         if turn.tick >= self.repeat_at {
@@ -169,8 +188,20 @@ impl Coordinator {
 
     fn answer_people(&mut self, turn: &mut Turn<'_>, outputs: &mut Vec<Output>) -> Result<(), Halt> {
         for (request, command) in std::mem::take(&mut turn.requests) {
+            let proposed = match &command {
+                Command::SubmitRun { run, .. } => Some(*run),
+                _ => None,
+            };
+            if proposed.is_some() && turn.tick < turn.disk.short_until {
+                turn.seen.see(Sight::RefusedForWantOfRoom);
+                continue;
+            }
             let answer = self.command(turn, &command, outputs)?;
-            outputs.push(Output::Reply { request, answer });
+            outputs.push(Output::Reply {
+                request,
+                proposed,
+                answer,
+            });
         }
         Ok(())
     }

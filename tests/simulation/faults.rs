@@ -13,14 +13,38 @@ pub(crate) struct Fault {
 /// What goes wrong.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FaultKind {
-    /// The coordinator dies after so many of its small steps (a fact applied, a batch written, an effect performed) and stays away.
-    CoordinatorDies { after: u64, ticks: u64 },
+    /// The coordinator of a machine dies after so many of its small steps (a fact applied, a batch written, an effect performed) and stays away. Its disk may be
+    /// lost with it.
+    CoordinatorDies {
+        machine: usize,
+        after: u64,
+        ticks: u64,
+        with_disk: bool,
+    },
+    /// It is stopped after so many effects, as by a debugger or a moving virtual machine, and goes on where it was.
+    CoordinatorFreezes { machine: usize, after: u64, ticks: u64 },
+    /// It cannot reach the store; everybody else can.
+    CutFromStore { machine: usize, ticks: u64 },
+    /// Nothing more can be written to its disk.
+    DiskFull { machine: usize, ticks: u64 },
+    /// There is no room for new runs on its disk.
+    DiskShort { machine: usize, ticks: u64 },
+    /// The next sync of its disk fails.
+    SyncFails { machine: usize },
+    /// Nobody reaches the store.
+    StoreAway { ticks: u64 },
+    /// An operator sweeps the store.
+    Sweep,
     /// A worker's host dies with what it executes; its disk stays.
     HostDies { worker: usize, ticks: u64 },
+    /// A worker's supervisor dies with what it executes; the daemon lives.
+    SupervisorDies { worker: usize },
     /// A worker's daemon restarts; its processes go on.
     DaemonRestarts { worker: usize },
     /// A worker works, but neither hears nor is heard.
     Partition { worker: usize, ticks: u64 },
+    /// A worker is heard, and hears nothing.
+    Deaf { worker: usize, ticks: u64 },
     /// A worker's heartbeats fail; all else goes on.
     Silence { worker: usize, ticks: u64 },
     /// Everything in the broker's queues is gone.
@@ -71,7 +95,7 @@ impl Noise {
 }
 
 pub(crate) fn random_faults(random: &mut Random, workers: usize) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = (0..random.below(24))
+    let mut faults: Vec<Fault> = (0..random.below(30))
         .map(|_| Fault {
             at: random.below(TROUBLE_TICKS),
             kind: random_kind(random, workers),
@@ -82,28 +106,61 @@ pub(crate) fn random_faults(random: &mut Random, workers: usize) -> Vec<Fault> {
 }
 
 fn random_kind(random: &mut Random, workers: usize) -> FaultKind {
-    let worker = random.place(workers);
-    let ticks = 1 + random.below(80);
-    match random.below(14) {
-        0..=2 => FaultKind::CoordinatorDies {
+    match random.below(27) {
+        0..=9 => about_the_coordinator(random),
+        10..=19 => about_a_worker(random, workers),
+        20 => FaultKind::Wipe,
+        21 => FaultKind::BrokerAway {
+            ticks: 1 + random.below(80),
+        },
+        22 => FaultKind::DeadLetter,
+        23 => FaultKind::StoreAway {
+            ticks: 1 + random.below(60),
+        },
+        24 => FaultKind::ClockBack {
+            ms: random.below(5_000),
+        },
+        25 => FaultKind::Sweep,
+        _ => FaultKind::Snapshot,
+    }
+}
+
+fn about_the_coordinator(random: &mut Random) -> FaultKind {
+    let machine = random.place(2);
+    let ticks = 1 + random.below(60);
+    match random.below(10) {
+        0..=3 => FaultKind::CoordinatorDies {
+            machine,
             after: random.below(30),
             ticks: 1 + random.below(20),
+            with_disk: random.chance(300),
         },
-        3 => FaultKind::HostDies { worker, ticks },
-        4 => FaultKind::DaemonRestarts { worker },
-        5 => FaultKind::Partition { worker, ticks },
-        6 => FaultKind::Silence { worker, ticks },
-        7 => FaultKind::Wipe,
-        8 => FaultKind::BrokerAway { ticks },
-        9 => FaultKind::DeadLetter,
-        10 => FaultKind::Drains {
+        4 | 5 => FaultKind::CoordinatorFreezes {
+            machine,
+            after: random.below(10),
+            ticks,
+        },
+        6 => FaultKind::CutFromStore { machine, ticks },
+        7 => FaultKind::DiskFull { machine, ticks },
+        8 => FaultKind::DiskShort { machine, ticks },
+        _ => FaultKind::SyncFails { machine },
+    }
+}
+
+fn about_a_worker(random: &mut Random, workers: usize) -> FaultKind {
+    let worker = random.place(workers);
+    let ticks = 1 + random.below(80);
+    match random.below(8) {
+        0 => FaultKind::HostDies { worker, ticks },
+        1 => FaultKind::SupervisorDies { worker },
+        2 => FaultKind::DaemonRestarts { worker },
+        3 => FaultKind::Partition { worker, ticks },
+        4 => FaultKind::Deaf { worker, ticks },
+        5 => FaultKind::Silence { worker, ticks },
+        6 => FaultKind::Drains {
             worker,
             ticks: 1 + random.below(30),
         },
-        11 => FaultKind::Preempted { worker, ticks },
-        12 => FaultKind::ClockBack {
-            ms: random.below(5_000),
-        },
-        _ => FaultKind::Snapshot,
+        _ => FaultKind::Preempted { worker, ticks },
     }
 }

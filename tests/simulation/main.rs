@@ -1,22 +1,28 @@
 //! The engine under fire: seeded worlds in which everything around it fails, and the laws that must hold all the same. `TIDEMILL_SEED=n` replays one world,
 //! `TIDEMILL_SEEDS=n` plays so many.
 
+mod active;
+mod archive;
 mod bus;
 mod coordinator;
 mod coverage;
 mod disk;
 mod faults;
+mod machine;
 mod oracle;
 mod people;
 mod plans;
+mod recovery;
 mod scenario;
 mod shrink;
 mod sights;
+mod store;
 mod worker;
 mod world;
 
 use coverage::Coverage;
-use scenario::Scenario;
+use faults::{Fault, FaultKind, Noise};
+use scenario::{Keeping, Scenario};
 
 /// Worlds of a campaign, unless another number is asked for.
 const SEEDS: u64 = 1_000;
@@ -57,6 +63,33 @@ fn every_world_comes_to_a_good_end() {
         [],
         "the campaign did not see everything that it claims to exercise"
     );
+}
+
+/// Seeds 473 and 628 of the first campaign that lost disks: the worker knew that the attempt was over, the coordinator had forgotten it.
+#[test]
+fn an_end_that_was_lost_with_the_disk_does_not_hold_its_step_for_ever() {
+    let mut seen = Coverage::default();
+    for at in 20..140 {
+        let mut scenario = Scenario::from_seed(0);
+        scenario.keeping = Keeping::Archived;
+        scenario.noise = Noise::NONE;
+        scenario.runs.truncate(1);
+        scenario.runs[0].submit_at = 10;
+        scenario.faults = vec![Fault {
+            at,
+            kind: FaultKind::CoordinatorDies {
+                machine: 0,
+                after: 0,
+                ticks: 5,
+                with_disk: true,
+            },
+        }];
+        match shrink::outcome(&scenario) {
+            Ok(coverage) => seen.merge(&coverage),
+            Err(why) => panic!("its disk lost at {at}: {why}"),
+        }
+    }
+    assert!(seen.has(coverage::Sight::Disowned), "no end was lost");
 }
 
 #[test]

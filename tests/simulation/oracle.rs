@@ -14,12 +14,13 @@ use tidemill_protocol::status::{AttemptStatus, RunStatus};
 use tidemill_protocol::wire::{StepTask, StopReason, Success};
 
 use crate::plans::output;
+use crate::store::Store;
 
 /// What the world has seen happen.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     /// Runs whose submission was answered.
-    pub(crate) answered: BTreeSet<RunId>,
+    answered: BTreeSet<RunId>,
     /// Runs that were forgotten, which happens only when a person asks for it.
     forgotten: BTreeSet<RunId>,
     plans: BTreeMap<RunId, Vec<PlannedStep>>,
@@ -29,21 +30,61 @@ pub(crate) struct Oracle {
     /// What each attempt is to read, from the results that were durable when it was made out.
     due_inputs: BTreeMap<(AttemptId, FencingToken), BTreeMap<PortName, InputValue>>,
     executions: u64,
+    /// Attempts that the journal knows.
+    dispatched: BTreeSet<(AttemptId, FencingToken)>,
     /// What was written, by attempt, token and worker: a repeated task may be executed by two.
     stored: BTreeMap<(AttemptId, FencingToken, WorkerId), ArtifactRef>,
     claims: BTreeMap<(AttemptId, FencingToken), WorkerId>,
-    /// What attempts at each step saved for the next one.
-    checkpoints: BTreeMap<StepRef, BTreeSet<ArtifactRef>>,
+    /// What attempts at each step saved for the next one, by a durable fact.
+    saved_ever: BTreeMap<StepRef, BTreeSet<ArtifactRef>>,
     /// Attempts that were given up because nothing was heard of them, and were not taken up again.
     lost: BTreeSet<(AttemptId, FencingToken)>,
     /// Unclaimed attempts that made way for one that was taken up again.
     withdrawn: BTreeSet<AttemptId>,
     largest_token: u64,
+    /// The newest epoch whose beginning is durable.
+    epoch: u64,
 }
 
 impl Oracle {
-    /// A process starts: it must have been given exactly the bytes that were committed when its attempt was made out.
-    pub(crate) fn execution_started(&mut self, task: &StepTask) -> Result<u64, String> {
+    /// A person is told that a run was accepted, or done something to: then it is durable.
+    pub(crate) fn answered(&mut self, run: RunId) -> Result<(), String> {
+        if !self.plans.contains_key(&run) {
+            return Err(format!("run {run} was answered and is not durable"));
+        }
+        self.answered.insert(run);
+        Ok(())
+    }
+
+    /// A coordinator is about to say something to others: it must be the newest that began.
+    pub(crate) fn may_speak(&self, epoch: u64) -> Result<(), String> {
+        if epoch < self.epoch {
+            return Err(format!(
+                "the coordinator of epoch {epoch} speaks although epoch {} has begun",
+                self.epoch
+            ));
+        }
+        Ok(())
+    }
+
+    /// The journal was lost but for these events. What was answered since may be gone; what was executed and written was all the same.
+    pub(crate) fn forget_all_but(&mut self, events: &[Event]) -> Result<(), String> {
+        let before = std::mem::take(self);
+        self.executions = before.executions;
+        self.stored = before.stored;
+        self.saved_ever = before.saved_ever;
+        for event in events {
+            self.durable(event)?;
+        }
+        self.due_inputs.extend(before.due_inputs);
+        let plans = &self.plans;
+        self.answered = before.answered;
+        self.answered.retain(|run| plans.contains_key(run));
+        Ok(())
+    }
+
+    /// A process starts: it must have been given exactly the bytes that were committed when its attempt was made out, and they must be there.
+    pub(crate) fn execution_started(&mut self, task: &StepTask, store: &Store) -> Result<u64, String> {
         match self.due_inputs.get(&(task.attempt, task.token)) {
             None => return Err(format!("{} executes and was never durable", task.attempt)),
             Some(due) if *due != task.inputs => {
@@ -54,7 +95,16 @@ impl Oracle {
             }
             Some(_) => {}
         }
-        let saved = self.checkpoints.get(&task.attempt.step_ref());
+        let forgotten =
+            !self.plans.contains_key(&task.attempt.run) || self.forgotten.contains(&task.attempt.run);
+        let gone = task.inputs.values().find(|value| match value {
+            InputValue::Artifact(artifact) => !store.has(artifact),
+            InputValue::Uri(_) | InputValue::Literal(_) => false,
+        });
+        if gone.is_some() && !forgotten && self.dispatched.contains(&(task.attempt, task.token)) {
+            return Err(format!("{} reads what a sweep has deleted", task.attempt));
+        }
+        let saved = self.saved_ever.get(&task.attempt.step_ref());
         if let Some(checkpoint) = &task.checkpoint
             && !saved.is_some_and(|saved| saved.contains(checkpoint))
         {
@@ -106,6 +156,7 @@ impl Oracle {
     /// A fact has become durable.
     pub(crate) fn durable(&mut self, event: &Event) -> Result<(), String> {
         match &event.fact {
+            Fact::EpochStarted { epoch } => self.epoch = *epoch,
             Fact::RunSubmitted { run, plan, .. } => {
                 self.plans.insert(*run, Plan::clone(plan).steps);
             }
@@ -140,6 +191,7 @@ impl Oracle {
                     return Err(format!("the token of {attempt} did not grow"));
                 }
                 self.largest_token = token.0;
+                self.dispatched.insert((*attempt, *token));
                 let inputs = self
                     .inputs(attempt.step_ref())
                     .ok_or("an unknown step is dispatched")?;
@@ -169,7 +221,7 @@ impl Oracle {
                 attempt, checkpoint, ..
             } => {
                 self.still_counts(attempt)?;
-                let saved = self.checkpoints.entry(attempt.step_ref()).or_default();
+                let saved = self.saved_ever.entry(attempt.step_ref()).or_default();
                 saved.insert(*checkpoint);
             }
             Fact::AttemptPreempted { attempt, .. } => self.still_counts(attempt)?,
@@ -271,13 +323,22 @@ impl Oracle {
                 "{attempt} was committed by {worker}, which did not hold it"
             ));
         }
-        let written = self.stored.get(&(*attempt, token, worker.clone()));
-        if success.outputs.get(&output()) != written {
+        if !self.wrote(attempt, token, worker, success) {
             return Err(format!(
                 "{attempt} was committed with bytes that {worker} did not write"
             ));
         }
         self.result(step, success)
+    }
+
+    /// Whether this worker wrote that. A manifest does not say who wrote it: where a recovery found one, it is any worker that was given the task.
+    fn wrote(&self, attempt: &AttemptId, token: FencingToken, worker: &WorkerId, success: &Success) -> bool {
+        let written = success.outputs.get(&output());
+        if success.manifest.is_none() {
+            return self.stored.get(&(*attempt, token, worker.clone())) == written;
+        }
+        let mut all = self.stored.iter();
+        all.any(|((a, t, _), stored)| (a, *t) == (attempt, token) && Some(stored) == written)
     }
 
     fn result(&mut self, step: StepRef, success: &Arc<Success>) -> Result<(), String> {
@@ -288,7 +349,12 @@ impl Oracle {
     }
 
     /// After all faults have ended and every run has had its time.
-    pub(crate) fn at_the_end(&self, engine: &Engine, seen: &mut Coverage) -> Result<(), String> {
+    pub(crate) fn at_the_end(
+        &self,
+        engine: &Engine,
+        store: &Store,
+        seen: &mut Coverage,
+    ) -> Result<(), String> {
         for id in &self.answered {
             let Some(run) = engine.run(*id) else {
                 if self.forgotten.contains(id) {
@@ -306,6 +372,13 @@ impl Oracle {
                     return Err(format!(
                         "the result of {id}/{step} is not the one that became durable"
                     ));
+                }
+                let mut outputs = state
+                    .result()
+                    .into_iter()
+                    .flat_map(|result| result.outputs.values());
+                if outputs.any(|output| !store.has(output)) {
+                    return Err(format!("the result of {id}/{step} was swept"));
                 }
                 if matches!(
                     state.state(),

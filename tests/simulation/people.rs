@@ -27,8 +27,6 @@ struct Request {
     /// None for the submission.
     action: Option<Action>,
     ask_at: u64,
-    /// The id that the last submission proposed.
-    proposed: Option<RunId>,
     answered: bool,
 }
 
@@ -39,14 +37,12 @@ impl People {
                 run,
                 action: None,
                 ask_at: script.submit_at,
-                proposed: None,
                 answered: false,
             };
             let actions = script.actions.iter().map(move |(at, action)| Request {
                 run,
                 action: Some(action.clone()),
                 ask_at: *at,
-                proposed: None,
                 answered: false,
             });
             std::iter::once(submission).chain(actions)
@@ -70,7 +66,6 @@ impl People {
             let command = match (&request.action, self.ids[request.run]) {
                 (None, _) => {
                     let id = run_id(random);
-                    request.proposed = Some(id);
                     Some(Command::SubmitRun {
                         run: id,
                         plan: plans::plan(script),
@@ -90,16 +85,16 @@ impl People {
     pub(crate) fn hear(
         &mut self,
         tick: u64,
-        request: usize,
+        (request, proposed): (usize, Option<RunId>),
         answer: &Result<(), Rejection>,
         oracle: &mut Oracle,
         seen: &mut Coverage,
-    ) {
+    ) -> Result<(), String> {
         let request = &mut self.requests[request];
         let waits = matches!(answer, Err(Rejection::RunNotEnded)) && tick < TROUBLE_TICKS;
         request.answered = !waits;
         match (&request.action, answer) {
-            (None, Ok(())) => self.ids[request.run] = request.proposed,
+            (None, Ok(())) => self.ids[request.run] = proposed,
             (None, Err(Rejection::AlreadySubmitted(run))) => {
                 seen.see(Sight::SubmissionRepeated);
                 self.ids[request.run] = Some(*run);
@@ -107,8 +102,10 @@ impl People {
             (None, Err(other)) => panic!("a sound submission was refused: {other}"),
             (Some(_), _) => {}
         }
-        let Some(id) = self.ids[request.run] else { return };
-        oracle.answered.insert(id);
+        match (&request.action, self.ids[request.run]) {
+            (None, Some(id)) => oracle.answered(id),
+            _ => Ok(()),
+        }
     }
 
     /// Whether nobody wants anything more.

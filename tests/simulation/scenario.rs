@@ -18,6 +18,18 @@ pub(crate) struct Scenario {
     pub(crate) runs: Vec<RunScript>,
     pub(crate) faults: Vec<Fault>,
     pub(crate) noise: Noise,
+    pub(crate) keeping: Keeping,
+}
+
+/// Where the coordinator's journal is kept beside its own disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Nowhere.
+    Local,
+    /// In the store, some time later.
+    Archived,
+    /// In the store before anything is answered, and a second machine stands by.
+    Guarded,
 }
 
 /// A worker: what it serves. Every target is served by the first worker too, so that every run can end.
@@ -76,12 +88,14 @@ impl Scenario {
         let runs = (0..=random.below(4)).map(|_| run(&mut random)).collect();
         let faults = random_faults(&mut random, workers.len());
         let noise = Noise::random(&mut random);
+        let keeping = random.pick(&[Keeping::Local, Keeping::Archived, Keeping::Guarded]);
         Self {
             seed,
             workers,
             runs,
             faults,
             noise,
+            keeping,
         }
     }
 }

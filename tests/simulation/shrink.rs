@@ -2,7 +2,7 @@
 
 use crate::coverage::Coverage;
 use crate::faults::Noise;
-use crate::scenario::{Action, RunScript, Scenario, StepScript};
+use crate::scenario::{Action, Keeping, RunScript, Scenario, StepScript};
 use crate::world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -56,6 +56,9 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     }
     if !scenario.noise.is_none() {
         with(&|s| s.noise = Noise::NONE);
+    }
+    if scenario.keeping != Keeping::Local {
+        with(&|s| s.keeping = Keeping::Local);
     }
     for (run, script) in scenario.runs.iter().enumerate() {
         for action in 0..script.actions.len() {

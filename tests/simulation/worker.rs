@@ -5,9 +5,11 @@ use crate::coverage::{Coverage, Sight};
 use crate::oracle::Oracle;
 use crate::plans;
 use crate::scenario::WorkerScript;
+use crate::store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use testkit::Random;
+use tidemill_protocol::artifact::AttemptManifest;
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
@@ -32,6 +34,7 @@ pub(crate) struct Worker {
     pub(crate) down_until: u64,
     pub(crate) partitioned_until: u64,
     pub(crate) silent_until: u64,
+    pub(crate) deaf_until: u64,
     pub(crate) drains_until: u64,
     /// Reports on its disk that are not known to be stored, with the tick at which each is sent again.
     spool: BTreeMap<u64, (Report, u64)>,
@@ -52,6 +55,7 @@ struct Execution {
 pub(crate) struct Surroundings<'a> {
     pub(crate) now: u64,
     pub(crate) bus: &'a mut Bus,
+    pub(crate) store: &'a mut Store,
     pub(crate) random: &'a mut Random,
     pub(crate) seen: &'a mut Coverage,
     pub(crate) oracle: &'a mut Oracle,
@@ -72,6 +76,7 @@ impl Worker {
             down_until: 0,
             partitioned_until: 0,
             silent_until: 0,
+            deaf_until: 0,
             drains_until: 0,
             spool: BTreeMap::new(),
             next_sequence: 0,
@@ -96,6 +101,15 @@ impl Worker {
         self.drains_until = until;
     }
 
+    /// The supervisor dies, and what it started with it; the daemon lives and says so.
+    pub(crate) fn lose_supervisor(&mut self) {
+        for execution in std::mem::take(&mut self.executing) {
+            let failure = Failure::with_message(FailureReason::Lost, "the supervisor was killed");
+            let usage = AttemptUsage::default();
+            self.report(&execution.task, ReportBody::Failed { failure, usage });
+        }
+    }
+
     /// The daemon restarts: what it executes goes on.
     pub(crate) fn restart_daemon(&mut self) {
         self.incarnation += 1;
@@ -110,15 +124,24 @@ impl Worker {
         if with.now < self.down_until {
             return Ok(());
         }
-        self.finish_due(with);
-        self.save_checkpoints(with);
+        if !with.store.is_away(with.now) {
+            self.finish_due(with);
+            self.save_checkpoints(with);
+        }
         if with.now < self.partitioned_until || with.bus.is_away(with.now) {
             return Ok(());
         }
-        for message in with.bus.for_worker(with.now, self.place) {
-            self.obey(&message);
+        let heard = with.bus.for_worker(with.now, self.place);
+        if with.now < self.deaf_until {
+            if !heard.is_empty() {
+                with.seen.see(Sight::HeardNothing);
+            }
+        } else {
+            for message in &heard {
+                self.obey(message);
+            }
+            self.take_tasks(with)?;
         }
-        self.take_tasks(with)?;
         self.send_reports(with);
         if with.now.is_multiple_of(HEARTBEAT_TICKS) && with.now >= self.silent_until {
             let heartbeat = ToCoordinator::Heartbeat(self.heartbeat(with.now));
@@ -142,16 +165,36 @@ impl Worker {
                     usage: AttemptUsage::default(),
                 }
             } else {
-                let written = plans::written(&task, number);
-                with.oracle.stored(&task, &self.id, written);
-                let outputs = BTreeMap::from([(plans::output(), written)]);
-                ReportBody::Succeeded(Success {
-                    outputs,
-                    ..Success::default()
-                })
+                self.commit(&task, number, with)
             };
             self.report(&task, body);
         }
+    }
+
+    /// Stores what the process wrote, and commits it unless another worker did under the same token.
+    fn commit(&self, task: &StepTask, number: u64, with: &mut Surroundings<'_>) -> ReportBody {
+        let written = plans::written(task, number);
+        with.store.put(with.now, &written);
+        let outputs = BTreeMap::from([(plans::output(), written)]);
+        let committed = with.store.commit(&AttemptManifest {
+            version: 1,
+            attempt: task.attempt,
+            token: task.token,
+            key: task.key,
+            outputs: outputs.clone(),
+        });
+        if !committed {
+            with.seen.see(Sight::CommittedByAnother);
+            return ReportBody::Failed {
+                failure: Failure::new(FailureReason::StoreFailed),
+                usage: AttemptUsage::default(),
+            };
+        }
+        with.oracle.stored(task, &self.id, written);
+        ReportBody::Succeeded(Success {
+            outputs,
+            ..Success::default()
+        })
     }
 
     fn save_checkpoints(&mut self, with: &mut Surroundings<'_>) {
@@ -164,6 +207,7 @@ impl Worker {
         for (task, number) in saved {
             let content = format!("checkpoint of execution {number} at {}", with.now);
             let checkpoint = plans::artifact(&content);
+            with.store.put_checkpoint(with.now, &checkpoint);
             self.report(&task, ReportBody::Checkpointed { checkpoint });
         }
     }
@@ -178,6 +222,7 @@ impl Worker {
                 break;
             }
             if !self.taken.insert((task.attempt, task.token)) {
+                self.disown(&task, with.seen);
                 continue;
             }
             // It makes an earlier attempt at the step: its next heartbeat decides which of the two counts.
@@ -190,7 +235,7 @@ impl Worker {
             if task.checkpoint.is_some() {
                 with.seen.see(Sight::ContinuedFromACheckpoint);
             }
-            let number = with.oracle.execution_started(&task)?;
+            let number = with.oracle.execution_started(&task, with.store)?;
             let ends_at = with.now + 1 + with.random.below(EXECUTION_TICKS_MAX);
             self.executing.push(Execution {
                 task,
@@ -199,6 +244,23 @@ impl Worker {
             });
         }
         Ok(())
+    }
+
+    /// A coordinator that lost its last events may believe that an attempt is open whose end it has acknowledged.
+    fn disown(&mut self, task: &StepTask, seen: &mut Coverage) {
+        let same = |attempt: AttemptId, token| (attempt, token) == (task.attempt, task.token);
+        let executes = self
+            .executing
+            .iter()
+            .any(|execution| same(execution.task.attempt, execution.task.token));
+        let reports = self
+            .spool
+            .values()
+            .any(|(report, _)| same(report.attempt, report.token));
+        if !executes && !reports {
+            seen.see(Sight::Disowned);
+            self.report(task, ReportBody::Returned);
+        }
     }
 
     fn makes_an_earlier(&self, task: &StepTask) -> bool {
@@ -296,6 +358,7 @@ impl Worker {
         self.down_until = self.down_until.min(now);
         self.partitioned_until = self.partitioned_until.min(now);
         self.silent_until = self.silent_until.min(now);
+        self.deaf_until = self.deaf_until.min(now);
         self.drains_until = self.drains_until.min(now);
     }
 }

@@ -1,17 +1,19 @@
 //! Plays a scenario: coordinator, workers, broker and people, tick by tick, all from one seed. Trouble ends after a while; then everything must come to a
 //! good end.
 
-use crate::bus::{Bus, ToCoordinator, ToWorker};
-use crate::coordinator::{Coordinator, Halt, Output, Turn};
+use crate::active::Around;
+use crate::bus::{Bus, ToCoordinator};
 use crate::coverage::{Coverage, Sight};
-use crate::disk::Disk;
+use crate::disk::replay;
 use crate::faults::{FaultKind, Noise};
+use crate::machine::Machine;
 use crate::oracle::Oracle;
 use crate::people::People;
-use crate::scenario::{Scenario, TROUBLE_TICKS};
+use crate::scenario::{Keeping, Scenario, TROUBLE_TICKS};
+use crate::store::Store;
 use crate::worker::{Surroundings, Worker};
 use testkit::Random;
-use tidemill_engine::{Effect, audit};
+use tidemill_engine::{Engine, audit};
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::time::Timestamp;
 
@@ -25,12 +27,11 @@ pub(crate) struct World {
     tick: u64,
     clock_back_ms: u64,
     bus: Bus,
-    disk: Disk,
+    store: Store,
     workers: Vec<Worker>,
     worker_ids: Vec<WorkerId>,
-    coordinator: Option<Coordinator>,
-    starts_at: u64,
-    away_ticks: u64,
+    /// Where coordinators run: one, or two of which one stands by.
+    machines: Vec<Machine>,
     people: People,
     oracle: Oracle,
     seen: Coverage,
@@ -44,17 +45,20 @@ pub(crate) fn play(scenario: &Scenario) -> Result<Coverage, String> {
         .enumerate()
         .map(|(place, script)| Worker::new(place, script))
         .collect();
+    let machines = if scenario.keeping == Keeping::Guarded {
+        2
+    } else {
+        1
+    };
     let world = World {
         random: Random::new(scenario.seed ^ 0x5eed),
         tick: 0,
         clock_back_ms: 0,
         bus: Bus::new(scenario.noise),
-        disk: Disk::default(),
+        store: Store::default(),
         worker_ids: workers.iter().map(|worker| worker.id.clone()).collect(),
         workers,
-        coordinator: None,
-        starts_at: 0,
-        away_ticks: 0,
+        machines: (0..machines).map(|_| Machine::new(scenario.keeping)).collect(),
         people: People::new(&scenario.runs),
         oracle: Oracle::default(),
         seen: Coverage::default(),
@@ -81,6 +85,7 @@ impl World {
                 worker.tick(&mut Surroundings {
                     now: self.tick,
                     bus: &mut self.bus,
+                    store: &mut self.store,
                     random: &mut self.random,
                     seen: &mut self.seen,
                     oracle: &mut self.oracle,
@@ -97,42 +102,39 @@ impl World {
     }
 
     fn suffer(&mut self, fault: FaultKind) {
-        let until = |ticks: u64, now: u64| (now + ticks).min(TROUBLE_TICKS);
         match fault {
-            FaultKind::CoordinatorDies { after, ticks } => {
-                self.away_ticks = ticks;
-                if let Some(coordinator) = &mut self.coordinator {
-                    coordinator.dies_after = Some(after);
-                }
-            }
-            FaultKind::HostDies { worker, ticks } => {
-                self.seen.see(Sight::HostDied);
-                self.workers[worker].die(until(ticks, self.tick));
-            }
-            FaultKind::DaemonRestarts { worker } => {
-                self.seen.see(Sight::DaemonRestarted);
-                self.workers[worker].restart_daemon();
-            }
-            FaultKind::Partition { worker, ticks } => {
-                self.seen.see(Sight::Partitioned);
-                self.workers[worker].partitioned_until = until(ticks, self.tick);
-            }
-            FaultKind::Silence { worker, ticks } => {
-                self.workers[worker].silent_until = until(ticks, self.tick);
-            }
-            FaultKind::Drains { worker, ticks } => {
-                self.workers[worker].drains_until = until(ticks, self.tick);
-            }
-            FaultKind::Preempted { worker, ticks } => {
-                self.workers[worker].preempt(until(ticks, self.tick));
-            }
+            FaultKind::CoordinatorDies { .. }
+            | FaultKind::CoordinatorFreezes { .. }
+            | FaultKind::CutFromStore { .. }
+            | FaultKind::DiskFull { .. }
+            | FaultKind::DiskShort { .. }
+            | FaultKind::SyncFails { .. }
+            | FaultKind::Snapshot => self.strike_machine(fault),
+            FaultKind::HostDies { .. }
+            | FaultKind::SupervisorDies { .. }
+            | FaultKind::DaemonRestarts { .. }
+            | FaultKind::Partition { .. }
+            | FaultKind::Deaf { .. }
+            | FaultKind::Silence { .. }
+            | FaultKind::Drains { .. }
+            | FaultKind::Preempted { .. } => self.strike_worker(fault),
             FaultKind::Wipe => {
                 self.seen.see(Sight::QueueWiped);
                 self.bus.wipe();
             }
             FaultKind::BrokerAway { ticks } => {
                 self.seen.see(Sight::BrokerAway);
-                self.bus.away_until = until(ticks, self.tick);
+                self.bus.away_until = self.until(ticks);
+            }
+            FaultKind::StoreAway { ticks } => {
+                self.seen.see(Sight::StoreAway);
+                self.store.away_until = self.until(ticks);
+            }
+            FaultKind::Sweep => {
+                let shown = self.machines.iter().find_map(|machine| machine.shown(self.tick));
+                if let Some(engine) = shown {
+                    self.store.sweep(self.tick, engine, &mut self.seen);
+                }
             }
             FaultKind::DeadLetter => {
                 if let Some(task) = self.bus.set_one_aside(self.tick, &mut self.random) {
@@ -148,11 +150,68 @@ impl World {
                 self.seen.see(Sight::ClockSteppedBack);
                 self.clock_back_ms += ms;
             }
-            FaultKind::Snapshot => {
-                if let Some(coordinator) = &self.coordinator {
-                    self.disk.write_snapshot(&coordinator.engine);
-                }
+        }
+    }
+
+    fn until(&self, ticks: u64) -> u64 {
+        (self.tick + ticks).min(TROUBLE_TICKS)
+    }
+
+    /// A machine, however many there are.
+    fn machine(&mut self, place: usize) -> &mut Machine {
+        let machines = self.machines.len();
+        &mut self.machines[place % machines]
+    }
+
+    fn strike_machine(&mut self, fault: FaultKind) {
+        let now = self.tick;
+        let until = |ticks: u64| (now + ticks).min(TROUBLE_TICKS);
+        match fault {
+            FaultKind::CoordinatorDies {
+                machine,
+                after,
+                ticks,
+                with_disk,
+            } => self.machine(machine).dies(after, ticks, with_disk),
+            FaultKind::CoordinatorFreezes {
+                machine,
+                after,
+                ticks,
+            } => self.machine(machine).freezes(after, ticks),
+            FaultKind::CutFromStore { machine, ticks } => self.machine(machine).cut_until = until(ticks),
+            FaultKind::DiskFull { machine, ticks } => self.machine(machine).disk.full_until = until(ticks),
+            FaultKind::DiskShort { machine, ticks } => self.machine(machine).disk.short_until = until(ticks),
+            FaultKind::SyncFails { machine } => self.machine(machine).disk.next_sync_fails = true,
+            FaultKind::Snapshot => self.machines.iter_mut().for_each(Machine::write_snapshot),
+            _ => unreachable!("the others strike something else"),
+        }
+    }
+
+    fn strike_worker(&mut self, fault: FaultKind) {
+        let now = self.tick;
+        let until = |ticks: u64| (now + ticks).min(TROUBLE_TICKS);
+        match fault {
+            FaultKind::HostDies { worker, ticks } => {
+                self.seen.see(Sight::HostDied);
+                self.workers[worker].die(until(ticks));
             }
+            FaultKind::SupervisorDies { worker } => {
+                self.seen.see(Sight::SupervisorDied);
+                self.workers[worker].lose_supervisor();
+            }
+            FaultKind::DaemonRestarts { worker } => {
+                self.seen.see(Sight::DaemonRestarted);
+                self.workers[worker].restart_daemon();
+            }
+            FaultKind::Partition { worker, ticks } => {
+                self.seen.see(Sight::Partitioned);
+                self.workers[worker].partitioned_until = until(ticks);
+            }
+            FaultKind::Deaf { worker, ticks } => self.workers[worker].deaf_until = until(ticks),
+            FaultKind::Silence { worker, ticks } => self.workers[worker].silent_until = until(ticks),
+            FaultKind::Drains { worker, ticks } => self.workers[worker].drains_until = until(ticks),
+            FaultKind::Preempted { worker, ticks } => self.workers[worker].preempt(until(ticks)),
+            _ => unreachable!("the others strike something else"),
         }
     }
 
@@ -161,8 +220,8 @@ impl World {
         for worker in &mut self.workers {
             worker.heal(self.tick);
         }
-        if let Some(coordinator) = &mut self.coordinator {
-            coordinator.dies_after = None;
+        for machine in &mut self.machines {
+            machine.heal(self.tick);
         }
     }
 
@@ -170,102 +229,54 @@ impl World {
         Timestamp(1_000_000 + self.tick * 100 - self.clock_back_ms)
     }
 
-    /// One round of the coordinator, if it lives.
+    /// One tick of every machine, in any order.
     fn turn(&mut self) -> Result<(), String> {
-        let mut coordinator = match self.coordinator.take() {
-            Some(coordinator) => coordinator,
-            None if self.tick < self.starts_at => return Ok(()),
-            None => Coordinator::start(&self.disk, self.tick, &mut self.seen)?,
-        };
-        let away = self.bus.is_away(self.tick);
-        coordinator.broker_is(away, self.tick);
-        let mut turn = Turn {
+        let now = self.now();
+        let turned = self.machines.len() > 1 && self.random.chance(500);
+        let mut with = Around {
             tick: self.tick,
-            now: self.now(),
-            messages: self.bus.for_coordinator(self.tick, &mut self.random),
-            requests: self.people.ask(self.tick, &mut self.random),
+            now,
+            bus: &mut self.bus,
+            store: &mut self.store,
+            people: &mut self.people,
             worker_ids: &self.worker_ids,
-            disk: &mut self.disk,
             oracle: &mut self.oracle,
+            random: &mut self.random,
             seen: &mut self.seen,
         };
-        let outcome = coordinator
-            .turn(&mut turn)
-            .and_then(|outputs| self.perform(&mut coordinator, outputs));
-        match outcome {
-            Ok(()) => self.coordinator = Some(coordinator),
-            Err(Halt::Broken(why)) => return Err(why),
-            Err(Halt::Died) => {
-                self.seen.see(Sight::CoordinatorDied);
-                let (lost, kept) = self.disk.lose_tail(&mut self.random);
-                if lost > 0 {
-                    self.seen.see(Sight::TailLost);
-                }
-                if lost > 0 && kept > 0 {
-                    self.seen.see(Sight::TailKeptInPart);
-                }
-                // What survived is what the next incarnation finds: it counts as having happened.
-                for event in self.disk.flush() {
-                    self.oracle.durable(&event)?;
-                }
-                self.starts_at = self.tick + self.away_ticks;
-            }
+        if turned {
+            self.machines
+                .iter_mut()
+                .rev()
+                .try_for_each(|machine| machine.live(&mut with))
+        } else {
+            self.machines
+                .iter_mut()
+                .try_for_each(|machine| machine.live(&mut with))
         }
-        Ok(())
     }
 
-    fn perform(&mut self, coordinator: &mut Coordinator, outputs: Vec<Output>) -> Result<(), Halt> {
-        for output in outputs {
-            coordinator.step()?;
-            match output {
-                Output::Effect(Effect::PublishTask(task)) => {
-                    self.bus
-                        .publish_task(self.tick, &task, &mut self.random, &mut self.seen);
-                }
-                Output::Effect(Effect::StopAttempt {
-                    worker,
-                    attempt,
-                    token,
-                    reason,
-                }) => {
-                    if let Some(place) = self.worker_ids.iter().position(|id| *id == worker) {
-                        let stop = ToWorker::Stop {
-                            attempt,
-                            token,
-                            reason,
-                        };
-                        self.bus
-                            .tell_worker(self.tick, place, &stop, &mut self.random, &mut self.seen);
-                    }
-                }
-                Output::Effect(Effect::SetAlarm { at, alarm }) => coordinator.set_alarm(at, alarm),
-                Output::Stored { worker, sequence } => {
-                    let stored = ToWorker::Stored { sequence };
-                    self.bus
-                        .tell_worker(self.tick, worker, &stored, &mut self.random, &mut self.seen);
-                }
-                Output::Reply { request, answer } => {
-                    self.people
-                        .hear(self.tick, request, &answer, &mut self.oracle, &mut self.seen);
-                }
-            }
-        }
-        Ok(())
+    /// The coordinator that counts.
+    fn newest(&self) -> Option<&Machine> {
+        let active = self.machines.iter().filter(|machine| machine.active().is_some());
+        active.max_by_key(|machine| machine.active().map(|active| active.epoch))
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        Some(&self.newest()?.active()?.coordinator.engine)
     }
 
     fn has_ended(&self) -> bool {
-        let Some(coordinator) = &self.coordinator else {
+        let Some(engine) = self.engine() else {
             return false;
         };
-        let mut runs = coordinator.engine.runs_newest_first(None);
+        let mut runs = engine.runs_newest_first(None);
         self.people.are_done() && runs.all(|run| run.status().is_terminal())
     }
 
     fn stuck(&self) -> String {
-        let runs = self
-            .coordinator
-            .iter()
-            .flat_map(|coordinator| coordinator.engine.runs_newest_first(None));
+        let engines = self.engine().into_iter();
+        let runs = engines.flat_map(|engine| engine.runs_newest_first(None));
         let open = runs.filter(|run| !run.status().is_terminal());
         let open: Vec<String> = open
             .map(|run| {
@@ -277,27 +288,28 @@ impl World {
         format!("not everything came to an end: {open:?}; {:?}", self.people)
     }
 
-    fn judge(mut self, scenario: &Scenario) -> Result<Coverage, String> {
-        let coordinator = self
-            .coordinator
-            .as_ref()
-            .ok_or("the coordinator is gone at the end")?;
-        let engine = &coordinator.engine;
+    fn judge(self, scenario: &Scenario) -> Result<Coverage, String> {
+        let machine = self.newest().ok_or("the coordinator is gone at the end")?;
+        let engine = self.engine().ok_or("the coordinator is gone at the end")?;
         audit(engine).map_err(|violation| violation.to_string())?;
-        if *engine != self.disk.replay() {
+        if *engine != machine.disk.replay() {
             return Err("the journal read again differs from the living state".into());
+        }
+        if scenario.keeping == Keeping::Guarded && *engine != replay(self.store.archive.records()) {
+            return Err("the archive differs from the living state".into());
         }
         if let Some(busy) = self.workers.iter().find(|worker| !worker.is_idle()) {
             return Err(format!("{} still executes though every run has ended", busy.id));
         }
-        self.oracle.at_the_end(engine, &mut self.seen)?;
+        let mut seen = self.seen.clone();
+        self.oracle.at_the_end(engine, &self.store, &mut seen)?;
         for run in self.people.healthy_runs() {
             Oracle::healthy_run_succeeded(engine, run)?;
         }
         let quiet = scenario.faults.is_empty() && scenario.noise.is_none();
-        if quiet && self.seen.has(Sight::LeaseRanOut) {
+        if quiet && seen.has(Sight::LeaseRanOut) {
             return Err("an attempt was lost in a world where nothing goes wrong".into());
         }
-        Ok(self.seen)
+        Ok(seen)
     }
 }
