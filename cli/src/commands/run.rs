@@ -45,7 +45,11 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
         to_its_end(session, client, run, &interrupts).await
     }
     .await;
-    embedded.stop().await?;
+    if stopped.is_cancelled() {
+        embedded.stop_settled(interrupts.second()).await?;
+    } else {
+        embedded.stop().await?;
+    }
     outcome
 }
 

@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::state::{self, Claimed, Occupant, StateLock};
 use secrets::OwnSecrets;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use targets::Watched;
@@ -209,6 +210,14 @@ impl Embedded {
 
     /// Ends the worker, then the coordinator. Steps that still run go on under their supervisor; the next start takes them up again.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
+        let at_once = CancellationToken::new();
+        at_once.cancel();
+        self.stop_settled(&at_once).await
+    }
+
+    /// The same once the worker has ended what it runs, as it does with steps of a run that was cancelled: it may have begun one that the coordinator did not
+    /// know of yet. Waits until somebody is impatient, and not for long.
+    pub(crate) async fn stop_settled(self, impatient: &CancellationToken) -> Result<(), Failure> {
         let Self {
             coordinator,
             worker,
@@ -217,11 +226,19 @@ impl Embedded {
             lock,
             ..
         } = self;
+        let mut worker = pin!(async {
+            if let Some(worker) = worker {
+                worker.drain();
+                worker.wait().await;
+            }
+        });
+        let settled = tokio::time::timeout(STOP_PATIENCE, worker.as_mut());
+        let is_settled = matches!(impatient.run_until_cancelled(settled).await, Some(Ok(())));
         token.cancel();
         drop(targets);
         let ended = async {
-            if let Some(worker) = worker {
-                worker.wait().await;
+            if !is_settled {
+                worker.await;
             }
             coordinator.wait().await.context(|| "the coordinator ended badly")
         };
