@@ -4,6 +4,7 @@ use super::{asset, source, version};
 use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::api::record::Made;
+use crate::api::tokens::name_of;
 use crate::catalog::{Catalog, CatalogCommand, CatalogFact, Changes, NewVersion, Which};
 use crate::handle::CoordinatorHandle;
 use crate::views;
@@ -15,9 +16,6 @@ use tidemill_protocol::api::{
 };
 use tidemill_protocol::catalog::{AssetKind, Version};
 use tidemill_protocol::name::Name;
-
-/// Who a change belongs to when nobody said so.
-const NOBODY: &str = "unknown";
 
 /// Adds a version, and the asset if it is the first.
 #[utoipa::path(post, path = "/api/v1/assets/{kind}/{name}/versions", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path)),
@@ -45,12 +43,11 @@ pub(in crate::api) async fn add(
         labels: request.labels,
         origin: request.origin.or(origin).unwrap_or_default(),
     });
-    let by = caller.acts_as(request.by).unwrap_or_else(|| NOBODY.to_owned());
     let command = CatalogCommand {
         kind,
         name: name.clone(),
         expect: None,
-        by,
+        by: name_of(&caller, request.by),
         change,
     };
     let facts = handle.change::<Catalog>(command).await??;
@@ -211,7 +208,7 @@ async fn carry_out(
         kind,
         name: name.clone(),
         expect: expected(headers)?,
-        by: caller.name().into_owned(),
+        by: name_of(caller, None),
         change,
     };
     handle.change::<Catalog>(command).await??;

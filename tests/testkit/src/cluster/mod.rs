@@ -431,14 +431,6 @@ impl Cluster {
         self.workers.remove(name)
     }
 
-    /// Takes the coordinator out of the cluster's care.
-    ///
-    /// # Panics
-    /// When there is none at present.
-    pub fn take_coordinator(&mut self) -> Daemon {
-        self.coordinator.take().expect("there is a coordinator")
-    }
-
     /// The coordinator's process.
     ///
     /// # Panics
