@@ -177,7 +177,12 @@ fn the_step_of_a_quarantined_worker_moves_to_another_until_it_is_released() {
     let token = join_token(&cluster);
     cluster.start_worker_with(cpu("good"), &[token]);
     cluster.wait_for_workers(2);
-    cluster.ok(["worker", "quarantine", "bad", "--reason", "odd results"]);
+    let quarantine = ["worker", "quarantine", "bad", "--reason", "odd results"];
+    let said = cluster.ok([&quarantine[..], &["--dry-run"]].concat());
+    assert_eq!(said.stdout.trim(), "would stop 1 step of bad");
+    assert_ne!(workers(&cluster)[0].status, "quarantined", "nothing was done");
+    let told = cluster.ok([&quarantine[..], &["-o", "json"]].concat());
+    assert!(told.stdout.contains(r#""told": "quarantine""#), "{}", told.stdout);
     gate.wait_for_arrivals(2, END_DEADLINE);
     eventually(BEGIN_DEADLINE, "the first is stopped", || {
         (!is_alive(step)).then_some(())

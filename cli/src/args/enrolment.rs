@@ -59,4 +59,6 @@ pub(crate) struct QuarantineArgs {
     /// Why, for whoever looks at them next
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) caution: super::Caution,
 }

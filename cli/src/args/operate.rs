@@ -121,7 +121,7 @@ EXAMPLES
     Drain(WorkerDrainArgs),
     /// Say that workers' machines are about to be taken away: their steps stop, save checkpoints and go elsewhere
     #[command(after_help = "EXAMPLES\n  tidemill worker preempt spot-7")]
-    Preempt(WorkerPreemptArgs),
+    Preempt(WorkersCautionArgs),
     /// Let drained workers take tasks again
     #[command(after_help = "EXAMPLES\n  tidemill worker resume gpu-box-1")]
     Resume(WorkersArg),
@@ -141,7 +141,7 @@ EXAMPLES
         visible_alias = "rm",
         after_help = "EXAMPLES\n  tidemill worker remove gpu-box-1"
     )]
-    Remove(WorkersArg),
+    Remove(WorkersCautionArgs),
 }
 
 /// The hidden verb that is the parent of a worker's steps.
@@ -263,9 +263,9 @@ pub(crate) struct WorkerDrainArgs {
     pub(crate) timeout: Option<Millis>,
 }
 
-/// `tidemill worker preempt`.
+/// `tidemill worker preempt` and `remove`.
 #[derive(Debug, Args)]
-pub(crate) struct WorkerPreemptArgs {
+pub(crate) struct WorkersCautionArgs {
     #[command(flatten)]
     pub(crate) workers: WorkersArg,
     #[command(flatten)]

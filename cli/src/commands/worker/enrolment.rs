@@ -1,6 +1,8 @@
 //! `tidemill worker token …`, `quarantine`, `release` and `remove`: who may be a worker, and whose work counts.
 
-use crate::args::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
+use super::{Instruction, done, rehearse};
+use crate::args::{Caution, JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
+use crate::asking;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::exit::Exit;
@@ -86,17 +88,38 @@ async fn revoke(session: &mut Session, client: &Client, ids: &[TokenId]) -> Resu
     Ok(Exit::Good)
 }
 
+const QUARANTINE: Instruction = Instruction {
+    verb: "quarantine",
+    done: "quarantined",
+};
+const RELEASE: Instruction = Instruction {
+    verb: "release",
+    done: "released",
+};
+const REMOVE: Instruction = Instruction {
+    verb: "remove",
+    done: "removed",
+};
+
 /// Lets nothing of these workers count.
 pub(super) async fn quarantine(session: &mut Session, args: &QuarantineArgs) -> Result<Exit, Failure> {
-    let connection = Connection::open(session).await?;
+    if args.caution.dry_run {
+        return rehearse(session, &args.workers).await;
+    }
+    let question = format!(
+        "Stop all steps of {} and believe nothing of it?",
+        args.workers.join(", ")
+    );
+    asking::confirm(&mut session.printer, args.caution.yes, question).await?;
     let request = QuarantineRequest {
         reason: args.reason.clone(),
         by: Some(session.settings.user.clone()),
     };
+    let connection = Connection::open(session).await?;
     let outcome = async {
         for worker in &args.workers {
             connection.client.quarantine(worker, &request).await?;
-            session.printer.line(format_args!("quarantined {worker}"))?;
+            done(session, worker, QUARANTINE)?;
         }
         Ok(Exit::Good)
     }
@@ -110,9 +133,9 @@ pub(super) async fn release(session: &mut Session, workers: &[String]) -> Result
     let connection = Connection::open(session).await?;
     let outcome = async {
         for worker in workers {
-            let by = &session.settings.user;
-            connection.client.release(worker, by).await?;
-            session.printer.line(format_args!("released {worker}"))?;
+            let by = session.settings.user.clone();
+            connection.client.release(worker, &by).await?;
+            done(session, worker, RELEASE)?;
         }
         Ok(Exit::Good)
     }
@@ -122,13 +145,22 @@ pub(super) async fn release(session: &mut Session, workers: &[String]) -> Result
 }
 
 /// Forgets the keys of these workers.
-pub(super) async fn remove(session: &mut Session, workers: &[String]) -> Result<Exit, Failure> {
+pub(super) async fn remove(
+    session: &mut Session,
+    workers: &[String],
+    caution: Caution,
+) -> Result<Exit, Failure> {
+    if caution.dry_run {
+        return rehearse(session, workers).await;
+    }
+    let question = format!("Forget the keys of {}?", workers.join(", "));
+    asking::confirm(&mut session.printer, caution.yes, question).await?;
     let connection = Connection::open(session).await?;
     let outcome = async {
         for worker in workers {
-            let by = &session.settings.user;
-            connection.client.remove_worker(worker, by).await?;
-            session.printer.line(format_args!("removed {worker}"))?;
+            let by = session.settings.user.clone();
+            connection.client.remove_worker(worker, &by).await?;
+            done(session, worker, REMOVE)?;
         }
         Ok(Exit::Good)
     }

@@ -35,7 +35,7 @@ pub(super) async fn run(session: &mut Session, command: WorkerCommand) -> Result
         WorkerCommand::Token(command) => enrolment::token(session, command).await,
         WorkerCommand::Quarantine(args) => enrolment::quarantine(session, &args).await,
         WorkerCommand::Release(args) => enrolment::release(session, &args.workers).await,
-        WorkerCommand::Remove(args) => enrolment::remove(session, &args.workers).await,
+        WorkerCommand::Remove(args) => enrolment::remove(session, &args.workers.workers, args.caution).await,
     }
 }
 
@@ -100,15 +100,7 @@ async fn tell(
     let outcome = async {
         for worker in workers {
             connection.client.tell_worker(worker, instruction.verb).await?;
-            let told = Told {
-                worker,
-                told: instruction.verb,
-            };
-            session.printer.one(
-                &told,
-                |told| told.worker.to_owned(),
-                |printer, told| printer.line(format_args!("{} {}", instruction.done, told.worker)),
-            )?;
+            done(session, worker, instruction)?;
         }
         session.printer.flush();
         match patience {
@@ -123,28 +115,46 @@ async fn tell(
 
 async fn preempt(session: &mut Session, workers: &[String], caution: Caution) -> Result<Exit, Failure> {
     if caution.dry_run {
-        let connection = Connection::open(session).await?;
-        let known = connection.client.workers().await;
-        connection.close().await?;
-        let known = known?;
-        for worker in workers {
-            let Some(found) = known.iter().find(|known| known.id.as_str() == worker) else {
-                return Err(
-                    Failure::new(Exit::NotFound, format!("there is no worker `{worker}`"))
-                        .code("not_found")
-                        .help("tidemill worker list shows them"),
-                );
-            };
-            let steps = humane::count(u64::from(found.slots_used), "step");
-            session
-                .printer
-                .line(format_args!("would stop {steps} of {worker}"))?;
-        }
-        return Ok(Exit::Good);
+        return rehearse(session, workers).await;
     }
     let question = format!("Stop all steps of {}?", workers.join(", "));
     asking::confirm(&mut session.printer, caution.yes, question).await?;
     tell(session, workers, PREEMPT, None).await
+}
+
+/// Says how many steps of these workers would stop, and does nothing.
+async fn rehearse(session: &mut Session, workers: &[String]) -> Result<Exit, Failure> {
+    let connection = Connection::open(session).await?;
+    let known = connection.client.workers().await;
+    connection.close().await?;
+    let known = known?;
+    for worker in workers {
+        let Some(found) = known.iter().find(|known| known.id.as_str() == worker) else {
+            return Err(
+                Failure::new(Exit::NotFound, format!("there is no worker `{worker}`"))
+                    .code("not_found")
+                    .help("tidemill worker list shows them"),
+            );
+        };
+        let steps = humane::count(u64::from(found.slots_used), "step");
+        session
+            .printer
+            .line(format_args!("would stop {steps} of {worker}"))?;
+    }
+    Ok(Exit::Good)
+}
+
+/// Says what was done to a worker.
+fn done(session: &mut Session, worker: &str, instruction: Instruction) -> Result<(), Failure> {
+    let told = Told {
+        worker,
+        told: instruction.verb,
+    };
+    session.printer.one(
+        &told,
+        |told| told.worker.to_owned(),
+        |printer, told| printer.line(format_args!("{} {}", instruction.done, told.worker)),
+    )
 }
 
 /// Waits until none of these workers has a step.
