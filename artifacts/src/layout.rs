@@ -4,6 +4,7 @@
 //! ```text
 //! blobs/<aa>/<hex>                              the bytes of a file, named by their BLAKE3
 //! trees/<aa>/<hex>                              the canonical manifest of a folder, named by its BLAKE3
+//! aliases/sha256/<aa>/<hex>                     which blob has this SHA-256; created once, and dispensable
 //! attempts/<run>/<step>/<attempt>/<token>       the manifest: what the attempt under this token produced; created once
 //! quarantine/<kind>/<hex>                       objects found corrupt, kept for people to look at
 //! tmp/…                                         local store only: files on their way to a name
@@ -15,12 +16,15 @@ use object_store::path::Path;
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, StepIndex};
+use tidemill_protocol::sha256::Sha256;
 use uuid::Uuid;
 
 /// Folder of file contents.
 pub(crate) const BLOBS: &str = "blobs";
 /// Folder of tree manifests.
 pub(crate) const TREES: &str = "trees";
+/// Folder of contents' second names.
+pub(crate) const ALIASES: &str = "aliases";
 /// Folder of attempts' manifests.
 pub(crate) const ATTEMPTS: &str = "attempts";
 /// Folder of coordinators' own records.
@@ -36,6 +40,13 @@ pub(crate) fn blob(digest: &Digest) -> Path {
 /// The key of a folder's manifest.
 pub(crate) fn tree(digest: &Digest) -> Path {
     content(TREES, digest)
+}
+
+/// The key of a content's second name.
+pub(crate) fn alias(name: &Sha256) -> Path {
+    let hex = name.to_string();
+    let (shard, _) = hex.split_at(2);
+    Path::from_iter([ALIASES, "sha256", shard, &hex])
 }
 
 /// The key of an artifact's content.

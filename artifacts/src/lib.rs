@@ -5,11 +5,12 @@
 //! (an opening store proves that it does). And an attempt's result is one small record under the attempt's own key, which means nothing until a
 //! durable event of the engine names it.
 //!
-//! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `commit`
-//! and `sweep`; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
+//! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `ranges`, `commit`
+//! and `sweep`; `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
 //! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another. `guard` asks addresses that
 //! somebody else chose, which are no stores.
 
+mod aliases;
 mod blobs;
 mod cache;
 mod commit;
@@ -28,6 +29,7 @@ mod multipart;
 mod open;
 mod progress;
 mod quarantine;
+mod ranges;
 mod records;
 mod room;
 mod scan;

@@ -16,6 +16,8 @@ use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::time::{Millis, Timestamp};
 
+/// How long a content's second name stays, whether or not it is used: one that is missed costs an upload.
+const ALIASES_KEPT: Millis = Millis(30 * 24 * 3_600_000);
 /// Most deletions in flight.
 const DELETIONS_IN_FLIGHT_MAX: usize = 16;
 
@@ -86,6 +88,13 @@ impl ArtifactStore {
             _ => Verdict::Named,
         };
         self.sweep_list(attempts, judge, options, &mut swept).await?;
+        let aliases = self.objects().list(Some(&ObjectPath::from(layout::ALIASES)));
+        let kept = SweepOptions {
+            grace: options.grace.max(ALIASES_KEPT),
+            ..*options
+        };
+        self.sweep_list(aliases, |meta| old_or_young(meta, &kept), options, &mut swept)
+            .await?;
         if let Some(local) = self.local() {
             let options = *options;
             let (files, bytes) =

@@ -24,6 +24,7 @@ pub mod name;
 pub mod plan;
 pub mod proof;
 pub mod secret;
+pub mod sha256;
 pub mod spec;
 pub mod status;
 pub mod terminal;

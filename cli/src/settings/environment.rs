@@ -12,6 +12,7 @@ const OTHER_VARIABLES: &[&str] = &[
     "TIDEMILL_USER",
     "TIDEMILL_TOKEN",
     "TIDEMILL_JOIN_TOKEN",
+    "TIDEMILL_BINARY",
 ];
 /// What programs started by a step find in their environment; a step may well call tidemill.
 const STEP_PREFIXES: &[&str] = &[

@@ -1,29 +1,25 @@
 //! Artifacts: those of a run, and contents by digest in and out of the store. Whatever comes in is checked against the digest that it was announced with.
 
+use super::blob;
 use super::error::ApiError;
+use super::intake::{Taken, keep, take};
 use super::select;
 use crate::handle::CoordinatorHandle;
 use crate::views;
 use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use tidemill_artifacts::StoreError;
 use tidemill_protocol::api::{ArtifactView, ErrorBody, ErrorCode, MissingRequest, MissingResponse};
 use tidemill_protocol::artifact::{ArtifactRef, Tree};
 use tidemill_protocol::digest::Digest;
-use tokio::io::AsyncWriteExt;
 
 /// Contents that may be asked for at once, of each kind.
 const ASKED_MAX: usize = 10_000;
 /// Longest canonical form of a tree.
 const TREE_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Files up to this length are taken in memory; longer ones go to a file first.
-const IN_MEMORY_MAX: u64 = 1024 * 1024;
-/// Longest file.
-const BLOB_BYTES_MAX: u64 = 1 << 40;
 
 /// Lists what a run's steps produced.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/artifacts", tag = "artifacts", security(("token" = ["reader"])), params(("run" = String, Path)), responses(
@@ -79,67 +75,35 @@ pub(super) async fn put_blob(
     body: Body,
 ) -> Result<Json<ArtifactRef>, ApiError> {
     let announced = digest(&name)?;
-    let mut pieces = body.into_data_stream();
-    let mut held: Vec<u8> = Vec::new();
-    while let Some(piece) = pieces.next().await {
-        held.extend_from_slice(&piece.map_err(|error| broken_off(&error))?);
-        if held.len() as u64 > IN_MEMORY_MAX {
-            return put_long_blob(&handle, announced, &held, pieces).await;
-        }
-    }
-    if Digest::of(&held) != announced {
-        let message = format!("the bytes have the digest {}, not {announced}", Digest::of(&held));
+    let taken = take(&handle, body, |_| ()).await?;
+    if let Taken::Bytes(bytes) = &taken
+        && Digest::of(bytes) != announced
+    {
+        let message = format!("the bytes have the digest {}, not {announced}", Digest::of(bytes));
         return Err(ApiError::new(ErrorCode::DigestMismatch, message));
     }
-    agree(handle.inner.store.put_bytes(held.into()).await?, announced)
+    // Of a long file, bytes with another digest than announced are merely unused in the store.
+    agree(keep(&handle, taken).await?, announced)
 }
 
-async fn put_long_blob(
-    handle: &CoordinatorHandle,
-    announced: Digest,
-    begun: &[u8],
-    mut pieces: axum::body::BodyDataStream,
-) -> Result<Json<ArtifactRef>, ApiError> {
-    let failed = |error: std::io::Error| ApiError::internal(&error);
-    let draft = tempfile::NamedTempFile::new_in(&handle.inner.uploads).map_err(failed)?;
-    let mut file = tokio::fs::File::create(draft.path()).await.map_err(failed)?;
-    let mut length = begun.len() as u64;
-    file.write_all(begun).await.map_err(failed)?;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| broken_off(&error))?;
-        length += piece.len() as u64;
-        if length > BLOB_BYTES_MAX {
-            return Err(ApiError::new(
-                ErrorCode::TooLarge,
-                format!("a file may have at most {BLOB_BYTES_MAX} bytes"),
-            ));
-        }
-        file.write_all(&piece).await.map_err(failed)?;
-    }
-    file.flush().await.map_err(failed)?;
-    // The store hashes the file itself; bytes with another digest than announced are merely unused there.
-    agree(handle.inner.store.put_file(draft.path()).await?, announced)
-}
-
-fn broken_off(error: &axum::Error) -> ApiError {
-    ApiError::new(ErrorCode::BadRequest, format!("the upload broke off: {error}"))
-}
-
-/// Reads a file.
-#[utoipa::path(get, path = "/api/v1/blobs/{digest}", tag = "artifacts", security(("token" = ["reader"])), params(("digest" = String, Path)), responses(
+/// Reads a file, or a part of it. Its digest is its entity tag. With `Want-Repr-Digest: sha-256=1` the answer has its SHA-256, which costs a reading before.
+#[utoipa::path(get, path = "/api/v1/blobs/{digest}", tag = "artifacts", security(("token" = ["reader"])), params(
+    ("digest" = String, Path),
+    ("Range" = Option<String>, Header, description = "One range of bytes."),
+    ("Want-Repr-Digest" = Option<String>, Header, description = "`sha-256=1` asks for the header `Repr-Digest`."),
+), responses(
     (status = 200, description = "Its bytes; the transfer breaks off when they turn out damaged.", content_type = "application/octet-stream"),
+    (status = 206, description = "The bytes of the range, which only a reader of all of them can check.", content_type = "application/octet-stream"),
+    (status = 304, description = "The caller has it."),
     (status = 404, description = "It is not in the store.", body = ErrorBody),
+    (status = 416, description = "It ends before the range.", body = ErrorBody),
 ))]
 pub(super) async fn get_blob(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (length, pieces) = handle.inner.store.get_stream(&digest(&name)?).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (header::CONTENT_LENGTH, length.to_string()),
-    ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    blob::serve(&handle.inner.store, &digest(&name)?, &headers).await
 }
 
 /// Stores a folder's manifest; its files must be in the store already.

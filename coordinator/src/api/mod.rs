@@ -2,9 +2,12 @@
 //! The same router is served on a port ([`serve`]) and called in process by the command line.
 
 mod artifacts;
+mod assemble;
 mod assets;
 mod audit;
+mod blob;
 mod bodies;
+mod contents;
 mod enrolment;
 mod error;
 mod events;
@@ -14,6 +17,8 @@ mod fuzzing;
 mod gate;
 mod health;
 mod held;
+mod intake;
+mod load;
 mod local;
 mod logs;
 mod needs;
@@ -85,6 +90,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let submissions = OpenApiRouter::new()
         .routes(routes!(runs::submit, runs::list))
         .routes(routes!(plans::plan))
+        .routes(routes!(load::load))
+        .routes(routes!(contents::put_together))
         .routes(routes!(assets::add, assets::versions))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
         .layer(middleware::from_fn_with_state(
@@ -101,6 +108,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(steps::explain))
         .routes(routes!(artifacts::of_run))
         .routes(routes!(artifacts::missing))
+        .routes(routes!(contents::missing_contents))
         .routes(routes!(assets::list))
         .routes(routes!(assets::show, assets::describe))
         .routes(routes!(
@@ -142,6 +150,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .layer(middleware::from_fn(streams::take_a_place));
     let contents = OpenApiRouter::new()
         .routes(routes!(artifacts::put_blob, artifacts::get_blob))
+        .routes(routes!(contents::put_content))
         .routes(routes!(artifacts::put_tree, artifacts::get_tree))
         .layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(Description::openapi())

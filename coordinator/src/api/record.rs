@@ -16,9 +16,15 @@ use tidemill_protocol::time::Timestamp;
 /// Longest name of a resource that is written down.
 const ID_CHARS_MAX: usize = 200;
 /// Requests that change nothing although their method and scope look like it.
-const QUESTIONS: [&str; 1] = ["/api/v1/artifacts/missing"];
+const QUESTIONS: [&str; 2] = ["/api/v1/artifacts/missing", "/api/v1/contents/missing"];
 /// Requests that come by the thousand and only add what nobody refers to yet.
-const UPLOADS: [&str; 2] = ["/api/v1/blobs/{digest}", "/api/v1/trees/{digest}"];
+const UPLOADS: [&str; 5] = [
+    "/api/v1/blobs/{digest}",
+    "/api/v1/trees/{digest}",
+    "/api/v1/contents/{sha256}",
+    "/api/v1/contents/artifacts",
+    "/api/v1/pipelines/load",
+];
 
 /// What a handler made, for the audit log: resources that are not in the path.
 #[derive(Debug, Clone)]

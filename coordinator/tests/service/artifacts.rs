@@ -2,7 +2,7 @@
 
 use super::harness::Service;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::json;
 use tidemill_protocol::artifact::{Tree, TreeEntry};
 use tidemill_protocol::digest::Digest;
@@ -82,4 +82,74 @@ async fn a_folder_needs_its_files_first() {
     assert_eq!(status, StatusCode::OK);
     let (_, read) = service.get(&path).await;
     assert_eq!(read["entries"][0]["path"], "a.txt");
+}
+
+async fn store(service: &Service, bytes: &'static [u8]) -> String {
+    let path = format!("/api/v1/blobs/{}", Digest::of(bytes));
+    service.call("PUT", &path, Body::from(bytes)).await;
+    path
+}
+
+async fn read(service: &Service, path: &str, headers: &[(&str, &str)]) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let request = headers.iter().fold(Request::get(path), |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    let response = service.send(request.body(Body::empty()).unwrap()).await;
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    (parts.status, parts.headers, bytes)
+}
+
+#[tokio::test]
+async fn a_part_of_a_file_is_read_by_its_range() {
+    let service = Service::start().await;
+    let path = store(&service, b"0123456789").await;
+    let (status, headers, bytes) = read(&service, &path, &[("range", "bytes=3-5")]).await;
+    assert_eq!((status, &*bytes), (StatusCode::PARTIAL_CONTENT, &b"345"[..]));
+    assert_eq!(headers["content-range"], "bytes 3-5/10");
+    assert_eq!(headers["content-length"], "3");
+    let (status, headers, _) = read(&service, &path, &[("range", "bytes=10-")]).await;
+    assert_eq!(status, StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(headers["content-range"], "bytes */10");
+    let (_, headers, bytes) = read(&service, &path, &[]).await;
+    assert_eq!(
+        (&*bytes, headers["accept-ranges"].to_str().unwrap()),
+        (&b"0123456789"[..], "bytes")
+    );
+    let (tag, other) = (headers["etag"].to_str().unwrap(), "\"other\"");
+    for (tag, expected) in [(tag, StatusCode::PARTIAL_CONTENT), (other, StatusCode::OK)] {
+        let (status, _, _) = read(&service, &path, &[("range", "bytes=0-1"), ("if-range", tag)]).await;
+        assert_eq!(status, expected, "{tag}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_a_file_is_not_sent_it_again() {
+    let service = Service::start().await;
+    let path = store(&service, b"known").await;
+    let (_, headers, _) = read(&service, &path, &[]).await;
+    let tag = headers["etag"].to_str().unwrap();
+    let (status, headers, bytes) = read(&service, &path, &[("if-none-match", tag)]).await;
+    assert_eq!((status, bytes.len()), (StatusCode::NOT_MODIFIED, 0));
+    assert!(headers["cache-control"].to_str().unwrap().contains("immutable"));
+    let (status, _, _) = read(&service, &path, &[("if-none-match", "\"other\"")]).await;
+    assert_eq!(status, StatusCode::OK);
+    let missing = format!("/api/v1/blobs/{}", Digest::of(b"missing"));
+    let (status, _, _) = read(&service, &missing, &[("if-none-match", "*")]).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_files_sha_256_is_told_to_whoever_asks_for_it() {
+    let service = Service::start().await;
+    let path = store(&service, b"").await;
+    let (_, headers, _) = read(&service, &path, &[("want-repr-digest", "sha-256=1")]).await;
+    assert_eq!(
+        headers["repr-digest"],
+        "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+    );
+    for unwanted in [&[][..], &[("want-repr-digest", "sha-512=1, sha-256=0")]] {
+        let (_, headers, _) = read(&service, &path, unwanted).await;
+        assert!(!headers.contains_key("repr-digest"));
+    }
 }

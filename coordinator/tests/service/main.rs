@@ -14,6 +14,7 @@ mod enrolment;
 mod faults;
 mod fleet;
 mod harness;
+mod load;
 mod logs;
 mod plans;
 mod port;

@@ -3,7 +3,7 @@
 use super::Loader;
 use super::graph::Around;
 use super::other;
-use super::paths::{is_yaml, local_path, sibling};
+use super::paths::{is_yaml, local_path};
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::fields::Fields;
 use crate::shell::Interface;
@@ -84,15 +84,15 @@ impl Loader<'_> {
     fn component_file(&mut self, file: &Path, from: Place, path: &str) -> Option<u32> {
         // Interior `.` segments only lengthen messages.
         let file: PathBuf = file.components().collect();
-        let Ok(canonical) = file.canonicalize() else {
-            let help = sibling(&file).map(|near| format!("did you mean `{near}`?"));
+        let Ok(canonical) = self.files.canonical(&file) else {
+            let help = self.sibling(&file).map(|near| format!("did you mean `{near}`?"));
             let message = format!("the component file `{}` does not exist", file.display());
             self.findings
                 .add(Code::MissingPath, from, path, message)
                 .help_with(help);
             return None;
         };
-        if let Some(known) = self.files.get(&canonical) {
+        if let Some(known) = self.component_files.get(&canonical) {
             return *known;
         }
         if let Some(at) = self.opening.iter().position(|open| *open == canonical) {
@@ -113,7 +113,7 @@ impl Loader<'_> {
             self.component_body(&node, &folder, "")
         });
         self.opening.pop();
-        self.files.insert(canonical, found);
+        self.component_files.insert(canonical, found);
         found
     }
 

@@ -110,7 +110,7 @@ impl Loader<'_> {
 
     /// The lines of a requirements file.
     pub(super) fn requirements_file(&mut self, path: &Path, place: Place, lines: &mut Vec<String>) {
-        let Some((_, text)) = read_text(path, &mut self.findings, Some(place)) else {
+        let Some((_, text)) = read_text(self.files, path, &mut self.findings, Some(place)) else {
             return;
         };
         let kept = text

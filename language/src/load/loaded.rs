@@ -2,6 +2,7 @@
 
 use super::explain::Origin;
 use crate::diagnostic::{Code, Diagnostic, Problems, Severity};
+use crate::files::{Disk, Files, SourceKind, SourceRole};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,24 +15,6 @@ use tidemill_protocol::spec::{BindingSource, BindingSpec, InputType, PipelineSpe
 /// Names a local file or folder of a loaded pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
-
-/// What a local file or folder is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SourceRole {
-    /// A code folder: ignore rules apply.
-    Code,
-    /// Data: taken whole.
-    Data,
-}
-
-/// Whether it is one file or a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SourceKind {
-    /// One file.
-    File,
-    /// A folder.
-    Folder,
-}
 
 /// A local file or folder that the pipeline needs. The caller hashes and uploads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +66,16 @@ impl Loaded {
         parameters: &mut BTreeMap<String, String>,
         folder: &Path,
     ) -> Result<(), Vec<Problem>> {
+        self.take_data_from(&Disk, parameters, folder)
+    }
+
+    /// The same with files from elsewhere.
+    pub fn take_data_from(
+        &mut self,
+        files: &dyn Files,
+        parameters: &mut BTreeMap<String, String>,
+        folder: &Path,
+    ) -> Result<(), Vec<Problem>> {
         let root = Arc::clone(&self.spec.components[self.spec.root as usize]);
         let mut problems = Vec::new();
         parameters.retain(|name, text| {
@@ -92,7 +85,7 @@ impl Loaded {
             if text.contains("://") || !matches!(input.input_type, InputType::Data(_)) {
                 return true;
             }
-            match local_source(&folder.join(&*text), self.sources.len()) {
+            match local_source(files, &folder.join(&*text), self.sources.len()) {
                 Ok(source) => self.give(port.clone(), source),
                 Err(message) => problems.push(missing(name, message)),
             }
@@ -143,20 +136,20 @@ impl Loaded {
 }
 
 /// A file or folder that exists, as the source of this number.
-fn local_source(path: &Path, number: usize) -> Result<LocalSource, String> {
-    let found = path
-        .canonicalize()
-        .and_then(|path| Ok((std::fs::metadata(&path)?, path)));
-    let (meta, path) = found.map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+fn local_source(files: &dyn Files, path: &Path, number: usize) -> Result<LocalSource, String> {
+    let found = files.source(path, SourceRole::Data);
+    let (path, kind) = match found {
+        Ok((path, Some(kind))) => (path, kind),
+        Ok((_, None)) => {
+            return Err(format!("`{}` is neither a file nor a folder", path.display()));
+        }
+        Err(error) => return Err(format!("cannot read `{}`: {error}", path.display())),
+    };
     Ok(LocalSource {
         id: SourceId(u32::try_from(number).expect("sources are far fewer than u32 counts")),
         path,
         role: SourceRole::Data,
-        kind: if meta.is_dir() {
-            SourceKind::Folder
-        } else {
-            SourceKind::File
-        },
+        kind,
     })
 }
 

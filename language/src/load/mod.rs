@@ -23,11 +23,12 @@ mod secrets;
 mod step;
 mod units;
 
-pub use loaded::{Loaded, LocalSource, SourceId, SourceKind, SourceRole};
+pub use loaded::{Loaded, LocalSource, SourceId};
 
 use explain::Origin;
 
 use crate::diagnostic::{Code, Findings, Place, Problems};
+use crate::files::{Disk, Files, SourceRole};
 use crate::workspace::Workspace;
 use crate::yaml::{Node, parse, read_text};
 use std::collections::{HashMap, HashSet};
@@ -38,9 +39,14 @@ use tidemill_protocol::digest::Digest;
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::spec::ComponentSpec;
 
-/// Reads a pipeline file and everything it refers to. All problems are reported together; warnings alone do not stop it.
+/// Reads a pipeline file of this machine and everything it refers to. All problems are reported together; warnings alone do not stop it.
 pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
-    let mut loader = Loader::new(workspace);
+    load_from(&Disk, file, workspace)
+}
+
+/// The same with files from elsewhere: from these, and from nowhere else.
+pub fn load_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
+    let mut loader = Loader::new(files, workspace);
     let spec = loader.pipeline_file(file);
     let warnings = loader.findings.finish()?;
     let mut spec = spec.expect("a pipeline that was not read left an error behind");
@@ -59,12 +65,13 @@ pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
 /// What is gathered while files are read.
 pub(crate) struct Loader<'w> {
     workspace: &'w Workspace,
+    files: &'w dyn Files,
     findings: Findings,
     components: Vec<Arc<ComponentSpec>>,
     /// Components by what they are: equal ones are kept once.
     interned: HashMap<Digest, u32>,
     /// Component files that were read; none for those with errors.
-    files: HashMap<PathBuf, Option<u32>>,
+    component_files: HashMap<PathBuf, Option<u32>>,
     /// Component files that are being read, outermost first.
     opening: Vec<PathBuf>,
     sources: Vec<LocalSource>,
@@ -85,19 +92,20 @@ pub(crate) fn keys_asked(text: &str) -> Vec<(String, Vec<&'static str>)> {
     let file = folder.path().join("pipeline.yml");
     std::fs::write(&file, text).unwrap();
     let workspace = Workspace::default();
-    let mut loader = Loader::new(&workspace);
+    let mut loader = Loader::new(&Disk, &workspace);
     loader.pipeline_file(&file);
     loader.findings.into_keys()
 }
 
 impl<'w> Loader<'w> {
-    fn new(workspace: &'w Workspace) -> Self {
+    fn new(files: &'w dyn Files, workspace: &'w Workspace) -> Self {
         Self {
             workspace,
+            files,
             findings: Findings::default(),
             components: Vec::new(),
             interned: HashMap::new(),
-            files: HashMap::new(),
+            component_files: HashMap::new(),
             opening: Vec::new(),
             sources: Vec::new(),
             source_ids: HashMap::new(),
@@ -113,7 +121,7 @@ impl<'w> Loader<'w> {
 impl Loader<'_> {
     /// Reads and parses a file; `from` is the place that asked for it.
     fn tree(&mut self, path: &Path, from: Option<Place>) -> Option<Node> {
-        let (file, text) = read_text(path, &mut self.findings, from)?;
+        let (file, text) = read_text(self.files, path, &mut self.findings, from)?;
         parse(file, &text, &mut self.findings)
     }
 

@@ -1,7 +1,8 @@
 //! Locations: local files and folders become sources, registered assets and datastores are looked up, addresses are passed on.
 
-use super::{Loader, LocalSource, SourceId, SourceKind, SourceRole};
+use super::{Loader, LocalSource, SourceId};
 use crate::diagnostic::{Code, Place, did_you_mean};
+use crate::files::{SourceKind, SourceRole};
 use crate::workspace::{AssetName, Location};
 use std::path::{Path, PathBuf};
 use tidemill_protocol::spec::{DataType, ValueSpec};
@@ -188,10 +189,8 @@ impl Loader<'_> {
 
     /// A local file or folder that exists, as a source.
     fn local(&mut self, path: &Path, role: SourceRole, site: Site<'_>) -> Option<u32> {
-        let meta = std::fs::metadata(path);
-        let canonical = path.canonicalize();
-        let (Ok(meta), Ok(canonical)) = (meta, canonical) else {
-            let help = sibling(path).map(|near| format!("did you mean `{near}`?"));
+        let Ok((canonical, kind)) = self.files.source(path, role) else {
+            let help = self.sibling(path).map(|near| format!("did you mean `{near}`?"));
             self.findings
                 .add(
                     Code::MissingPath,
@@ -202,11 +201,7 @@ impl Loader<'_> {
                 .help_with(help);
             return None;
         };
-        let kind = if meta.is_dir() {
-            SourceKind::Folder
-        } else if meta.is_file() {
-            SourceKind::File
-        } else {
+        let Some(kind) = kind else {
             self.findings.add(
                 Code::MissingPath,
                 site.place,
@@ -227,6 +222,13 @@ impl Loader<'_> {
             kind,
         });
         Some(id)
+    }
+
+    /// The neighbour of a missing path whose name is nearest.
+    pub(super) fn sibling(&self, path: &Path) -> Option<String> {
+        let name = path.file_name()?.to_str()?;
+        let names = self.files.neighbours(path.parent()?);
+        crate::diagnostic::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
     }
 
     /// Whether a source is a folder.
@@ -256,17 +258,4 @@ fn stays_inside(inner: &str) -> bool {
 pub(super) fn is_yaml(text: &str) -> bool {
     let extension = Path::new(text).extension().unwrap_or_default();
     extension.eq_ignore_ascii_case("yml") || extension.eq_ignore_ascii_case("yaml")
-}
-
-/// The neighbour of a missing path whose name is nearest.
-pub(super) fn sibling(path: &Path) -> Option<String> {
-    const NEIGHBOURS_MAX: usize = 1000;
-    let name = path.file_name()?.to_str()?;
-    let folder: PathBuf = path.parent()?.into();
-    let names: Vec<String> = std::fs::read_dir(folder)
-        .ok()?
-        .take(NEIGHBOURS_MAX)
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    crate::diagnostic::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }

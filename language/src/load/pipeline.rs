@@ -314,7 +314,7 @@ impl Loader<'_> {
         }
         let part = |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
         let stem = part(file.file_stem()).filter(|stem| !stem.eq_ignore_ascii_case("pipeline"));
-        let folder = || part(file.canonicalize().ok()?.parent()?.file_name());
+        let folder = || part(self.files.canonical(file).ok()?.parent()?.file_name());
         stem.or_else(folder)
             .and_then(|text| slug(&text))
             .unwrap_or_else(|| "pipeline".parse().expect("a legal name"))

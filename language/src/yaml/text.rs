@@ -1,8 +1,7 @@
 //! Reading a file's text: regular, not too large, UTF-8, without characters that mislead a reader.
 
 use crate::diagnostic::{Code, Findings, Place};
-use std::fs::File;
-use std::io::{self, Read};
+use crate::files::Files;
 use std::path::Path;
 
 /// Largest pipeline, component or environment file in bytes.
@@ -10,6 +9,7 @@ pub(crate) const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Reads a file and registers it with the findings; a fault is noted at `from`, the place that asked for the file.
 pub(crate) fn read_text(
+    files: &dyn Files,
     path: &Path,
     findings: &mut Findings,
     from: Option<Place>,
@@ -21,7 +21,7 @@ pub(crate) fn read_text(
             None => findings.add_without_place(code, "", message),
         };
     };
-    let bytes = match read_bytes(path) {
+    let bytes = match files.read(path, TEXT_BYTES_MAX) {
         Ok(bytes) => bytes,
         Err(error) => {
             fault(
@@ -68,22 +68,6 @@ pub(crate) fn read_text(
         return None;
     }
     Some((file, text))
-}
-
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let meta = std::fs::metadata(path)?;
-    if meta.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-    }
-    // A pipe or a device could block for ever or never end.
-    if !meta.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?
-        .take(TEXT_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// The first character that text must not hold, with its byte offset: controls other than tab and line ends, and the characters that

@@ -30,6 +30,8 @@ pub enum ErrorCode {
     DigestMismatch,
     /// The resource changed since the revision that the request names (412).
     PreconditionFailed,
+    /// The file ends before the range of bytes that was asked for (416).
+    RangeNotSatisfiable,
     /// The coordinator cannot take it now: it is full, starting or stopping (503).
     Unavailable,
     /// The coordinator keeps what room its disk has for the runs that it already has (507).

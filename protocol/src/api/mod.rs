@@ -3,8 +3,10 @@
 mod artifacts;
 mod assets;
 mod audit;
+mod contents;
 mod enrolment;
 mod error;
+mod load;
 mod queues;
 pub mod routes;
 mod runs;
@@ -19,11 +21,13 @@ pub use assets::{
     AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
 };
 pub use audit::{AuditDecision, AuditEntry};
+pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
 pub use enrolment::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,
     QuarantineRequest, QuarantineView,
 };
 pub use error::{ErrorBody, ErrorCode};
+pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
 pub use queues::{BrokerQueueView, QueueView};
 pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,

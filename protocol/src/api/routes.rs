@@ -20,6 +20,10 @@
 //!                                                     → the bytes; with `follow` until the attempt ends
 //! POST /api/v1/plan                 SubmitRequest     → PlanView            changes nothing
 //! POST /api/v1/artifacts/missing    MissingRequest    → MissingResponse
+//! POST /api/v1/contents/missing     ContentsRequest   → ContentsResponse
+//! PUT  /api/v1/contents/{sha256}     bytes             → ArtifactRef         the same for clients that have SHA-256 only
+//! POST /api/v1/contents/artifacts   AssembleRequest   → ArtifactRef         a file or folder of what was sent
+//! POST /api/v1/pipelines/load        LoadRequest       → LoadResponse        needs, or the pipeline
 //! PUT  /api/v1/blobs/{digest}       bytes             → ArtifactRef         refused unless the bytes have this digest
 //! GET  /api/v1/blobs/{digest}                         → the bytes
 //! PUT  /api/v1/trees/{digest}       canonical bytes   → ArtifactRef         refused while a file of it is missing

@@ -1,0 +1,239 @@
+"""The way to a coordinator: submit, look, publish."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tidemill import _load
+from tidemill._artifacts import Artifact
+from tidemill._assets import Assets, AssetVersion, DataAssets, EnvironmentAssets, PipelineAssets
+from tidemill._config import Config
+from tidemill._contents import make_artifact
+from tidemill._http import Http, Transport, problem
+from tidemill._pipeline import Pipeline, PipelineFunction
+from tidemill._runs import Run, Runs
+from tidemill._scan import Source, scan
+from tidemill._values import fresh_key, parameter_values
+from tidemill.errors import Problem, ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Client", "Plan", "PlannedStep"]
+
+SelfClient = TypeVar("SelfClient", bound="Client")
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What would happen to one step."""
+
+    path: str
+    target: str
+    decision: str
+    reasons: tuple[str, ...]
+    depends_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a submission would do."""
+
+    pipeline: str
+    steps: tuple[PlannedStep, ...]
+    warnings: tuple[Problem, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{step.path}: {step.decision} ({'; '.join(step.reasons)})" for step in self.steps)
+
+
+class Client:
+    """A coordinator and everything that it keeps.
+
+    Without arguments it is the one that `TIDEMILL_URL` and `TIDEMILL_TOKEN` name, else that of the command line's settings and login, else the one that runs on this
+    machine. A client may be used from several threads.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        ca: str | None = None,
+        insecure_plaintext: bool | None = None,
+        timeout: float = 60.0,
+        transport: Transport | None = None,
+    ) -> None:
+        config = Config.resolve(url, token, ca, insecure_plaintext)
+        self._http = Http(config, transport, timeout)
+        self.runs = Runs(self._http)
+        self.data = DataAssets(self._http, "data")
+        self.models = DataAssets(self._http, "model")
+        self.components = Assets(self._http)
+        self.environments = EnvironmentAssets(self._http)
+        self.pipelines = PipelineAssets(self._http)
+
+    @property
+    def url(self) -> str:
+        """The coordinator's address."""
+        return self._http.config.url
+
+    def __repr__(self) -> str:
+        return f"<Client {self.url}>"
+
+    def __enter__(self: SelfClient) -> SelfClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held open between requests; a client can be used as a context nevertheless."""
+
+    def info(self) -> dict[str, Any]:
+        """Who answers: version, epoch, store, broker."""
+        found: dict[str, Any] = self._http.json("GET", "/api/v1")
+        return found
+
+    def whoami(self) -> dict[str, Any]:
+        """In whose name requests are made, and what they may do."""
+        found: dict[str, Any] = self._http.json("GET", "/api/v1/whoami")
+        return found
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Workers as the coordinator last heard of them."""
+        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/workers")
+        return found
+
+    def queues(self) -> list[dict[str, Any]]:
+        """The queues of all compute targets."""
+        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/queues")
+        return found
+
+    def submit(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        experiment: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        priority: int = 0,
+        force_rerun: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Run:
+        """Starts a run of a pipeline: one drawn with `@pipeline`, or the path of a pipeline file.
+
+        A parameter whose value is a path (`pathlib.Path`) is local data, which is taken along. Submitting again with the same `idempotency_key` gives the same run.
+        """
+        body = self._submission(pipeline, parameters, name, experiment, tags, priority, force_rerun)
+        body["idempotency_key"] = idempotency_key or fresh_key()
+        return Run(self._http, self._http.json("POST", "/api/v1/runs", body=body, repeatable=True))
+
+    def plan(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        force_rerun: bool = False,
+    ) -> Plan:
+        """What a submission would do, and why: which steps are reused, and what changed for those that are not."""
+        body = self._submission(pipeline, parameters, None, None, None, 0, force_rerun)
+        view = self._http.json("POST", "/api/v1/plan", body=body, repeatable=True)
+        steps = tuple(
+            PlannedStep(
+                path=step["path"],
+                target=step["target"],
+                decision=step["decision"],
+                reasons=tuple(step.get("reasons", ())),
+                depends_on=tuple(step.get("depends_on", ())),
+            )
+            for step in view["steps"]
+        )
+        return Plan(view["pipeline"], steps, tuple(problem(found) for found in view.get("warnings", [])))
+
+    def validate(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Checks a pipeline; raises ValidationError with every problem and its place. No code and no data is sent."""
+        rendered, given = _rendered(pipeline, parameters)
+        _load.load(self._http, rendered, given, upload=False)
+
+    def publish(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        name: str | None = None,
+        *,
+        version: str | int | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        labels: Sequence[str] = (),
+    ) -> AssetVersion:
+        """Freezes a pipeline with its code under a name; `client.pipelines[name].start(…)` starts it."""
+        loaded = self._load(pipeline, None)
+        source = {"pipeline": loaded.spec}
+        return self.pipelines._add(
+            name or loaded.spec["name"],
+            source,
+            version=version,
+            description=description,
+            tags=tags,
+            labels=labels,
+        )
+
+    def upload(self, path: str | os.PathLike[str]) -> Artifact:
+        """Brings a local file or folder to the store and answers with it."""
+        place = Path(os.fspath(path))
+        if not place.exists():
+            raise ValidationError(f"there is no {place}", code="not_found")
+        made = make_artifact(self._http, scan(Source(place), code=False), folder=place.is_dir())
+        return Artifact(self._http, made, place.name)
+
+    def _load(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None,
+    ) -> _load.Loaded:
+        rendered, given = _rendered(pipeline, parameters)
+        loaded = _load.load(self._http, rendered, given)
+        assert loaded is not None
+        return loaded
+
+    def _submission(
+        self,
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None,
+        name: str | None,
+        experiment: str | None,
+        tags: Mapping[str, str] | None,
+        priority: int,
+        force_rerun: bool,
+    ) -> dict[str, Any]:
+        loaded = self._load(pipeline, parameters)
+        body = {
+            "spec": loaded.spec,
+            "parameters": loaded.parameters,
+            "display_name": name,
+            "experiment": experiment,
+            "tags": dict(tags or {}),
+            "priority": priority,
+            "force_rerun": force_rerun,
+            "submitted_by": os.environ.get("TIDEMILL_USER") or os.environ.get("USER"),
+        }
+        return {key: value for key, value in body.items() if value is not None}
+
+
+def _rendered(
+    pipeline: Pipeline | PipelineFunction | str | os.PathLike[str], parameters: Mapping[str, Any] | None
+) -> tuple[_load.Rendered, dict[str, str | os.PathLike[str]]]:
+    given = parameter_values(parameters)
+    if isinstance(pipeline, PipelineFunction):
+        pipeline = pipeline.draw()
+    if isinstance(pipeline, Pipeline):
+        return pipeline.render(), {**parameter_values(pipeline.values), **given}
+    return _load.from_file(Path(os.fspath(pipeline))), given

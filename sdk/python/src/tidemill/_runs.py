@@ -1,0 +1,557 @@
+"""Runs, their steps and attempts: one walks from a run to a step to an output. Nothing is decided here; each look asks the coordinator.
+
+How a run is shown in a notebook is in `_show`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+from tidemill import _show
+from tidemill._artifacts import Artifact
+from tidemill._http import part
+from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tidemill._http import Http, Response
+
+__all__ = ["Attempt", "Event", "Log", "Run", "Runs", "Step"]
+
+GOOD = ("succeeded", "reused")
+TERMINAL = ("succeeded", "failed", "cancelled", "aborted")
+RECONNECT_FIRST_S = 0.5
+RECONNECT_MAX_S = 15.0
+FOLLOW_PIECE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened in a run."""
+
+    sequence: int
+    at: datetime
+    run: str
+    event: str
+    run_status: str
+    step: str | None = None
+    attempt: int | None = None
+    step_status: str | None = None
+    detail: str = ""
+
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> Event:
+        """An event as the API has it."""
+        return cls(
+            sequence=int(view["sequence"]),
+            at=_required_moment(view["at"]),
+            run=view["run"],
+            event=view["event"],
+            run_status=view["run_status"],
+            step=view.get("step"),
+            attempt=view.get("attempt"),
+            step_status=view.get("step_status"),
+            detail=view.get("detail", ""),
+        )
+
+
+class Log:
+    """What a step wrote to one of its streams: iterate over its lines, or read it whole.
+
+    A log that is followed goes on until the attempt has ended.
+    """
+
+    def __init__(self, http: Http, path: str, query: Mapping[str, str | int | bool | None]) -> None:
+        self._http = http
+        self._path = path
+        self._query = dict(query)
+
+    def __iter__(self) -> Iterator[str]:
+        """Its lines without their ends."""
+        rest = b""
+        for piece in self._pieces():
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                yield line.decode("utf-8", "replace").removesuffix("\r")
+        if rest:
+            yield rest.decode("utf-8", "replace")
+
+    def read_bytes(self) -> bytes:
+        """All of it."""
+        return b"".join(self._pieces())
+
+    def read_text(self) -> str:
+        """All of it, as text."""
+        return self.read_bytes().decode("utf-8", "replace")
+
+    __str__ = read_text
+
+    def _pieces(self) -> Iterator[bytes]:
+        """All of it as it comes; a connection that breaks is taken up where it broke."""
+        offset = int(self._query.get("offset") or 0)
+        follow = bool(self._query.get("follow"))
+        wait = RECONNECT_FIRST_S
+        while True:
+            try:
+                # A quiet step may write nothing for hours.
+                response = self._http.open(
+                    "GET",
+                    self._path,
+                    query={**self._query, "offset": offset or None},
+                    timeout=None if follow else -1,
+                )
+                try:
+                    while piece := response.read(FOLLOW_PIECE_BYTES):
+                        offset += len(piece)
+                        wait = RECONNECT_FIRST_S
+                        yield piece
+                finally:
+                    response.close()
+            except UnavailableError:
+                if not follow or wait > RECONNECT_MAX_S:
+                    raise
+                time.sleep(wait)
+                wait *= 2
+            else:
+                return
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at a step."""
+
+    number: int
+    status: str
+    worker: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    failure: str | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> Attempt:
+        """An attempt as the API has it."""
+        failure = view.get("failure")
+        text = failure.get("message") or failure.get("reason") if isinstance(failure, dict) else failure
+        return cls(
+            number=view["attempt"],
+            status=view["status"],
+            worker=view.get("worker"),
+            started_at=_moment(view.get("claimed_at")),
+            finished_at=_moment(view.get("finished_at")),
+            failure=str(text) if text is not None else None,
+            notes=tuple((view.get("usage") or {}).get("notes", ())),
+        )
+
+
+class Step:
+    """A step of a run, as it stood when it was looked at."""
+
+    def __init__(self, run: Run, view: Mapping[str, Any]) -> None:
+        self.run = run
+        self._view = dict(view)
+
+    @property
+    def path(self) -> str:
+        """Its name in the run: `train`, or `outer.inner` in a nested pipeline."""
+        return str(self._view["path"])
+
+    @property
+    def status(self) -> str:
+        """How it stands."""
+        return str(self._view["status"])
+
+    @property
+    def target(self) -> str:
+        """Its compute target."""
+        return str(self._view["target"])
+
+    @property
+    def display_name(self) -> str:
+        """What people call it."""
+        return str(self._view["display_name"])
+
+    @property
+    def depends_on(self) -> list[str]:
+        """The steps before it."""
+        return list(self._view.get("depends_on", []))
+
+    @property
+    def reused_from(self) -> str | None:
+        """Of a reused step: the run and step whose result it took over."""
+        found = self._view.get("reused_from")
+        return str(found) if found is not None else None
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its first attempt began."""
+        return _moment(self._view.get("started_at"))
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended."""
+        return _moment(self._view.get("finished_at"))
+
+    @property
+    def attempts(self) -> list[Attempt]:
+        """Its attempts, oldest first."""
+        return [Attempt.of(view) for view in self._view.get("attempts", [])]
+
+    @property
+    def outputs(self) -> dict[str, Artifact]:
+        """Its outputs, once it ended well."""
+        found = self._view.get("outputs", {})
+        http = self.run._http
+        return {name: Artifact(http, reference, f"{self.path}/{name}") for name, reference in found.items()}
+
+    @property
+    def inputs(self) -> dict[str, Artifact | str]:
+        """What it was given, as far as it is known: files as artifacts, anything else as text."""
+        given: dict[str, Artifact | str] = {}
+        for view in self._view.get("inputs", []):
+            artifact = view.get("artifact")
+            name = view["name"]
+            given[name] = (
+                Artifact(self.run._http, artifact, f"{self.path}/{name}") if artifact else view.get("source", "")
+            )
+        return given
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """All that the API says of it."""
+        return dict(self._view)
+
+    def logs(self, *, stream: str = "stdout", follow: bool = False, attempt: int | None = None) -> Log:
+        """What it wrote to `stdout` or `stderr`; the last attempt's unless another is named."""
+        path = f"/api/v1/runs/{part(self.run.id)}/steps/{part(self.path)}/logs"
+        return Log(self.run._http, path, {"stream": stream, "follow": follow or None, "attempt": attempt})
+
+    def explain(self) -> list[str]:
+        """Why it stands as it does, one sentence each."""
+        path = f"/api/v1/runs/{part(self.run.id)}/steps/{part(self.path)}/explain"
+        found = self.run._http.json("GET", path)
+        return [*found["reasons"], *(f"help: {hint}" for hint in found.get("hints", []))]
+
+    def __repr__(self) -> str:
+        return f"<Step {self.path} {self.status}>"
+
+
+class Run:
+    """A run. What it says of itself is as new as the last look: `refresh`, `wait` and `watch` look again."""
+
+    def __init__(self, http: Http, view: Mapping[str, Any]) -> None:
+        self._http = http
+        self._view = dict(view)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self._view["id"])
+
+    @property
+    def status(self) -> str:
+        """How it stands: queued, running, cancelling, succeeded, failed, cancelled or aborted."""
+        return str(self._view["status"])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing can follow."""
+        return self.status in TERMINAL
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return str(self._view["pipeline"])
+
+    @property
+    def display_name(self) -> str:
+        """What people call it."""
+        return str(self._view["display_name"])
+
+    @property
+    def experiment(self) -> str:
+        """The experiment."""
+        return str(self._view["experiment"])
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its labels."""
+        return dict(self._view.get("tags", {}))
+
+    @property
+    def submitted_by(self) -> str:
+        """Who submitted it."""
+        return str(self._view["submitted_by"])
+
+    @property
+    def submitted_at(self) -> datetime:
+        """When it was submitted."""
+        return _required_moment(self._view["submitted_at"])
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its first step was released."""
+        return _moment(self._view.get("started_at"))
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended."""
+        return _moment(self._view.get("finished_at"))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many steps stand how; `total` is all of them."""
+        return dict(self._view["steps"])
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """Its parameters as bound."""
+        return dict(self._whole().get("parameters", {}))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What one should know though nothing is wrong."""
+        return list(self._whole().get("warnings", []))
+
+    @property
+    def steps(self) -> dict[str, Step]:
+        """Its steps by name, in order."""
+        return {view["path"]: Step(self, view) for view in self._whole()["steps_list"]}
+
+    @property
+    def outputs(self) -> dict[str, Artifact]:
+        """The pipeline's own outputs that are there."""
+        steps = self.steps
+        found = {}
+        for name, source in self._whole().get("outputs", {}).items():
+            path, _, output = source.rpartition(".")
+            artifact = steps[path].outputs.get(output) if path in steps else None
+            if artifact is not None:
+                artifact.name = name
+                found[name] = artifact
+        return found
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """All that the API says of it."""
+        return dict(self._whole())
+
+    def __getitem__(self, step: str) -> Step:
+        """A step by its name."""
+        steps = self.steps
+        if step in steps:
+            return steps[step]
+        raise NotFoundError(
+            f"run {self.id} has no step `{step}`",
+            code="not_found",
+            hint=f"it has {', '.join(list(steps)[:20])}",
+        )
+
+    def __iter__(self) -> Iterator[Step]:
+        """Its steps in order."""
+        return iter(self.steps.values())
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id} {self.display_name!r} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        return _show.run_html(self._whole())
+
+    def refresh(self) -> Run:
+        """Looks again."""
+        self._view = self._http.json("GET", f"/api/v1/runs/{part(self.id)}")
+        return self
+
+    def watch(self, *, after: int = 0) -> Iterator[Event]:
+        """What happens in it, from its beginning or after an event, until it has ended. A connection that breaks is taken up again."""
+        last = after
+        wait = RECONNECT_FIRST_S
+        while True:
+            try:
+                headers = {"accept": "text/event-stream", "last-event-id": str(last)}
+                response = self._http.open("GET", f"/api/v1/runs/{part(self.id)}/events", headers=headers, timeout=60)
+                for event in _events(response):
+                    wait = RECONNECT_FIRST_S
+                    last = event.sequence
+                    self._view["status"] = event.run_status
+                    yield event
+                    if event.run_status in TERMINAL:
+                        response.close()
+                        return
+            except UnavailableError:
+                if wait > RECONNECT_MAX_S:
+                    raise
+                time.sleep(wait)
+                wait *= 2
+                continue
+            # The stream of a run that had ended before `after` ends without an event.
+            if self.refresh().is_done:
+                return
+            time.sleep(RECONNECT_FIRST_S)
+
+    def wait(
+        self,
+        *,
+        timeout: float | None = None,
+        show: bool | None = None,
+        check: bool = True,
+        file: TextIO | None = None,
+    ) -> Run:
+        """Waits for its end and answers with the run.
+
+        A run that did not end well raises RunFailedError unless `check` is false. Progress is shown in a notebook or on a terminal; `show` says otherwise. `timeout` is in
+        seconds; when it is over, WaitTimeoutError is raised and the run goes on. So it does after Ctrl-C.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        display = _show.display_for(self, show, file or sys.stderr)
+        try:
+            for event in self._watched(deadline):
+                display.event(event)
+            self.refresh()
+        except KeyboardInterrupt:
+            display.close()
+            sys.stderr.write(
+                f"stopped waiting; the run goes on. tidemill.Client().runs.get({self.id!r}).wait() waits again\n"
+            )
+            raise
+        display.close()
+        if check and self.status != "succeeded":
+            raise RunFailedError(
+                _why(self),
+                self,
+                hint=f"client.runs.get({self.id!r}).retry() runs what did not end well again",
+            )
+        return self
+
+    def _watched(self, deadline: float | None) -> Iterator[Event]:
+        """Events until the end or the deadline, which is looked at with each event and every few seconds."""
+        if deadline is None:
+            yield from self.watch()
+            return
+        last = 0
+        while not self.is_done:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise WaitTimeoutError(
+                    f"run {self.id} is {self.status} after the time to wait",
+                    code="timeout",
+                    hint="it goes on",
+                )
+            view = self._http.json("GET", f"/api/v1/runs/{part(self.id)}/events", query={"after": last})
+            for found in view:
+                event = Event.of(found)
+                last = event.sequence
+                self._view["status"] = event.run_status
+                yield event
+            if not self.is_done:
+                time.sleep(min(0.5, max(left, 0.0)))
+
+    def logs(self, step: str | None = None, *, stream: str = "stdout", follow: bool = False) -> Iterator[str]:
+        """Lines that its steps wrote, each with its step's name before it unless one step is named. Followed, one step after the other."""
+        if step is not None:
+            yield from self[step].logs(stream=stream, follow=follow)
+            return
+        for found in self:
+            for line in found.logs(stream=stream, follow=follow):
+                yield f"{found.path} | {line}"
+
+    def cancel(self) -> Run:
+        """Ends it; its attempts are stopped."""
+        self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/cancel", repeatable=True)
+        return self
+
+    def retry(self) -> Run:
+        """Runs what did not end well again, in the same run."""
+        self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/retry")
+        return self
+
+    def _whole(self) -> dict[str, Any]:
+        if "steps_list" not in self._view or not self.is_done:
+            self.refresh()
+        return self._view
+
+
+class Runs:
+    """The runs of a coordinator: look one up, or list them."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def get(self, run: str) -> Run:
+        """A run by its id, a unique beginning of one, `last`, or `@` and its name."""
+        return Run(self._http, self._http.json("GET", f"/api/v1/runs/{part(run)}"))
+
+    __getitem__ = get
+
+    def list(
+        self,
+        *,
+        status: str | None = None,
+        pipeline: str | None = None,
+        experiment: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Run]:
+        """Runs, newest first, as they are needed: a list of thousands comes in pages."""
+        query = {
+            "status": status,
+            "pipeline": pipeline,
+            "experiment": experiment,
+            "tags": ",".join(f"{name}={value}" for name, value in tags.items()) if tags else None,
+            "since": int(since.timestamp() * 1000) if since is not None else None,
+        }
+        for view in self._http.pages("/api/v1/runs", query, limit):
+            yield Run(self._http, view)
+
+    def __iter__(self) -> Iterator[Run]:
+        """All of them, newest first."""
+        return self.list()
+
+
+def _events(response: Response) -> Iterator[Event]:
+    """Reads server-sent events."""
+    rest = b""
+    data: list[str] = []
+    kind = ""
+    try:
+        while piece := response.read(FOLLOW_PIECE_BYTES):
+            *lines, rest = (rest + piece).split(b"\n")
+            for raw in lines:
+                line = raw.decode().rstrip("\r")
+                if line.startswith("data:"):
+                    data.append(line[5:].removeprefix(" "))
+                elif line.startswith("event:"):
+                    kind = line[6:].strip()
+                elif not line:
+                    if data and kind in ("", "message"):
+                        yield Event.of(json.loads("\n".join(data)))
+                    data, kind = [], ""
+    finally:
+        response.close()
+
+
+def _why(run: Run) -> str:
+    failed = [step for step in run if step.status == "failed"]
+    reasons = []
+    for step in failed[:3]:
+        failures = [attempt.failure for attempt in step.attempts if attempt.failure]
+        reasons.append(f"{step.path}: {failures[-1] if failures else step.status}")
+    detail = "; ".join(reasons)
+    return f"run {run.id} {run.status}" + (f": {detail}" if detail else "")
+
+
+def _moment(value: Any) -> datetime | None:
+    return None if value is None else _required_moment(value)
+
+
+def _required_moment(value: Any) -> datetime:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value.replace("Z", "+00:00"))
+    return datetime.fromtimestamp(value / 1000, timezone.utc)

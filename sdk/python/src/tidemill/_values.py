@@ -1,0 +1,48 @@
+"""How Python values are written in requests and pipeline files."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from tidemill.errors import ValidationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["fresh_key", "literal_text", "parameter_texts"]
+
+
+def fresh_key() -> str:
+    """A key under which a request that is sent twice has its effect once."""
+    return str(uuid.uuid4())
+
+
+def literal_text(value: object) -> str:
+    """A literal as the language spells it."""
+    if isinstance(value, bool):
+        return "True" if value else "False"
+    if isinstance(value, (int, float, str)):
+        return str(value)
+    raise ValidationError(
+        f"{value!r} is no value for a parameter",
+        code="bad_value",
+        hint="give text, a number or a truth value",
+    )
+
+
+def parameter_texts(parameters: Mapping[str, Any] | None) -> dict[str, str]:
+    """Values of parameters as texts. None leaves a parameter out."""
+    given = (parameters or {}).items()
+    return {name: literal_text(value) for name, value in given if value is not None}
+
+
+def parameter_values(parameters: Mapping[str, Any] | None) -> dict[str, str | os.PathLike[str]]:
+    """The same; paths stay paths."""
+    given = (parameters or {}).items()
+    return {
+        name: value if isinstance(value, os.PathLike) else literal_text(value)
+        for name, value in given
+        if value is not None
+    }

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import tidemill
+
+PUBLIC = [
+    "Artifact",
+    "Asset",
+    "AssetVersion",
+    "Attempt",
+    "AuthError",
+    "Client",
+    "Component",
+    "ConflictError",
+    "DigestMismatchError",
+    "Event",
+    "Input",
+    "InputFile",
+    "InputFolder",
+    "Local",
+    "Log",
+    "NotFoundError",
+    "Output",
+    "OutputFile",
+    "OutputFolder",
+    "Param",
+    "Pipeline",
+    "PipelineFunction",
+    "Plan",
+    "PlannedStep",
+    "Problem",
+    "Response",
+    "Run",
+    "RunFailedError",
+    "Step",
+    "TidemillError",
+    "Transport",
+    "UnavailableError",
+    "ValidationError",
+    "WaitTimeoutError",
+    "command_step",
+    "current",
+    "errors",
+    "load_component",
+    "local",
+    "pipeline",
+    "step",
+]
+
+
+def test_the_public_names_are_exactly_these() -> None:
+    assert tidemill.__all__ == sorted(PUBLIC)
+    assert dir(tidemill) == sorted(PUBLIC)
+    assert set(tidemill._WHERE) == set(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(tidemill, name) is not None
+
+
+def test_an_unknown_name_is_no_attribute() -> None:
+    assert not hasattr(tidemill, "stepp")
+
+
+def test_importing_does_nothing_and_needs_nothing_but_the_standard_library() -> None:
+    program = "import sys, tidemill; tidemill.current; tidemill.step; assert 'urllib3' not in sys.modules, 'urllib3 was imported'"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

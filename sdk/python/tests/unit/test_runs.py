@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import io
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from tests.fakes import Answer, Fake, Request, answer, http_of
+from tidemill import RunFailedError, UnavailableError, WaitTimeoutError
+from tidemill._runs import Run, Runs
+
+STEP: dict[str, Any] = {
+    "path": "train",
+    "display_name": "Train",
+    "kind": "command",
+    "target": "cpu",
+    "status": "succeeded",
+    "depends_on": ["prep"],
+    "started_at": 1_700_000_000_000,
+    "finished_at": 1_700_000_001_500,
+    "outputs": {"model": {"kind": "blob", "digest": "ab" * 32, "size_bytes": 3, "files": 1}},
+    "inputs": [
+        {"name": "rate", "source": "0.1"},
+        {"name": "data", "source": "prep.rows", "artifact": {"kind": "tree", "digest": "cd" * 32, "size_bytes": 9, "files": 2}},
+    ],
+    "attempts": [
+        {"attempt": 1, "status": "failed", "dispatched_at": 1, "failure": {"reason": "exit_code", "code": 3, "message": "it ended with 3", "stderr_tail": "boom"}},
+        {"attempt": 2, "status": "succeeded", "dispatched_at": 2, "worker": "w1"},
+    ],
+}  # fmt: skip
+
+
+def view(status: str = "succeeded", **more: Any) -> dict[str, Any]:
+    return {
+        "id": "0193",
+        "pipeline": "p",
+        "display_name": "a <b>p</b>",
+        "experiment": "e",
+        "status": status,
+        "submitted_by": "me",
+        "submitted_at": 1_700_000_000_000,
+        "steps": {"total": 1, "succeeded": 1},
+        "steps_list": [STEP],
+        "outputs": {"best": "train.model"},
+        "parameters": {"rate": "0.1"},
+        **more,
+    }
+
+
+def event(sequence: int, run_status: str = "running", step: str | None = None, step_status: str | None = None) -> bytes:
+    body = {
+        "sequence": sequence,
+        "at": 1_700_000_000_000,
+        "run": "0193",
+        "event": "x",
+        "run_status": run_status,
+        "step": step,
+        "step_status": step_status,
+    }
+    return f"id: {sequence}\ndata: {json.dumps(body)}\n\n".encode()
+
+
+def run_of(fake: Fake, status: str = "running") -> Run:
+    return Run(http_of(fake), view(status))
+
+
+EVENTS = "/api/v1/runs/0193/events"
+
+
+def test_one_walks_from_a_run_to_a_step_to_an_output() -> None:
+    fake = Fake().on("GET", "/api/v1/runs/last", answer(view()))
+    run = Runs(http_of(fake)).get("last")
+    step = run["train"]
+    assert (step.status, step.depends_on, step.started_at) == (
+        "succeeded",
+        ["prep"],
+        datetime.fromtimestamp(1_700_000_000, timezone.utc),
+    )
+    assert step.outputs["model"].digest == "ab" * 32
+    assert step.inputs["rate"] == "0.1"
+    assert getattr(step.inputs["data"], "is_folder", None) is True
+    assert [(attempt.number, attempt.failure, attempt.worker) for attempt in step.attempts] == [
+        (1, "it ended with 3", None),
+        (2, None, "w1"),
+    ]
+    assert (run.outputs["best"].name, run.outputs["best"].digest) == ("best", "ab" * 32)
+    assert run.parameters == {"rate": "0.1"}
+    assert len(fake.requests) == 1, "what has ended is not looked at again"
+
+
+def test_a_run_is_watched_across_a_connection_that_breaks(pauses: list[float]) -> None:
+    first = event(1) + event(2, step="train", step_status="running")
+    fake = Fake().on(
+        "GET", EVENTS, Answer(first + event(3), breaks_after=len(first)), answer(event(3) + event(4, "succeeded"))
+    )
+    found = list(run_of(fake).watch())
+    assert [(seen.sequence, seen.run_status) for seen in found] == [
+        (1, "running"),
+        (2, "running"),
+        (3, "running"),
+        (4, "succeeded"),
+    ]
+    assert [request.headers["last-event-id"] for request in fake.requests] == ["0", "2"]
+
+
+def test_a_watcher_whom_nobody_answers_gives_up(pauses: list[float]) -> None:
+    with pytest.raises(UnavailableError):
+        list(run_of(Fake().on("GET", EVENTS, UnavailableError("nobody"))).watch())
+
+
+def test_a_run_that_has_ended_is_watched_to_its_end_at_once(pauses: list[float]) -> None:
+    fake = Fake().on("GET", EVENTS, answer(b": nothing\n\n")).on("GET", "/api/v1/runs/0193", answer(view()))
+    assert list(run_of(fake).watch(after=9)) == []
+
+
+def test_waiting_ends_with_the_run_and_says_why_it_failed() -> None:
+    failed = {**STEP, "status": "failed"}
+    fake = Fake().on("GET", EVENTS, answer(event(1, "failed")))
+    fake.on("GET", "/api/v1/runs/0193", answer(view("failed", steps_list=[failed])))
+    with pytest.raises(RunFailedError, match="train: it ended with 3") as raised:
+        run_of(fake).wait()
+    assert raised.value.run.status == "failed"
+    assert run_of(fake).wait(check=False).status == "failed"
+
+
+def test_waiting_shows_what_happens_on_a_terminal() -> None:
+    body = (
+        event(1, step="train", step_status="dispatched")
+        + event(2, step="train", step_status="running")
+        + event(3, "succeeded")
+    )
+    fake = Fake().on("GET", EVENTS, answer(body)).on("GET", "/api/v1/runs/0193", answer(view()))
+    shown = io.StringIO()
+    run_of(fake).wait(show=True, file=shown)
+    assert shown.getvalue().splitlines()[1:] == ["22:13:20  train  running"]
+    silent = io.StringIO()
+    run_of(fake).wait(file=silent)
+    assert silent.getvalue() == "", "nobody looks at what is no terminal"
+
+
+def test_the_time_to_wait_may_be_over_before_the_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("tidemill._runs.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tidemill._runs.time.sleep", lambda length: now.__setitem__(0, now[0] + length))
+    fake = Fake().on("GET", EVENTS, answer([]))
+    with pytest.raises(WaitTimeoutError, match="it goes on"):
+        run_of(fake).wait(timeout=3)
+    assert all(request.method == "GET" for request in fake.requests)
+
+
+def test_ctrl_c_stops_waiting_and_not_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(request: Request) -> Answer:
+        raise KeyboardInterrupt
+
+    fake = Fake().on("GET", EVENTS, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_of(fake).wait()
+    assert "the run goes on" in capsys.readouterr().err
+    assert fake.paths() == [f"GET {EVENTS}"]
+
+
+def test_a_log_is_read_by_lines_and_taken_up_where_it_broke(pauses: list[float]) -> None:
+    path = "/api/v1/runs/0193/steps/train/logs"
+    fake = Fake().on("GET", path, Answer(b"one\ntwo", breaks_after=6), answer(b"o\nthree"))
+    fake.on("GET", "/api/v1/runs/0193", answer(view("running")))
+    assert list(run_of(fake)["train"].logs(follow=True)) == ["one", "two", "three"]
+    assert "offset=6" in fake.requests[-1].path
+    assert "follow=true" in fake.requests[-1].path
+
+
+def test_a_run_is_cancelled_retried_and_listed() -> None:
+    fake = Fake().on("POST", "/api/v1/runs/0193/cancel", answer(view("cancelling")))
+    fake.on("POST", "/api/v1/runs/0193/retry", answer(view("running")))
+    fake.on("GET", "/api/v1/runs", answer({"items": [view("running")]}))
+    run = run_of(fake)
+    assert run.cancel().status == "cancelling"
+    assert run.retry().status == "running"
+    since = datetime.fromtimestamp(1, timezone.utc)
+    listed = list(Runs(http_of(fake)).list(status="running", tags={"a": "b", "c": "d"}, since=since, limit=3))
+    assert [found.id for found in listed] == ["0193"]
+    assert fake.requests[-1].path == "/api/v1/runs?status=running&tags=a%3Db%2Cc%3Dd&since=1000&limit=3"
+
+
+def test_a_runs_page_escapes_everything_and_needs_nothing_from_elsewhere() -> None:
+    nasty = {
+        **STEP,
+        "path": "<script>x</script>",
+        "status": "failed",
+        "outputs": {'"><img src=x>': STEP["outputs"]["model"]},
+    }
+    nasty["attempts"] = [{"attempt": 1, "failure": {"message": "<b>boom</b>", "stderr_tail": "</div>"}}]
+    page = Run(http_of(Fake()), view(steps_list=[nasty, {**STEP, "depends_on": ["<script>x</script>"]}]))._repr_html_()
+    for bad in ("<script", "<img", "<b>boom", "a <b>p", "http://", "https://", "url(", "</div></div><"):
+        assert bad not in page.replace('xmlns="http://www.w3.org/2000/svg"', ""), bad
+    assert "&lt;script&gt;" in page
+    assert page.count("<rect") == 2
+    assert page.count("<path") == 1
