@@ -2,7 +2,6 @@
 //! Python's, in `sdk/python/tests`; here they are given the binary and a Python with what they need.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use testkit::{repository, tidemill};
@@ -39,7 +38,8 @@ fn run<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>, 
         .expect("the program can be started");
     let mut said = String::new();
     for stream in [&output.stdout, &output.stderr] {
-        let _ = writeln!(said, "{}", String::from_utf8_lossy(stream));
+        said.push_str(&String::from_utf8_lossy(stream));
+        said.push('\n');
     }
     assert!(output.status.success(), "{}:\n{said}", program.display());
 }
