@@ -23,8 +23,8 @@ pub(super) async fn coordinator(State(handle): State<CoordinatorHandle>) -> Json
     Json(view)
 }
 
-/// Describes the API.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "service", security(("token" = ["reader"])), responses(
+/// Describes the API. Open to all: it tells of the program, nothing of this installation.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "service", security(()), responses(
     (status = 200, description = "This document.", body = Object),
 ))]
 pub(super) async fn openapi_json() -> Json<utoipa::openapi::OpenApi> {

@@ -8,6 +8,7 @@ mod audit;
 mod blob;
 mod bodies;
 mod contents;
+mod docs;
 mod enrolment;
 mod error;
 mod events;
@@ -138,6 +139,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(secrets::give))
         .routes(routes!(audit::list))
         .routes(routes!(health::openapi_json))
+        .routes(routes!(docs::begin))
+        .routes(routes!(docs::file))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
