@@ -8,6 +8,7 @@ mod audit;
 mod blob;
 mod bodies;
 mod contents;
+mod describe;
 mod docs;
 mod enrolment;
 mod error;
@@ -46,13 +47,13 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::{Router, middleware};
 use bodies::Bodies;
+use describe::Description;
 use needs::Needs;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -62,30 +63,6 @@ const SUBMISSION_BYTES_MAX: usize = 64 * 1024 * 1024;
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest time for an answer that is not a stream.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
-
-#[derive(OpenApi)]
-#[openapi(info(
-    title = "tidemill",
-    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may. A worker joins by a token of its own kind, `tmj_…`, and signs its requests from then on: `Authorization: Worker id=…,at=…,nonce=…,signature=…`."
-), modifiers(&Schemes))]
-struct Description;
-
-/// Tells the description how tokens and signatures are shown.
-struct Schemes;
-
-impl utoipa::Modify for Schemes {
-    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let components = description.components.get_or_insert_default();
-        let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        components.add_security_scheme(needs::TOKEN, bearer());
-        components.add_security_scheme(needs::JOIN, bearer());
-        let signed = ApiKeyValue::with_description(
-            "Authorization",
-            "`Worker id=NAME,at=MILLISECONDS,nonce=NUMBER,signature=HEX`, signed with the worker's own key.",
-        );
-        components.add_security_scheme(needs::WORKER, SecurityScheme::ApiKey(ApiKey::Header(signed)));
-    }
-}
 
 fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let submissions = OpenApiRouter::new()
@@ -177,5 +154,6 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let (_, mut description) = routes().split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    describe::add_refusals(&mut description);
     description
 }

@@ -1,0 +1,114 @@
+//! The description of the API: what is true of all operations together. What only one of them does stands above its handler.
+
+use super::needs;
+use tidemill_protocol::api::ErrorBody;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{OpenApi, PartialSchema, ToSchema};
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "tidemill",
+    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may. A worker joins by a token of its own kind, `tmj_…`, and signs its requests from then on: `Authorization: Worker id=…,at=…,nonce=…,signature=…`."
+), modifiers(&Schemes))]
+pub(super) struct Description;
+
+/// Tells the description how tokens and signatures are shown.
+struct Schemes;
+
+impl utoipa::Modify for Schemes {
+    fn modify(&self, description: &mut Document) {
+        let components = description.components.get_or_insert_default();
+        let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme(needs::TOKEN, bearer());
+        components.add_security_scheme(needs::JOIN, bearer());
+        let signed = ApiKeyValue::with_description(
+            "Authorization",
+            "`Worker id=NAME,at=MILLISECONDS,nonce=NUMBER,signature=HEX`, signed with the worker's own key.",
+        );
+        components.add_security_scheme(needs::WORKER, SecurityScheme::ApiKey(ApiKey::Header(signed)));
+    }
+}
+
+/// What any request may be answered, whatever the operation.
+const ANY: [(&str, &str); 2] = [
+    ("400", "The request cannot be read."),
+    ("503", "Not now: the coordinator, its broker or its store is busy or away. Try again later."),
+];
+/// What a request may be answered that has to show who it is from.
+const GUARDED: [(&str, &str); 3] = [
+    ("401", "It shows no good token or signature."),
+    ("403", "Whoever asks may not do this."),
+    ("429", "Too many failed attempts, or too much at once. `retry-after` says when to come back."),
+];
+/// What a request may be answered whose path names something.
+const NAMING: [(&str, &str); 1] = [("404", "There is nothing of that name.")];
+/// What a request with a body may be answered.
+const BODIED: [(&str, &str); 3] = [
+    ("413", "The body is too long."),
+    ("415", "The body is not of a type that is understood."),
+    ("422", "The body is not what it should be; each problem is listed."),
+];
+
+/// Adds to each operation what the layers before its handler may answer. What the operation says itself stays.
+pub(super) fn add_refusals(description: &mut Document) {
+    let schemas = &mut description.components.get_or_insert_default().schemas;
+    if !schemas.contains_key(&*ErrorBody::name()) {
+        schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
+    }
+    for (path, item) in &mut description.paths.paths {
+        for operation in operations(item) {
+            let bodied = operation.request_body.is_some();
+            let guarded = operation.security.as_deref().is_some_and(is_guarded);
+            add(operation, &ANY);
+            for (applies, answers) in [
+                (guarded, &GUARDED[..]),
+                (path.contains('{'), &NAMING),
+                (bodied, &BODIED),
+            ] {
+                if applies {
+                    add(operation, answers);
+                }
+            }
+        }
+    }
+}
+
+/// Whether the requirements are more than "none": the one empty requirement.
+fn is_guarded(requirements: &[utoipa::openapi::security::SecurityRequirement]) -> bool {
+    requirements
+        .iter()
+        .any(|requirement| *requirement != utoipa::openapi::security::SecurityRequirement::default())
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.put,
+        &mut item.post,
+        &mut item.delete,
+        &mut item.patch,
+        &mut item.head,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+fn add(operation: &mut Operation, answers: &[(&str, &str)]) {
+    for (status, meaning) in answers {
+        operation
+            .responses
+            .responses
+            .entry((*status).to_owned())
+            .or_insert_with(|| RefOr::T(refusal(meaning)));
+    }
+}
+
+fn refusal(meaning: &str) -> Response {
+    let body = Content::new(Some(Ref::from_schema_name(ErrorBody::name())));
+    ResponseBuilder::new()
+        .description(meaning)
+        .content("application/json", body)
+        .build()
+}
