@@ -34,13 +34,19 @@ impl utoipa::Modify for Schemes {
 /// What any request may be answered, whatever the operation.
 const ANY: [(&str, &str); 2] = [
     ("400", "The request cannot be read."),
-    ("503", "Not now: the coordinator, its broker or its store is busy or away. Try again later."),
+    (
+        "503",
+        "Not now: the coordinator, its broker or its store is busy or away. Try again later.",
+    ),
 ];
 /// What a request may be answered that has to show who it is from.
 const GUARDED: [(&str, &str); 3] = [
     ("401", "It shows no good token or signature."),
     ("403", "Whoever asks may not do this."),
-    ("429", "Too many failed attempts, or too much at once. `retry-after` says when to come back."),
+    (
+        "429",
+        "Too many failed attempts, or too much at once. `retry-after` says when to come back.",
+    ),
 ];
 /// What a request may be answered whose path names something.
 const NAMING: [(&str, &str); 1] = [("404", "There is nothing of that name.")];
@@ -48,7 +54,10 @@ const NAMING: [(&str, &str); 1] = [("404", "There is nothing of that name.")];
 const BODIED: [(&str, &str); 3] = [
     ("413", "The body is too long."),
     ("415", "The body is not of a type that is understood."),
-    ("422", "The body is not what it should be; each problem is listed."),
+    (
+        "422",
+        "The body is not what it should be; each problem is listed.",
+    ),
 ];
 
 /// Adds to each operation what the layers before its handler may answer. What the operation says itself stays.

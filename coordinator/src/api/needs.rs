@@ -171,7 +171,11 @@ mod tests {
                     assert!(
                         matches!(
                             path.as_str(),
-                            "/healthz" | "/readyz" | "/api/v1/openapi.json" | "/api/docs" | "/api/docs/{file}"
+                            "/healthz"
+                                | "/readyz"
+                                | "/api/v1/openapi.json"
+                                | "/api/docs"
+                                | "/api/docs/{file}"
                         ),
                         "{path} is open to all"
                     );
