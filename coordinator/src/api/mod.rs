@@ -96,6 +96,28 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         ))
         .routes(routes!(assets::label, assets::unlabel))
         .routes(routes!(assets::start))
+        .merge(operating())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);
+    let streams = OpenApiRouter::new()
+        .routes(routes!(events::watch))
+        .routes(routes!(logs::read))
+        .routes(routes!(audit::export))
+        .layer(middleware::from_fn(streams::take_a_place));
+    let contents = OpenApiRouter::new()
+        .routes(routes!(artifacts::put_blob, artifacts::get_blob))
+        .routes(routes!(contents::put_content))
+        .routes(routes!(artifacts::put_tree, artifacts::get_tree))
+        .layer(DefaultBodyLimit::disable());
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(submissions.merge(answers).layer(timeout))
+        .merge(streams)
+        .merge(contents)
+}
+
+/// Machines, rights, and the service itself.
+fn operating() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
         .routes(routes!(fleet::workers))
         .routes(routes!(fleet::drain))
         .routes(routes!(fleet::preempt))
@@ -121,22 +143,6 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);
-    let streams = OpenApiRouter::new()
-        .routes(routes!(events::watch))
-        .routes(routes!(logs::read))
-        .routes(routes!(audit::export))
-        .layer(middleware::from_fn(streams::take_a_place));
-    let contents = OpenApiRouter::new()
-        .routes(routes!(artifacts::put_blob, artifacts::get_blob))
-        .routes(routes!(contents::put_content))
-        .routes(routes!(artifacts::put_tree, artifacts::get_tree))
-        .layer(DefaultBodyLimit::disable());
-    OpenApiRouter::with_openapi(Description::openapi())
-        .merge(submissions.merge(answers).layer(timeout))
-        .merge(streams)
-        .merge(contents)
 }
 
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.
