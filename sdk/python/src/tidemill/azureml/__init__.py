@@ -1,0 +1,16 @@
+"""azureml's names on top of tidemill: the classes of the first SDK, so that its notebooks run after a change of their imports, or after `install()` without one.
+
+What each class does is in the module in which azureml has it. What tidemill does not do raises `NotSupportedError` with the reason and the nearest thing that it does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tidemill.azureml._install import install, uninstall
+from tidemill.azureml.exceptions import NotSupportedError
+
+__all__ = ["NotSupportedError", "install", "uninstall"]
+
+if os.environ.get("TIDEMILL_AZUREML", "").lower() in ("1", "true"):
+    install()

@@ -1,0 +1,420 @@
+"""Runs: what was submitted, seen from here; and inside of a step, the step itself (`Run.get_context()`)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tidemill import Run as TidemillRun
+from tidemill.azureml._status import pipeline_status, run_status, step_status
+from tidemill.azureml._step.core.run import Run as InsideRun
+from tidemill.azureml.core.tracked import ClientTracking, metrics_of, people_tags, tracked
+from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, not_supported, refuse, refused
+from tidemill.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from tidemill import Artifact, Step
+    from tidemill.azureml.core.experiment import Experiment
+    from tidemill.azureml.core.model import Model
+    from tidemill.azureml.core.workspace import Workspace
+
+__all__ = ["Run", "ScriptRun"]
+
+FOREVER_S = 10 * 365 * 24 * 3600
+
+
+class Run:
+    """Something that was submitted: a pipeline, a step of one, or a script by itself."""
+
+    def __init__(self, experiment: Experiment, run_id: str, outputs: Any = None) -> None:
+        run, _, step = run_id.partition(".")
+        found = experiment.workspace._client.runs.get(run)
+        self._set(experiment, found, step or None)
+
+    @classmethod
+    def _of(cls, experiment: Experiment, run: TidemillRun, step: str | None = None) -> Any:
+        made = cls.__new__(cls)
+        made._set(experiment, run, step)
+        return made
+
+    def _set(self, experiment: Experiment, run: TidemillRun, step: str | None) -> None:
+        self._experiment = experiment
+        self._run = run
+        self._path = step
+
+    @classmethod
+    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False) -> Any:
+        """The step that this process belongs to; outside of one, a run that prints what it logs."""
+        return InsideRun.get_context(allow_offline)
+
+    @staticmethod
+    def get(workspace: Workspace, run_id: str) -> Any:
+        """A run by its id, or a step of one by `RUN.STEP`."""
+        from tidemill.azureml.core.experiment import Experiment
+        from tidemill.azureml.pipeline.core.run import PipelineRun, StepRun
+
+        run, _, step = run_id.partition(".")
+        found = workspace._client.runs.get(run)
+        experiment = Experiment(workspace, found.experiment)
+        if step:
+            return StepRun._of(experiment, found, step)
+        kind: type[Run] = ScriptRun if list(found.steps) == [ScriptRun.STEP] else PipelineRun
+        return kind._of(experiment, found, ScriptRun.STEP if kind is ScriptRun else None)
+
+    @staticmethod
+    def list(
+        experiment: Experiment,
+        type: str | None = None,
+        tags: Any = None,
+        properties: Any = None,
+        status: str | None = None,
+        include_children: bool = False,
+    ) -> Iterator[Any]:
+        """The runs of an experiment, newest first."""
+        return experiment.get_runs(type, tags, properties, include_children, _status=status)
+
+    @property
+    def id(self) -> str:
+        """Its id; that of a step is `RUN.STEP`."""
+        return f"{self._run.id}.{self._path}" if self._path else self._run.id
+
+    run_id = id
+
+    @property
+    def experiment(self) -> Experiment:
+        """Its experiment."""
+        return self._experiment
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self._step().display_name if self._path else self._run.display_name
+
+    display_name = name
+
+    @property
+    def number(self) -> int:
+        """How many attempts it took."""
+        return len(self._step().attempts) if self._path else 1
+
+    @property
+    def type(self) -> str:
+        """What it is a run of."""
+        return "azureml.StepRun" if self._path else "azureml.PipelineRun"
+
+    @property
+    def parent(self) -> Any:
+        """The run of the pipeline that it is a step of."""
+        from tidemill.azureml.pipeline.core.run import PipelineRun
+
+        return PipelineRun._of(self._experiment, self._run) if self._path else None
+
+    @property
+    def status(self) -> str:
+        """How it stands: NotStarted, Queued, Running, Completed, Failed or Canceled."""
+        return run_status(self._state())
+
+    def get_status(self) -> str:
+        """How it stands: NotStarted, Queued, Running, Completed, Failed or Canceled."""
+        return self.status
+
+    def get_details(self) -> dict[str, Any]:
+        """What is known of it."""
+        seen: Any = self._step() if self._path else self._run.refresh()
+        return {
+            "runId": self.id,
+            "status": self.status,
+            "startTimeUtc": seen.started_at.isoformat() if seen.started_at else None,
+            "endTimeUtc": seen.finished_at.isoformat() if seen.finished_at else None,
+            "properties": self.properties,
+            "inputDatasets": [],
+        }
+
+    def get_detailed_status(self) -> dict[str, Any]:
+        """How it stands, and why."""
+        why = self._step().explain() if self._path else []
+        return {"status": self.status, "details": "\n".join(why)}
+
+    def get_portal_url(self) -> str:
+        """Where the coordinator shows it."""
+        return f"{self._client.url}/api/v1/runs/{self._run.id}"
+
+    def wait_for_completion(
+        self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
+    ) -> Any:
+        """Waits for its end and answers with what is known of it."""
+        self._wait(show_output, None, raise_on_error)
+        return self.get_details()
+
+    def cancel(self) -> None:
+        """Ends it; of a step, the whole run."""
+        self._run.cancel()
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+        own = {key: value for key, value in self._run.tags.items() if not key.startswith("tidemill.")}
+        return {**own, **people_tags(self._tracked())} if self._path else own
+
+    def get_tags(self) -> dict[str, str]:
+        """Its tags."""
+        return self.tags
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What it says of itself that nobody may change."""
+        from_run = self._step().reused_from if self._path else None
+        found = {"azureml.pipelinerunid": self._run.id} if self._path else {}
+        return {**found, **({"azureml.reusedrunid": from_run} if from_run else {})}
+
+    def get_properties(self) -> dict[str, str]:
+        """What it says of itself that nobody may change."""
+        return self.properties
+
+    def tag(self, key: str, value: str | None = None) -> None:
+        """Sets a tag, of a step; those of a whole run are given when it is submitted."""
+        if not self._path:
+            raise not_supported(
+                "tagging a run afterwards",
+                "its tags are part of what was submitted",
+                "experiment.submit(pipeline, tags={…}), or tag a step of it",
+            )
+        for one in self._tracked():
+            ClientTracking(self._client._http, one["info"]["run_id"]).tag(key, value or "")
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Sets tags, of a step."""
+        for key, value in tags.items():
+            self.tag(key, value)
+
+    def get_metrics(
+        self, name: str | None = None, recursive: bool = False, run_type: Any = None, populate: bool = False
+    ) -> dict[str, Any]:
+        """What it logged; of a pipeline with `recursive` what its steps logged, by step."""
+        http = self._client._http
+        if self._path is None and recursive:
+            return {path: metrics_of(http, tracked(http, self._run.id, path)) for path in self._run.steps}
+        found = metrics_of(http, self._tracked()) if self._path else {}
+        return {key: value for key, value in found.items() if name in (None, key)}
+
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: Any = None,
+        properties: Any = None,
+        type: str | None = None,
+        status: str | None = None,
+    ) -> Iterator[Any]:
+        """Its steps."""
+        from tidemill.azureml.pipeline.core.run import StepRun
+
+        refuse("get_children", "steps have none", "choose among get_steps()", tags=tags, properties=properties)
+        if self._path is None:
+            for path in self._run.steps:
+                child = StepRun._of(self._experiment, self._run, path)
+                if status in (None, child.get_status()):
+                    yield child
+
+    def get_file_names(self) -> Sequence[str]:
+        """The files that it left in `./outputs` and `./logs`."""
+        artifact = self._files()
+        return artifact.paths() if artifact is not None else []
+
+    def download_file(self, name: str, output_file_path: str | None = None) -> None:
+        """Brings a file that it left in `./outputs` or `./logs` to this machine."""
+        artifact = self._files()
+        found = next((path for path in (name, f"outputs/{name}") if artifact and path in artifact.paths()), None)
+        if artifact is None or found is None:
+            raise UserErrorException(
+                f"{self.id} has no file `{name}`", code="not_found", hint=f"it has {', '.join(self.get_file_names())}"
+            )
+        place = Path(output_file_path or Path(name).name)
+        place.unlink(missing_ok=True)
+        artifact[found].download(place)
+
+    def download_files(
+        self,
+        prefix: str | None = None,
+        output_directory: str | None = None,
+        output_paths: Any = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: int | None = None,
+    ) -> None:
+        """Brings the files below a path to this machine."""
+        refuse("download_files", "files keep their paths", "download_file(name, path)", output_paths=output_paths)
+        for name in self.get_file_names():
+            if name.startswith(prefix or ""):
+                inner = name if append_prefix else name[len(prefix or "") :].lstrip("/")
+                place = Path(output_directory or ".") / inner
+                place.parent.mkdir(parents=True, exist_ok=True)
+                self.download_file(name, str(place))
+
+    def register_model(
+        self,
+        model_name: str,
+        model_path: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        description: str | None = None,
+        datasets: Any = None,
+        sample_input_dataset: Any = None,
+        sample_output_dataset: Any = None,
+        resource_configuration: Any = None,
+    ) -> Model:
+        """Registers what it left in `./outputs` as a version of a model."""
+        from tidemill.azureml.core.model import register_artifact
+
+        refuse(
+            "register_model",
+            "a model is files with tags",
+            "say it in tags",
+            datasets=datasets,
+            sample_input_dataset=sample_input_dataset,
+            sample_output_dataset=sample_output_dataset,
+            resource_configuration=resource_configuration,
+        )
+        artifact = self._files()
+        if artifact is None:
+            raise UserErrorException(f"{self.id} left nothing in ./outputs", code="no_files")
+        about = {
+            **(tags or {}),
+            **(properties or {}),
+            **({"framework": model_framework} if model_framework else {}),
+            **({"framework_version": model_framework_version} if model_framework_version else {}),
+        }
+        return register_artifact(
+            self._experiment.workspace,
+            model_name,
+            _within(artifact, model_path or "outputs"),
+            about,
+            description,
+            self.id,
+        )
+
+    log = refused(
+        "logging to a run from outside",
+        "its steps log",
+        "Run.get_context().log(…) in the script, or experiment.start_logging()",
+    )
+    log_list = log
+    log_row = log
+    log_table = log
+    log_image = log
+    log_confusion_matrix = log
+    log_accuracy_table = log
+    log_residuals = log
+    log_predictions = log
+    upload_file = log
+    upload_files = log
+    upload_folder = log
+    complete = refused("ending a run from outside", "a run ends when its steps end", "cancel(), or leave it out")
+    fail = complete
+    child_run = refused(
+        "child_run from outside",
+        "a run has the steps that were submitted",
+        "Run.get_context().child_run() in a step",
+    )
+    create_children = child_run
+    submit_child = child_run
+    get_secret = refused(
+        "get_secret",
+        "secrets are given to steps only",
+        "name it in the step: RunConfiguration().secrets[VARIABLE] = NAME",
+    )
+    get_secrets = get_secret
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"Run(Experiment: {self._experiment.name}, Id: {self.id}, Type: {self.type}, Status: {self.status})"
+
+    def _repr_html_(self) -> str:
+        return self._run._repr_html_()
+
+    @property
+    def _client(self) -> Any:
+        return self._experiment.workspace._client
+
+    def _step(self) -> Step:
+        assert self._path is not None
+        return self._run[self._path]
+
+    def _state(self) -> str:
+        """How it stands, in the words of pipelines and steps."""
+        return step_status(self._step().status) if self._path else pipeline_status(self._run.refresh().status)
+
+    def _tracked(self) -> Any:
+        return tracked(self._client._http, self._run.id, self._path)
+
+    def _files(self) -> Artifact | None:
+        return self._step().outputs.get("artifacts") if self._path else None
+
+    def _wait(self, show_output: bool, timeout_seconds: float | None, raise_on_error: bool) -> str:
+        """Waits for the end of the run."""
+        timeout = None if timeout_seconds is None or timeout_seconds > FOREVER_S else timeout_seconds
+        self._run.wait(timeout=timeout, show=show_output, check=False, file=sys.stdout)
+        state = self._state()
+        if raise_on_error and state not in ("Finished", "Bypassed"):
+            raise ActivityFailedException(
+                f"{self.id} {state}: {_reasons(self._run)}",
+                code="run_failed",
+                hint=f"`tidemill explain {self._run.id}`",
+            )
+        return state
+
+
+class ScriptRun(Run):
+    """A script that was submitted by itself."""
+
+    STEP = "script"
+
+    @property
+    def type(self) -> str:
+        """What it is a run of."""
+        return "azureml.scriptrun"
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._run.id
+
+    @property
+    def parent(self) -> Any:
+        """Nothing: it was submitted by itself."""
+        return None
+
+
+def _reasons(run: TidemillRun) -> str:
+    found = []
+    for step in run:
+        if step.status == "failed":
+            found.append(f"{step.display_name}: {why(step)}")
+    return "\n".join(found[:3]) or run.status
+
+
+def why(step: Step) -> str:
+    """Why a step failed: the reason, and the end of what it wrote to its standard error."""
+    failure = (step.view.get("attempts") or [{}])[-1].get("failure") or {}
+    parts = [failure.get("message") or failure.get("reason") or step.status, failure.get("stderr_tail")]
+    return "\n".join(str(part).strip() for part in parts if part)
+
+
+def _within(artifact: Artifact, path: str) -> Any:
+    """A file or a folder of what a step left, by its path."""
+    inner = path.strip("/")
+    for candidate in (inner, f"outputs/{inner}"):
+        if candidate in artifact.paths():
+            return artifact[candidate]
+        below = [name for name in artifact.paths() if name.startswith(candidate + "/")]
+        if below:
+            return [(name[len(candidate) + 1 :], artifact[name]) for name in below]
+    raise NotFoundError(f"there is no `{path}` among {', '.join(artifact.paths()[:10])}", code="not_found")

@@ -1,0 +1,101 @@
+"""The names and parameters of azureml, against a table of them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TABLE: dict[str, dict[str, list[str] | None]] = json.loads(
+    (Path(__file__).parent.parent / "golden/azureml_names.json").read_text()
+)
+METHODS = [(name, method) for name, methods in TABLE.items() for method in methods]
+# Where notebooks import from, beside the packages of the table.
+PATHS = {
+    "azureml.core.compute": ["AmlCompute", "ComputeTarget", "DataFactoryCompute", "DatabricksCompute", "RemoteCompute"],
+    "azureml.core.compute_target": ["ComputeTargetException"],
+    "azureml.core.datastore": ["Datastore"],
+    "azureml.core.dataset": ["Dataset"],
+    "azureml.core.environment": ["Environment"],
+    "azureml.core.experiment": ["Experiment"],
+    "azureml.core.model": ["Model"],
+    "azureml.core.run": ["Run"],
+    "azureml.core.runconfig": ["CondaDependencies", "DEFAULT_CPU_IMAGE", "DEFAULT_GPU_IMAGE", "RunConfiguration"],
+    "azureml.core.script_run_config": ["ScriptRunConfig"],
+    "azureml.core.workspace": ["Workspace"],
+    "azureml.data": ["DataReference", "OutputFileDatasetConfig", "FileDataset", "TabularDataset"],
+    "azureml.exceptions": ["ComputeTargetException", "UserErrorException", "ActivityFailedException"],
+    "azureml.pipeline.core.graph": ["PipelineParameter", "InputPortDef", "OutputPortDef", "PublishedPipeline"],
+    "azureml.pipeline.core.run": ["PipelineRun", "StepRun"],
+    "azureml.pipeline.core.schedule": ["Schedule", "ScheduleRecurrence", "TimeZone"],
+    "azureml.pipeline.core.pipeline_output_dataset": ["PipelineOutputFileDataset"],
+    "azureml.pipeline.steps": ["HyperDriveStepRun"],
+    "azureml.train.estimator": ["Estimator"],
+    "azureml.train.hyperdrive": [
+        "PrimaryMetricGoal",
+        "choice",
+        "uniform",
+        "loguniform",
+        "randint",
+        "quniform",
+        "normal",
+    ],
+    "azureml.widgets": ["RunDetails"],
+}
+
+
+def ours(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(f"tidemill.{module}"), attribute)
+
+
+@pytest.mark.parametrize("module", PATHS)
+def test_names_are_where_notebooks_import_them_from(module: str) -> None:
+    for name in PATHS[module]:
+        assert ours(f"{module}.{name}") is not None
+
+
+@pytest.mark.parametrize(("name", "method"), METHODS, ids=[f"{name}.{method}" for name, method in METHODS])
+def test_parameters_are_those_of_azureml_in_their_order(name: str, method: str) -> None:
+    theirs = TABLE[name][method]
+    static = inspect.getattr_static(ours(name), method)
+    if theirs is None:
+        assert not inspect.isfunction(static), "a value, not a method"
+        return
+    parameters = inspect.signature(getattr(ours(name), method)).parameters.values()
+    if {p.kind for p in parameters} == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}:
+        assert refuses(name, method)
+        return
+    named = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    named = [name for name in named if name != "self" and not name.startswith("_")]
+    open_ended = theirs[-1:] == ["**"]
+    wanted = theirs[:-1] if open_ended else theirs
+    # What azureml takes as `**kwargs` may have a name here.
+    assert (named[: len(wanted)] if open_ended else named) == wanted
+
+
+def refuses(name: str, method: str) -> bool:
+    from tidemill.azureml import NotSupportedError
+
+    with pytest.raises(NotSupportedError) as raised:
+        getattr(ours(name), method)()
+    return bool(raised.value.hint)
+
+
+def test_packages_have_the_names_that_they_list() -> None:
+    for package in ("core", "data", "pipeline.core", "pipeline.steps", "train.hyperdrive", "widgets"):
+        module = importlib.import_module(f"tidemill.azureml.{package}")
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+        assert not hasattr(module, "Nothing")
+
+
+def test_a_keyword_that_azureml_does_not_have_is_an_error() -> None:
+    from tidemill.azureml.pipeline.steps import PythonScriptStep
+
+    with pytest.raises(TypeError, match="hash_path"):
+        PythonScriptStep("train.py", hash_path=["."])  # type: ignore[call-arg]

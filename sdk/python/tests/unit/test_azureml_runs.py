@@ -1,0 +1,375 @@
+"""Runs, published pipelines, schedules and names of the catalog in azureml's words, on a coordinator without a port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import Fake, answer
+from tests.unit.azureml_steps import fake, ws
+from tidemill.azureml import NotSupportedError
+from tidemill.azureml.core import Environment, Experiment, Model, Run, Workspace
+from tidemill.azureml.core.authentication import InteractiveLoginAuthentication, ServicePrincipalAuthentication
+from tidemill.azureml.core.compute import AmlCompute, ComputeTarget, DatabricksCompute
+from tidemill.azureml.core.conda_dependencies import CondaDependencies
+from tidemill.azureml.exceptions import ActivityFailedException, ModelNotFoundException, UserErrorException
+from tidemill.azureml.pipeline.core import (
+    InputPortDef,
+    Module,
+    OutputPortDef,
+    Pipeline,
+    PipelineData,
+    PipelineDraft,
+    PipelineParameter,
+    PipelineRun,
+    PublishedPipeline,
+    Schedule,
+    ScheduleRecurrence,
+    StepRun,
+    TimeZone,
+)
+from tidemill.azureml.pipeline.steps import CommandStep, ModuleStep
+
+__all__ = ["fake", "ws"]
+
+
+def step_view(path: str, status: str, **more: Any) -> dict[str, Any]:
+    return {"path": path, "status": status, "target": "cpu", "display_name": path.replace("_", " "), **more}
+
+
+def run_view(status: str, steps: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "r1",
+        "status": status,
+        "pipeline": "p",
+        "display_name": "p",
+        "experiment": "e",
+        "submitted_by": "ada",
+        "submitted_at": 0,
+        "tags": {"a": "b", "tidemill.pipeline": "p:1"},
+        "steps": {"total": len(steps)},
+        "steps_list": steps,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "pipeline", "run"),
+    [
+        ("queued", "NotStarted", "NotStarted"),
+        ("running", "Running", "Running"),
+        ("cancelling", "Running", "Running"),
+        ("succeeded", "Finished", "Completed"),
+        ("failed", "Failed", "Failed"),
+        ("cancelled", "Canceled", "Canceled"),
+        ("aborted", "Failed", "Failed"),
+    ],
+)
+def test_how_a_run_stands_is_said_in_azuremls_words(
+    fake: Fake, ws: Workspace, ours: str, pipeline: str, run: str
+) -> None:
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view(ours, [])))
+    found = PipelineRun.get(ws, "r1")
+    assert (found.get_status(), found.status, found.id) == (pipeline, run, "r1")
+    assert found.tags == {"a": "b"}
+
+
+def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None:
+    steps = [step_view("Train_it", "reused", reused_from="r0/Train_it"), step_view("other", "skipped")]
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view("failed", steps)))
+    run = PipelineRun.get(ws, "r1")
+    for name in ("Train it", "Train_it"):
+        (step,) = run.find_step_run(name)
+        assert (step.id, step.get_status(), step.status) == ("r1.Train_it", "Finished", "Completed")
+    assert step.properties == {"azureml.pipelinerunid": "r1", "azureml.reusedrunid": "r0/Train_it"}
+    assert step.parent == run
+    assert [child.get_status() for child in run.get_children()] == ["Finished", "Bypassed"]
+    assert isinstance(Run.get(ws, "r1.other"), StepRun)
+    with pytest.raises(UserErrorException, match="has no output `x`"):
+        step.get_output_data("x")
+    with pytest.raises(UserErrorException, match="the pipeline has no output"):
+        run.get_pipeline_output("x")
+    for refused in (run.get_graph, lambda: run.log("a", 1), run.complete, lambda: run.tag("a")):
+        with pytest.raises(NotSupportedError):
+            refused()
+
+
+def test_a_run_that_failed_says_what_its_step_said(fake: Fake, ws: Workspace) -> None:
+    failure = {"reason": "exit_code", "message": "it ended with 1", "stderr_tail": "ValueError: no rows\n"}
+    steps = [step_view("train", "failed", attempts=[{"attempt": 1, "status": "failed", "failure": failure}])]
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view("failed", steps)))
+    event = {"sequence": 1, "at": 0, "run": "r1", "event": "ended", "run_status": "failed"}
+    fake.on("GET", "/api/v1/runs/r1/events", answer(f"data: {__import__('json').dumps(event)}\n\n".encode()))
+    run = PipelineRun.get(ws, "r1")
+    with pytest.raises(ActivityFailedException, match="it ended with 1\nValueError: no rows"):
+        run.wait_for_completion(show_output=False)
+    assert run.wait_for_completion(show_output=False, raise_on_error=False) == "Failed"
+    with pytest.raises(ActivityFailedException, match="no rows"):
+        run.find_step_run("train")[0].wait_for_completion(show_output=False)
+
+
+def test_what_steps_logged_is_read_back_in_azuremls_shapes(fake: Fake, ws: Workspace) -> None:
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view("succeeded", [step_view("train", "succeeded")])))
+    metrics = [
+        {"key": "loss", "value": 0.1, "timestamp": 2, "step": 1},
+        {"key": "rows", "value": 8, "timestamp": 1, "step": 0},
+    ]
+    tags = [
+        {"key": "tidemill.step", "value": "train"},
+        {"key": "state", "value": "good"},
+        {"key": "azureml.text.kind", "value": "tree"},
+    ]
+    tracked = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": metrics, "tags": tags}}
+    fake.on("POST", "/api/2.0/mlflow/runs/search", answer({"runs": [tracked]}))
+    history = [{"value": 0.1, "timestamp": 2, "step": 1}, {"value": 0.5, "timestamp": 1, "step": 0}]
+    fake.on("GET", "/api/2.0/mlflow/metrics/get-history", answer({"metrics": history}))
+    fake.on("POST", "/api/2.0/mlflow/runs/set-tag", answer({}))
+    step = PipelineRun.get(ws, "r1").find_step_run("train")[0]
+    assert step.get_metrics() == {"loss": [0.5, 0.1], "rows": 8, "kind": "tree"}
+    assert step.get_metrics("rows") == {"rows": 8}
+    assert PipelineRun.get(ws, "r1").get_metrics(recursive=True) == {"train": step.get_metrics()}
+    assert step.tags == {"a": "b", "state": "good"}
+    step.tag("reviewed", "yes")
+    assert fake.requests[-1].json == {"run_id": "m1", "key": "reviewed", "value": "yes"}
+
+
+def test_a_published_pipeline_is_a_version_with_an_address(fake: Fake, ws: Workspace) -> None:
+    version = {
+        "kind": "pipeline",
+        "name": "Rows-to-model",
+        "version": "3",
+        "stage": "active",
+        "description": "d",
+        "tags": {"azureml.version": "1.0"},
+        "body": {"pipeline": {"spec": {}}},
+    }
+    asset = {"kind": "pipeline", "name": "Rows-to-model", "labels": {"default": "3"}}
+    fake.on("GET", "/api/v1/assets/pipeline/Rows-to-model", answer(asset))
+    fake.on("GET", "/api/v1/assets/pipeline/Rows-to-model/versions/3", answer(version))
+    fake.on("PATCH", "/api/v1/assets/pipeline/Rows-to-model/versions/3", answer({**version, "stage": "disabled"}))
+    fake.on("POST", "/api/v1/pipelines/Rows-to-model/runs", answer(run_view("queued", [])))
+    found = PublishedPipeline.get(ws, "Rows-to-model:3")
+    assert (found.id, found.version, found.status) == ("Rows-to-model:3", "1.0", "Active")
+    assert found.endpoint == "http://127.0.0.1:1/azureml/v1.0/PipelineRuns/PipelineSubmit/Rows-to-model:3"
+    run = Experiment(ws, "My experiment").submit(found, pipeline_parameters={"rate of learning": 0.1, "flag": True})
+    assert run.id == "r1"
+    body = fake.requests[-1].json
+    assert (body["parameters"], body["experiment"]) == ({"rate_of_learning": "0.1", "flag": "True"}, "My-experiment")
+    assert fake.requests[-1].path.endswith("?version=3")
+    found.submit(ws, "e", continue_on_step_failure=True)
+    assert fake.requests[-1].json["continue_on_step_failure"] is True
+    found.disable()
+    assert found.status == "Disabled"
+    with pytest.raises(NotSupportedError, match="parent_run_id"):
+        found.submit(ws, "e", parent_run_id="x")
+
+
+def test_a_schedule_is_made_shown_paused_and_changed(fake: Fake, ws: Workspace) -> None:
+    recurrence = ScheduleRecurrence(
+        frequency="Week",
+        interval=2,
+        start_time="2026-01-31T08:00:00+01:00",
+        time_zone=TimeZone.WEuropeStandardTime,
+        week_days=["Monday", "Friday"],
+        time_of_day="6:30",
+    )
+    view = {
+        "name": "weekly",
+        "spec": {"trigger": {"recurrence": recurrence._rendered()}, "pipeline": "p", "version": "2"},
+    }
+    fake.on("PUT", "/api/v1/schedules/weekly", answer(view))
+    fake.on("POST", "/api/v1/schedules/weekly/pause", answer({**view, "pause": {"at": 1, "by": "ada"}}))
+    fake.on("POST", "/api/v1/schedules/weekly/resume", answer(view))
+    fake.on("GET", "/api/v1/schedules", answer([view]))
+    fake.on("GET", "/api/v1/runs", answer({"items": [run_view("succeeded", [])]}))
+    made = Schedule.create(
+        ws, "weekly", "p:2", "Nightly runs", recurrence, "text", {"n": 1}, continue_on_step_failure=True
+    )
+    put = fake.requests[-1]
+    assert put.headers["if-none-match"] == "*"
+    assert put.json == {
+        "trigger": {
+            "recurrence": {
+                "frequency": "week",
+                "interval": 2,
+                "hours": [6],
+                "minutes": [30],
+                "week_days": ["monday", "friday"],
+                "time_zone": "W. Europe Standard Time",
+                "start_at": 1769842800000,
+            }
+        },
+        "pipeline": "p",
+        "version": "2",
+        "parameters": {"n": "1"},
+        "experiment": "Nightly-runs",
+        "continue_on_step_failure": True,
+        "description": "text",
+    }
+    assert (made.id, made.pipeline_id, made.status) == ("weekly", "p:2", "Active")
+    made.disable()
+    assert made.status == "Disabled"
+    made.enable()
+    made.update(description="other", pipeline_parameters={"n": 2})
+    assert fake.requests[-1].json["parameters"] == {"n": "2"}
+    assert "if-none-match" not in fake.requests[-1].headers
+    assert [schedule.name for schedule in Schedule.list(ws, pipeline_id="p")] == ["weekly"]
+    last = made.get_last_pipeline_run()
+    assert last is not None
+    assert last.id == "r1"
+    assert "tags=tidemill.schedule%3Dweekly" in fake.requests[-1].path
+    with pytest.raises(NotSupportedError, match="watches a datastore"):
+        Schedule.create(ws, "x", "p", "e", datastore=ws.get_default_datastore())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"frequency": "Year", "interval": 1},
+        {"frequency": "Day", "interval": 0},
+        {"frequency": "Day", "interval": 1, "week_days": ["Monday"]},
+        {"frequency": "Hour", "interval": 1, "hours": [1]},
+        {"frequency": "Week", "interval": 1, "week_days": ["Mon"]},
+        {"frequency": "Day", "interval": 1, "hours": [1], "time_of_day": "3:30"},
+    ],
+)
+def test_a_recurrence_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserErrorException):
+        ScheduleRecurrence(**wrong)
+
+
+def test_a_compute_target_is_a_name(fake: Fake, ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.on("GET", "/api/v1/workers", answer([{"id": "w", "targets": [{"name": "gpu", "compute_type": "gpu"}]}]))
+    fake.on("GET", "/api/v1/queues", answer([{"target": "gpu"}]))
+    made = ComputeTarget.create(ws, "gpu", AmlCompute.provisioning_configuration(vm_size="STANDARD_NC6", max_nodes=4))
+    made.wait_for_completion(show_output=True)
+    assert "gpu: 1 workers" in capsys.readouterr().out
+    assert made.get_status().current_node_count == 1
+    assert list(ws.compute_targets) == ["gpu"]
+    configuration = DatabricksCompute.attach_configuration(resource_group="a", access_token="b")
+    assert ComputeTarget.attach(ws, "bricks", configuration).name == "bricks"
+    with pytest.raises(NotSupportedError, match="stopped where they run"):
+        made.delete()
+
+
+def test_who_asks_is_whoever_tidemills_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("TIDEMILL_TOKEN", "tm_x")
+    assert InteractiveLoginAuthentication().get_authentication_header() == {"Authorization": "Bearer tm_x"}
+    principal = ServicePrincipalAuthentication("tenant", "id", "password")
+    assert "password" not in str(vars(principal))
+
+
+def test_a_workspace_has_the_name_that_azuremls_file_gives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_URL", "http://127.0.0.1:1")
+    monkeypatch.chdir(tmp_path)
+    assert Workspace.from_config().name == "tidemill"
+    Workspace("sub", "group", "mine").write_config()
+    (tmp_path / "deep/er").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "deep/er")
+    found = Workspace.from_config()
+    assert (found.name, found.resource_group, found.subscription_id) == ("mine", "group", "sub")
+    with pytest.raises(UserErrorException, match="there is no"):
+        Workspace.from_config(path=str(tmp_path / "deep/er/none.json"))
+    with pytest.raises(NotSupportedError, match="secrets are given to steps only"):
+        found.get_default_keyvault()
+
+
+def test_environments_and_models_are_those_of_the_catalog(fake: Fake, ws: Workspace) -> None:
+    body = {"environment": {"name": "mine", "image": None, "python": {"version": "3.11", "requirements": ["pandas"]}}}
+    version = {"kind": "environment", "name": "mine", "version": "1", "body": body, "stage": "active", "tags": {}}
+    fake.on("POST", "/api/v1/assets/environment/mine/versions", answer(version))
+    fake.on("GET", "/api/v1/assets/environment/mine/versions/latest", answer(version))
+    fake.on("GET", "/api/v1/assets/environment/AzureML-sklearn/versions/latest", answer({"message": "no"}, status=404))
+    fake.on("GET", "/api/v1/assets/model/churn/versions/latest", answer({"message": "no"}, status=404))
+    made = Environment("mine")
+    made.python.conda_dependencies = CondaDependencies.create(
+        pip_packages=["azureml-defaults", "pandas"], conda_packages=["numpy=1.26"], python_version="3.11"
+    )
+    assert made.register(ws).version == "1"
+    assert fake.requests[-1].json["source"]["environment"]["python"] == {
+        "version": "3.11",
+        "requirements": ["numpy==1.26.*", "pandas"],
+    }
+    assert Environment.get(ws, "mine")._rendered() == {
+        "name": "mine",
+        "conda_file": {"dependencies": ["python=3.11", {"pip": ["pandas"]}]},
+    }
+    assert Environment.get(ws, "AzureML-sklearn")._rendered() == "azureml:AzureML-sklearn@latest"
+    with pytest.raises(ModelNotFoundException):
+        Model(ws, "churn")
+    with pytest.raises(NotSupportedError, match="services"):
+        Model.deploy(ws, "x", [])
+
+
+def test_a_module_is_a_component_with_versions(fake: Fake, ws: Workspace) -> None:
+    fake.on("GET", "/api/v1/assets/component/prep", answer({"message": "no"}, status=404))
+    fake.on("POST", "/api/v1/pipelines/load", answer({"needs": [], "spec": {"name": "prep"}}))
+
+    def add(request: Any) -> Any:
+        return answer(
+            {**request.json, "kind": "component", "name": "prep", "version": "1", "stage": "active", "body": {}}
+        )
+
+    fake.on("POST", "/api/v1/assets/component/prep/versions", add)
+    module = Module.create(ws, "prep", "prepares")
+    rows, out, rate = InputPortDef("rows"), OutputPortDef("out"), PipelineParameter("rate", 0.1)
+    version = module.publish_python_script(
+        "prep.py",
+        "first",
+        [rows],
+        [out],
+        {"rate": rate},
+        source_directory="src",
+        arguments=["--in", rows, "--out", out, rate],
+    )
+    loaded = __import__("json").loads(
+        next(r for r in fake.requests if r.path.endswith("load")).json["texts"][0]["text"]
+    )
+    assert loaded["command"] == "python3 prep.py --in ${{inputs.rows}} --out ${{outputs.out}} ${{inputs.rate}}"
+    assert loaded["inputs"]["rate"] == {"type": "number", "default": 0.1}
+    data, made = PipelineData("data"), PipelineData("made", pipeline_output_name="final")
+    write = CommandStep(["ls >", data], "write", outputs=[data])
+    step = ModuleStep(
+        module_version=version,
+        inputs_map={"rows": data},
+        outputs_map={"out": made},
+        params={"rate": 0.5},
+        compute_target="gpu",
+    )
+    found = Pipeline(ws, [step])._drawn("x").to_dict()["jobs"]["prep"]
+    assert found == {
+        "display_name": "prep",
+        "component": "azureml:prep:1",
+        "inputs": {"rows": "${{parent.jobs.write.outputs.data}}", "rate": 0.5},
+        "outputs": {"out": "${{parent.outputs.final}}"},
+        "compute": "azureml:gpu",
+    }
+    assert write in Pipeline(ws, [step])._steps
+    with pytest.raises(UserErrorException, match="no input `other`"):
+        ModuleStep(module_version=version, inputs_map={"other": data})
+
+
+def test_a_draft_lives_as_long_as_the_program(ws: Workspace) -> None:
+    pipeline = Pipeline(ws, [CommandStep("true", "a")])
+    draft = PipelineDraft.create(ws, pipeline, "draft", experiment_name="e", tags={"a": "b"})
+    assert PipelineDraft.get(ws, draft.id) is draft
+    assert PipelineDraft.list(ws, tags={"a": "b"}) == [draft]
+    draft.update(name="other", tags={"c": "d"})
+    assert (draft.name, PipelineDraft.list(ws, tags={"a": "b"})) == ("other", [])
+    draft.delete()
+    with pytest.raises(UserErrorException, match="no draft"):
+        PipelineDraft.get(ws, draft.id)
+    with pytest.raises(NotSupportedError, match="a draft of a"):
+        PipelineDraft.create(ws, "run")
+
+
+def test_an_experiment_takes_only_what_can_run(ws: Workspace) -> None:
+    with pytest.raises(NotSupportedError, match="submitting a str"):
+        Experiment(ws, "e").submit("pipeline.yml")
+    with pytest.raises(TypeError, match="regenerate"):
+        Experiment(ws, "e").submit(Pipeline(ws, [CommandStep("true", "a")]), regenerate=True)
+    with pytest.raises(NotSupportedError, match="an experiment is a name"):
+        Experiment(ws, "e").archive()
