@@ -119,7 +119,11 @@ class ScheduleRecurrence:
 
     def _start(self) -> int:
         """The start in milliseconds."""
-        start = datetime.fromisoformat(self.start_time) if isinstance(self.start_time, str) else self.start_time
+        start = (
+            datetime.fromisoformat(self.start_time.replace("Z", "+00:00"))
+            if isinstance(self.start_time, str)
+            else self.start_time
+        )
         if start.tzinfo is None:
             zone = getattr(self.time_zone, "value", self.time_zone)
             if zone not in (None, "UTC"):
