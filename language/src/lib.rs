@@ -28,8 +28,8 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use files::{Disk, Files, SourceKind, SourceRole};
-pub use load::{Loaded, LocalSource, SourceId, load, load_from};
-pub use plan::{PlanRequest, check, plan};
+pub use load::{Loaded, LocalSource, SourceId, load, load_component, load_environment, load_from};
+pub use plan::{PlanRequest, check, check_component, plan};
 pub use schema::schema;
 pub use shelf::{Need, Shelf, Sought};
 pub use tidemill_protocol::spec::PipelineSpec;

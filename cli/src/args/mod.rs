@@ -2,6 +2,7 @@
 //! what happens is in `commands`. Every flag is defined once, here; help, completions and error messages follow from it.
 
 mod access;
+mod assets;
 mod author;
 mod broker;
 mod data;
@@ -11,6 +12,10 @@ mod operate;
 mod secrets;
 
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
+pub(crate) use assets::{
+    AssetAddArgs, AssetCommand, AssetDescribeArgs, AssetGetArgs, AssetLabelArgs, AssetListArgs,
+    AssetRemoveArgs, AssetUnlabelArgs,
+};
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
@@ -52,6 +57,12 @@ Look at runs:
   explain      Say why a step stands as it does, or what an error code means
   artifacts    List, fetch, print and compare outputs
   cache        Say why a step was or was not reused
+
+Names and versions:
+  data         Name, version, label and fetch files that steps read
+  model        Name, version, label and fetch models
+  component    Name and version steps that pipelines share
+  environment  Name and version the software around steps
 
 Operate:
   serve        Run the coordinator of a cluster
@@ -237,6 +248,18 @@ pub(crate) enum Command {
     /// Say why a step was or was not reused
     #[command(subcommand)]
     Cache(CacheCommand),
+    /// Name, version, label and fetch files that steps read
+    #[command(subcommand)]
+    Data(AssetCommand),
+    /// Name, version, label and fetch models
+    #[command(subcommand)]
+    Model(AssetCommand),
+    /// Name and version steps that pipelines share
+    #[command(subcommand)]
+    Component(AssetCommand),
+    /// Name and version the software around steps
+    #[command(subcommand)]
+    Environment(AssetCommand),
     /// Run the coordinator of a cluster
     Serve(ServeArgs),
     /// Start workers, let them join, drain or quarantine them

@@ -1,6 +1,7 @@
 //! The typed client of the coordinator's API. It speaks over HTTP, or straight to a router in this process: what answers is the same code.
 //! Nothing here decides or prints.
 
+mod assets;
 mod enrolment;
 mod events;
 mod log_tail;
@@ -11,6 +12,7 @@ mod run_events;
 mod transport;
 mod trust;
 
+pub(crate) use assets::AssetFilter;
 use events::EventStream;
 pub(crate) use remote_secrets::RemoteSecrets;
 pub(crate) use run_events::{RunEvents, Seen};

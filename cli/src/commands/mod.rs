@@ -1,6 +1,7 @@
 //! The verbs, one file each: ask the client or start the parts, hand the answer to the printer. Here is only the list, and how a verb is started.
 
 mod artifacts;
+mod assets;
 mod audit;
 mod bench;
 mod broker;
@@ -31,7 +32,7 @@ mod validate;
 mod version;
 mod worker;
 
-use crate::args::{BrokerCommand, Cli, Command, Global, JournalCommand, WorkerCommand};
+use crate::args::{AssetCommand, BrokerCommand, Cli, Command, Global, JournalCommand, WorkerCommand};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::{self, Printer};
@@ -39,6 +40,7 @@ use crate::session::Session;
 use crate::settings::{Environment, Given, Settings};
 use crate::telemetry;
 use std::path::{Path, PathBuf};
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_worker::SystemClock;
 
 /// Does what was typed.
@@ -85,6 +87,10 @@ const fn verb(command: &Command) -> &'static str {
         Command::Explain(_) => "explain",
         Command::Artifacts(_) => "artifacts",
         Command::Cache(_) => "cache",
+        Command::Data(_) => "data",
+        Command::Model(_) => "model",
+        Command::Component(_) => "component",
+        Command::Environment(_) => "environment",
         Command::Serve(_) => "serve",
         Command::Worker(_) => "worker",
         Command::Queue(_) => "queue",
@@ -130,11 +136,16 @@ fn session(global: &Global, command: &Command) -> Result<Session, Failure> {
 
 /// The folder whose settings count: that of the pipeline file, so that a pipeline means the same from wherever it is started.
 fn project(folder: &Path, command: &Command) -> PathBuf {
+    let added: Option<PathBuf>;
     let file = match command {
         Command::Run(args) => Some(&args.file),
         Command::Submit(args) => Some(&args.file),
         Command::Plan(args) => Some(&args.file),
         Command::Validate(args) => args.files.first(),
+        Command::Component(AssetCommand::Add(args)) | Command::Environment(AssetCommand::Add(args)) => {
+            added = args.source.as_ref().map(PathBuf::from);
+            added.as_ref()
+        }
         _ => None,
     };
     let Some(file) = file else {
@@ -230,6 +241,10 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Explain(args) => Box::pin(explain::run(session, args)).await,
         Command::Artifacts(args) => Box::pin(artifacts::run(session, args)).await,
         Command::Cache(args) => Box::pin(cache::run(session, args)).await,
+        Command::Data(args) => Box::pin(assets::run(session, AssetKind::Data, args)).await,
+        Command::Model(args) => Box::pin(assets::run(session, AssetKind::Model, args)).await,
+        Command::Component(args) => Box::pin(assets::run(session, AssetKind::Component, args)).await,
+        Command::Environment(args) => Box::pin(assets::run(session, AssetKind::Environment, args)).await,
         Command::Serve(args) => Box::pin(serve::run(session, args.standby)).await,
         Command::Worker(args) => Box::pin(worker::run(session, args)).await,
         Command::Queue(args) => Box::pin(queue::run(session, args)).await,

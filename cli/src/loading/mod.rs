@@ -6,14 +6,19 @@ mod sources;
 use crate::args::{Pair, Submission};
 use crate::client::Client;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Context, Failure};
 use crate::session::Session;
 use std::collections::BTreeMap;
 use std::path::Path;
+use sources::Scans;
 use tidemill_artifacts::ArtifactStore;
-use tidemill_language::{Code, Diagnostic, Loaded, PipelineSpec, PlanRequest, Problems, Workspace};
+use tidemill_language::{
+    Code, Diagnostic, Loaded, LocalSource, PipelineSpec, PlanRequest, Problems, SourceId, SourceKind,
+    SourceRole, Workspace,
+};
 use tidemill_protocol::api::{Problem, SubmitRequest};
-use tidemill_protocol::plan::Plan;
+use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::plan::{Environment, Plan};
 
 /// Width at which problems are wrapped where there is no screen.
 const WIDTH: usize = 100;
@@ -40,6 +45,25 @@ pub(crate) fn load(session: &mut Session, file: &Path) -> Result<Loaded, Failure
         }
         Err(problems) => Err(refuse(session, file, &problems)),
     }
+}
+
+/// Reads a component file for itself.
+pub(crate) fn component(session: &mut Session, file: &Path) -> Result<Loaded, Failure> {
+    let workspace = workspace(session)?;
+    match tidemill_language::load_component(file, &workspace) {
+        Ok(loaded) => {
+            print(session, &loaded.warnings);
+            Ok(loaded)
+        }
+        Err(problems) => Err(refuse(session, file, &problems)),
+    }
+}
+
+/// Reads an environment file for itself.
+pub(crate) fn environment(session: &mut Session, file: &Path) -> Result<Environment, Failure> {
+    let workspace = workspace(session)?;
+    tidemill_language::load_environment(file, &workspace)
+        .map_err(|problems| refuse(session, file, &problems))
 }
 
 /// What registered names mean for this session.
@@ -73,15 +97,44 @@ pub(crate) async fn bring(
     destination: Destination<'_>,
 ) -> Result<PipelineSpec, Failure> {
     let scans = sources::scan_all(session, &loaded.sources).await?;
-    let progress = session.printer.progress("uploading");
-    let outcome = match destination {
-        Destination::Store(store) => sources::upload_all(store, &scans, &progress).await,
-        Destination::Coordinator(client) => remote::upload_all(client, &scans, &progress).await,
-    };
-    progress.finish();
-    outcome?;
+    upload(session, &scans, destination).await?;
     let contents = scans.iter().map(|(id, scan)| (*id, scan.reference)).collect();
     Ok(loaded.finish(&contents))
+}
+
+/// Names the content of one local file or folder, and brings it to its destination.
+pub(crate) async fn bring_files(
+    session: &mut Session,
+    path: &Path,
+    destination: Destination<'_>,
+) -> Result<ArtifactRef, Failure> {
+    let unreadable = || format!("cannot read {}", path.display());
+    let path = path.canonicalize().context(unreadable)?;
+    let is_folder = std::fs::metadata(&path).context(unreadable)?.is_dir();
+    let source = LocalSource {
+        id: SourceId(0),
+        path,
+        role: SourceRole::Data,
+        kind: if is_folder {
+            SourceKind::Folder
+        } else {
+            SourceKind::File
+        },
+    };
+    let scans = sources::scan_all(session, &[source]).await?;
+    upload(session, &scans, destination).await?;
+    let scan = scans.into_values().next().expect("one source has one content");
+    Ok(scan.reference)
+}
+
+async fn upload(session: &Session, scans: &Scans, destination: Destination<'_>) -> Result<(), Failure> {
+    let progress = session.printer.progress("uploading");
+    let outcome = match destination {
+        Destination::Store(store) => sources::upload_all(store, scans, &progress).await,
+        Destination::Coordinator(client) => remote::upload_all(client, scans, &progress).await,
+    };
+    progress.finish();
+    outcome
 }
 
 /// The submission of a pipeline.

@@ -1,5 +1,6 @@
 //! What the API says, laid out for people. Each file shows one kind of thing; machines get the same values as JSON, untouched.
 
+pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod explanation;
 pub(crate) mod join_tokens;

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod assets;
 mod authoring;
 mod forms;
 mod manners;

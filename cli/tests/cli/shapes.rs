@@ -223,6 +223,30 @@ fn the_shapes_of_a_service_and_its_rights_are_kept() {
 }
 
 #[test]
+fn the_shapes_of_named_things_are_kept() {
+    let place = place();
+    place.write("iris.csv", "1,2\n");
+    place.write("env.yml", "image: python:3.11\n");
+    hold(
+        &place,
+        &[
+            (
+                "data_add",
+                &["data", "add", "iris", "iris.csv", "--label", "good", "-t", "a=b"],
+            ),
+            ("data_list", &["data", "list"]),
+            ("data_show", &["data", "show", "iris@good"]),
+            ("data_versions", &["data", "versions", "iris"]),
+            ("data_deprecate", &["data", "deprecate", "iris:1"]),
+            ("data_describe", &["data", "describe", "iris", "--description", "flowers"]),
+            ("data_unlabel", &["data", "unlabel", "iris", "good"]),
+            ("environment_add", &["environment", "add", "py", "env.yml"]),
+            ("data_remove", &["data", "remove", "iris:1"]),
+        ],
+    );
+}
+
+#[test]
 fn the_shapes_of_this_machine_are_kept() {
     let place = place();
     hold(

@@ -118,7 +118,7 @@ impl Loader<'_> {
     }
 
     /// Reads a component.
-    fn component_body(&mut self, node: &Node, folder: &Path, path: &str) -> Option<u32> {
+    pub(super) fn component_body(&mut self, node: &Node, folder: &Path, path: &str) -> Option<u32> {
         let mut fields = Fields::open(node, path, &mut self.findings)?;
         let kind = self.component_kind(&mut fields)?;
         let mut text = |fields: &mut Fields<'_>, key| fields.text(key, &mut self.findings).map(str::to_owned);

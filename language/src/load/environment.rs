@@ -65,20 +65,24 @@ impl Loader<'_> {
 
     fn environment_file(&mut self, path: &Path, site: Site<'_>) -> Option<Environment> {
         let node = self.tree(path, Some(site.place))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+        self.environment_in(&node, path.parent().unwrap_or(Path::new(".")), site.path)
+    }
+
+    /// The environment that a file holds; `path` is where it was asked for.
+    pub(super) fn environment_in(&mut self, node: &Node, folder: &Path, path: &str) -> Option<Environment> {
         let inside = Site {
             folder,
             place: node.place,
-            path: site.path,
+            path,
         };
         // A bare conda file is an environment too.
         if node.get("dependencies").is_some() {
-            return self.conda(&node, folder).map(|python| Environment {
+            return self.conda(node, folder).map(|python| Environment {
                 python: Some(python),
                 ..Environment::default()
             });
         }
-        self.inline_environment(&node, inside)
+        self.inline_environment(node, inside)
     }
 
     fn inline_environment(&mut self, node: &Node, site: Site<'_>) -> Option<Environment> {

@@ -15,6 +15,7 @@ mod explain;
 mod graph;
 mod loaded;
 mod other;
+mod part;
 mod paths;
 mod pipeline;
 mod ports;
@@ -24,6 +25,7 @@ mod step;
 mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId};
+pub use part::{load_component, load_environment};
 
 use explain::Origin;
 
@@ -37,7 +39,7 @@ use std::sync::Arc;
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::plan::Environment;
-use tidemill_protocol::spec::ComponentSpec;
+use tidemill_protocol::spec::{ComponentSpec, PipelineSpec};
 
 /// Reads a pipeline file of this machine and everything it refers to. All problems are reported together; warnings alone do not stop it.
 pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
@@ -48,18 +50,7 @@ pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
 pub fn load_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
     let mut loader = Loader::new(files, workspace);
     let spec = loader.pipeline_file(file);
-    let warnings = loader.findings.finish()?;
-    let mut spec = spec.expect("a pipeline that was not read left an error behind");
-    spec.components = loader.components;
-    spec.warnings = warnings.iter().map(ToString::to_string).collect();
-    Ok(Loaded {
-        sources: loader.sources,
-        warnings,
-        spec,
-        origin: loader
-            .origin
-            .expect("a pipeline without an error was read from a file"),
-    })
+    loader.loaded(spec)
 }
 
 /// What is gathered while files are read.
@@ -119,6 +110,22 @@ impl<'w> Loader<'w> {
 }
 
 impl Loader<'_> {
+    /// What was read, unless there is an error.
+    fn loaded(self, spec: Option<PipelineSpec>) -> Result<Loaded, Problems> {
+        let warnings = self.findings.finish()?;
+        let mut spec = spec.expect("a pipeline that was not read left an error behind");
+        spec.components = self.components;
+        spec.warnings = warnings.iter().map(ToString::to_string).collect();
+        Ok(Loaded {
+            sources: self.sources,
+            warnings,
+            spec,
+            origin: self
+                .origin
+                .expect("a pipeline without an error was read from a file"),
+        })
+    }
+
     /// Reads and parses a file; `from` is the place that asked for it.
     fn tree(&mut self, path: &Path, from: Option<Place>) -> Option<Node> {
         let (file, text) = read_text(self.files, path, &mut self.findings, from)?;

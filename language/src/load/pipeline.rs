@@ -327,7 +327,7 @@ fn is_declaration(node: &Node) -> bool {
 }
 
 /// A text as a name: what a name cannot hold becomes `-`.
-fn slug(text: &str) -> Option<Name> {
+pub(super) fn slug(text: &str) -> Option<Name> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let kept: String = text
         .chars()

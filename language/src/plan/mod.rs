@@ -18,9 +18,16 @@ use template::Templates;
 use tidemill_protocol::api::Problem;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepOutput};
-use tidemill_protocol::spec::{OutputRef, PipelineSpec, SPEC_FORMAT};
+use std::sync::Arc;
+use tidemill_protocol::spec::{
+    ComponentBody, ComponentSpec, GraphSpec, OutputRef, PipelineSpec, SPEC_FORMAT, StepOverrides, StepSpec,
+    TargetSpec,
+};
 
 use crate::diagnostic::Code;
+
+/// What the only step of a component that is checked is called.
+const ONLY_STEP: &str = "component";
 
 /// What a submission says beside the pipeline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +109,37 @@ pub fn check(spec: &PipelineSpec) -> Vec<Problem> {
     let mut problems = plan(spec, &PlanRequest::default()).err().unwrap_or_default();
     problems.retain(|problem| problem.code != Code::MissingInput.as_str());
     problems
+}
+
+/// What is wrong with a component whatever is bound to it: its root may be of any kind, and is checked as the only step of a pipeline.
+pub fn check_component(spec: &PipelineSpec) -> Vec<Problem> {
+    let step = StepSpec {
+        name: ONLY_STEP.parse().expect("a legal name"),
+        component: spec.root,
+        display_name: String::new(),
+        inputs: BTreeMap::new(),
+        registers: BTreeMap::new(),
+        depends_on: Vec::new(),
+        overrides: StepOverrides::default(),
+    };
+    let graph = GraphSpec {
+        steps: vec![step],
+        outputs: BTreeMap::new(),
+        default_target: Some(TargetSpec::Name(spec.name.clone())),
+    };
+    let around = ComponentSpec {
+        name: None,
+        version: None,
+        display_name: String::new(),
+        inputs: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+        deterministic: true,
+        body: ComponentBody::Graph(graph),
+    };
+    let mut whole = spec.clone();
+    whole.root = u32::try_from(whole.components.len()).unwrap_or(u32::MAX);
+    whole.components.push(Arc::new(around));
+    check(&whole)
 }
 
 fn experiment(spec: &PipelineSpec, request: &PlanRequest, problems: &mut ProblemList) -> Name {

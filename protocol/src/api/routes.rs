@@ -49,6 +49,17 @@
 //! PUT  /api/v1/secrets/{name}       the value's bytes → SecretView
 //! DELETE /api/v1/secrets/{name}                       → 204
 //! POST /api/v1/worker/secrets       SecretsRequest    → the values          signed by the worker that makes the attempt
+//! GET  /api/v1/assets/{kind}        ?limit&cursor&prefix&tag → Page<AssetView>, by name
+//! GET  /api/v1/assets/{kind}/{name}                   → AssetView           its revision as `ETag`
+//! PATCH /api/v1/assets/{kind}/{name} DescribeRequest  → AssetView
+//! POST /api/v1/assets/{kind}/{name}/versions  AddVersionRequest → VersionView  201; 200 when it was there already
+//! GET  /api/v1/assets/{kind}/{name}/versions  ?limit&cursor&stage → Page<VersionView>, newest first
+//! GET  /api/v1/assets/{kind}/{name}/versions/{version} → VersionView         also by a label
+//! PATCH /api/v1/assets/{kind}/{name}/versions/{version} DescribeRequest → VersionView
+//! DELETE /api/v1/assets/{kind}/{name}/versions/{version} → 204
+//! PUT  /api/v1/assets/{kind}/{name}/labels/{label}  LabelRequest → 204
+//! DELETE /api/v1/assets/{kind}/{name}/labels/{label}  → 204
+//! POST /api/v1/pipelines/{name}/runs  ?version  StartRequest → RunSummary    201; 200 when the idempotency key was used before
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -83,6 +94,8 @@ pub const TOKENS: &str = "/api/v1/tokens";
 pub const WORKER_SECRETS: &str = "/api/v1/worker/secrets";
 /// Secrets by name.
 pub const SECRETS: &str = "/api/v1/secrets";
+/// Named things with versions, by kind.
+pub const ASSETS: &str = "/api/v1/assets";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

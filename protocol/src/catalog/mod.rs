@@ -3,8 +3,10 @@
 
 mod asset;
 mod kind;
+mod reference;
 mod version;
 
 pub use asset::{AssetBody, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage};
 pub use kind::{AssetKind, AssetKindError};
+pub use reference::{AssetRef, AssetRefError};
 pub use version::{LATEST, Version, VersionError};

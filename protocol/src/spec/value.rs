@@ -48,6 +48,11 @@ impl DataType {
         })
     }
 
+    /// Whether it is a model of some layout.
+    pub const fn is_model(self) -> bool {
+        matches!(self, Self::MlflowModel | Self::CustomModel | Self::TritonModel)
+    }
+
     /// The name that pipeline files use.
     pub const fn as_str(self) -> &'static str {
         match self {

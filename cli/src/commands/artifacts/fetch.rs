@@ -23,7 +23,7 @@ struct Wanted {
 }
 
 /// Writes an output to this place.
-pub(super) async fn fetch(
+pub(in crate::commands) async fn fetch(
     session: &mut Session,
     client: &Client,
     found: &Found,

@@ -5,12 +5,12 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::nearest;
 use tidemill_protocol::api::StepView;
-use tidemill_protocol::artifact::{ArtifactKind, Tree, TreeEntry};
+use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef, Tree, TreeEntry};
 use tidemill_protocol::digest::Digest;
 
 /// A content that was named.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(in crate::commands) enum Found {
     /// One file.
     File {
         /// What to call it.
@@ -32,15 +32,36 @@ pub(super) enum Found {
 }
 
 impl Found {
+    /// A content by its digest, to be called so.
+    pub(in crate::commands) async fn of(
+        client: &Client,
+        name: &str,
+        artifact: &ArtifactRef,
+    ) -> Result<Self, Failure> {
+        let name = name.to_owned();
+        Ok(match artifact.kind {
+            ArtifactKind::Tree => Self::Folder {
+                name,
+                tree: client.tree(&artifact.digest).await?,
+            },
+            ArtifactKind::Blob => Self::File {
+                name,
+                digest: artifact.digest,
+                size_bytes: artifact.size_bytes,
+                executable: false,
+            },
+        })
+    }
+
     /// What to call it.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::commands) fn name(&self) -> &str {
         match self {
             Self::File { name, .. } | Self::Folder { name, .. } => name,
         }
     }
 
     /// Bytes of all its files.
-    pub(super) fn size_bytes(&self) -> u64 {
+    pub(in crate::commands) fn size_bytes(&self) -> u64 {
         match self {
             Self::File { size_bytes, .. } => *size_bytes,
             Self::Folder { tree, .. } => tree.entries.iter().map(|entry| entry.size_bytes).sum(),
@@ -88,29 +109,15 @@ pub(super) async fn locate(client: &Client, name: &str) -> Result<Found, Failure
     let Some((_, artifact)) = artifact else {
         return Err(no_output(&view, output));
     };
-    let tree = match artifact.kind {
-        ArtifactKind::Tree => client.tree(&artifact.digest).await?,
-        ArtifactKind::Blob if inside.is_some() => {
-            return Err(Failure::new(
-                Exit::NotFound,
-                format!("output `{output}` of {step} is a file, not a folder"),
-            ));
-        }
-        ArtifactKind::Blob => {
-            return Ok(Found::File {
-                name: output.to_owned(),
-                digest: artifact.digest,
-                size_bytes: artifact.size_bytes,
-                executable: false,
-            });
-        }
-    };
-    match inside {
-        None => Ok(Found::Folder {
-            name: output.to_owned(),
-            tree,
-        }),
-        Some(path) => below(&tree, path.trim_end_matches('/')),
+    if artifact.kind == ArtifactKind::Blob && inside.is_some() {
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("output `{output}` of {step} is a file, not a folder"),
+        ));
+    }
+    match (Found::of(client, output, artifact).await?, inside) {
+        (Found::Folder { tree, .. }, Some(path)) => below(&tree, path.trim_end_matches('/')),
+        (found, _) => Ok(found),
     }
 }
 

@@ -3,6 +3,9 @@
 mod fetch;
 mod locate;
 
+pub(super) use fetch::fetch;
+pub(super) use locate::Found;
+
 use crate::args::ArtifactsCommand;
 use crate::client::Client;
 use crate::connection::Connection;
@@ -13,7 +16,7 @@ use crate::output::tone::Tone;
 use crate::output::{Printer, humane};
 use crate::session::Session;
 use futures_util::StreamExt;
-use locate::{Found, locate};
+use locate::locate;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tidemill_protocol::api::ArtifactView;
@@ -37,7 +40,7 @@ async fn dispatch(
         ArtifactsCommand::Get(args) => {
             let found = locate(client, &args.artifact).await?;
             let to = args.to.unwrap_or_else(|| PathBuf::from(found.name()));
-            fetch::fetch(session, client, &found, &to, args.force).await?;
+            fetch(session, client, &found, &to, args.force).await?;
             let size = humane::bytes(found.size_bytes());
             session.printer.note(format_args!("{} ({size})", to.display()));
         }

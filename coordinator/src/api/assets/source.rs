@@ -5,7 +5,7 @@ use crate::api::select;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
 use crate::views;
-use tidemill_protocol::api::{AssetSource, ErrorCode};
+use tidemill_protocol::api::{AssetSource, ErrorCode, Problem};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::{AssetBody, AssetKind, FilesBody, Location, Origin, PipelineBody};
 use tidemill_protocol::ids::StepPath;
@@ -54,10 +54,12 @@ pub(super) async fn resolve(
             Ok((AssetBody::Environment(environment), None))
         }
         (AssetKind::Pipeline, AssetSource::Pipeline(spec)) => {
-            Ok((AssetBody::Pipeline(freeze(handle, *spec).await?), None))
+            let checked = tidemill_language::check;
+            Ok((AssetBody::Pipeline(freeze(handle, *spec, checked).await?), None))
         }
         (AssetKind::Component, AssetSource::Pipeline(spec)) => {
-            Ok((AssetBody::Component(freeze(handle, *spec).await?), None))
+            let checked = tidemill_language::check_component;
+            Ok((AssetBody::Component(freeze(handle, *spec, checked).await?), None))
         }
         (kind, _) => Err(ApiError::new(
             ErrorCode::BadRequest,
@@ -75,10 +77,7 @@ fn type_by_shape(kind: AssetKind, shape: ArtifactKind) -> DataType {
 }
 
 fn files(kind: AssetKind, data_type: DataType, location: Location) -> Result<AssetBody, ApiError> {
-    let is_model = matches!(
-        data_type,
-        DataType::MlflowModel | DataType::CustomModel | DataType::TritonModel
-    );
+    let is_model = data_type.is_model();
     if is_model != (kind == AssetKind::Model) {
         let message = format!("`{}` is no type of {kind}", data_type.as_str());
         return Err(ApiError::new(ErrorCode::BadRequest, message));
@@ -129,13 +128,17 @@ async fn check_stored(handle: &CoordinatorHandle, artifact: &ArtifactRef) -> Res
     Err(ApiError::new(ErrorCode::Conflict, message).hint("upload it first"))
 }
 
-/// Checks a pipeline as far as that can be done without values for its parameters, and stores it.
-async fn freeze(handle: &CoordinatorHandle, spec: PipelineSpec) -> Result<PipelineBody, ApiError> {
+/// Checks a pipeline or component as far as that can be done without values for its parameters, and stores it.
+async fn freeze(
+    handle: &CoordinatorHandle,
+    spec: PipelineSpec,
+    check: fn(&PipelineSpec) -> Vec<Problem>,
+) -> Result<PipelineBody, ApiError> {
     for content in &spec.contents {
         check_stored(handle, content).await?;
     }
     let checking = tokio::task::spawn_blocking(move || {
-        let problems = tidemill_language::check(&spec);
+        let problems = check(&spec);
         let parameters = views::parameters_of(&spec);
         let bytes = serde_json::to_vec(&spec).expect("a spec is plain data");
         (problems, parameters, bytes)
