@@ -22,6 +22,7 @@ use crate::operator;
 use crate::secrets::KeyFile;
 use crate::signing;
 use axum::Extension;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -284,6 +285,7 @@ fn spawn_driver(
         fleet: Fleet::new(settings, clock.monotonic(), &recovered.engine),
         engine: recovered.engine,
         ledgers: recovered.ledgers,
+        due: VecDeque::new(),
         published,
         began: recovered.began,
         keeper,

@@ -4,13 +4,14 @@ use crate::golden::check;
 use crate::samples as s;
 use std::collections::BTreeMap;
 use tidemill_coordinator::Entry;
-use tidemill_coordinator::catalog::CatalogFact;
+use tidemill_coordinator::catalog::{CatalogFact, Verdict};
 use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::{
     AssetBody, AssetKind, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage, Version,
 };
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Environment, PythonEnvironment};
 use tidemill_protocol::spec::DataType;
 
@@ -23,6 +24,15 @@ fn kind(fact: &CatalogFact) -> String {
         CatalogFact::LabelSet { .. } => "label-set".to_owned(),
         CatalogFact::LabelRemoved { .. } => "label-removed".to_owned(),
         CatalogFact::VersionRemoved { .. } => "version-removed".to_owned(),
+        CatalogFact::OutputSettled {
+            verdict: Verdict::Version(_),
+            ..
+        } => "output-settled-as-version".to_owned(),
+        CatalogFact::OutputSettled {
+            verdict: Verdict::Refused(_),
+            ..
+        } => "output-settled-as-refused".to_owned(),
+        CatalogFact::OutputsForgotten { .. } => "outputs-forgotten".to_owned(),
     }
 }
 
@@ -78,6 +88,17 @@ fn bodies() -> [(AssetKind, AssetBody); 5] {
     ]
 }
 
+fn settled(name: &Name, verdict: Verdict) -> CatalogFact {
+    CatalogFact::OutputSettled {
+        kind: AssetKind::Model,
+        name: name.clone(),
+        run: s::run(),
+        step: "train".parse().expect("is a path"),
+        output: "model".parse().expect("is a name"),
+        verdict,
+    }
+}
+
 #[test]
 fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
     let (model, name, by) = (AssetKind::Model, s::name("churn"), "ada".to_owned());
@@ -128,10 +149,13 @@ fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
         },
         CatalogFact::VersionRemoved {
             kind: model,
-            name,
+            name: name.clone(),
             version: version("7"),
             by,
         },
+        settled(&name, Verdict::Version(version("7"))),
+        settled(&name, Verdict::Refused("version `7` is there already".into())),
+        CatalogFact::OutputsForgotten { run: s::run() },
     ];
     let facts: Vec<CatalogFact> = added.into_iter().chain(changed).collect();
     let names: Vec<String> = facts.iter().map(kind).collect();

@@ -219,6 +219,8 @@ fn rules() -> StepRules {
             Registration {
                 name: name("best"),
                 version: Some("4".into()),
+                label: None,
+                data_type: None,
             },
         )]),
     }

@@ -7,6 +7,7 @@ use crate::driver::DurableEvents;
 use crate::entry::Entry;
 use crate::handle::CoordinatorHandle;
 use crate::journal::{EventReader, JournalError};
+use crate::ledger::LedgerEvent;
 use crate::views::History;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -133,6 +134,10 @@ impl Watch {
                         for (sequence, event) in (batch.first..).zip(&batch.events) {
                             self.observe(sequence, event);
                         }
+                        let after = batch.first + batch.events.len() as u64;
+                        for (sequence, event) in (after..).zip(&batch.ledgers) {
+                            self.observe_ledger(sequence, event);
+                        }
                         self.next = self.next.max(batch.next);
                         self.ended = self.history.status().is_terminal();
                     }
@@ -178,7 +183,7 @@ impl Watch {
         for (sequence, entry) in entries {
             match entry {
                 Entry::Engine(event) => self.observe(sequence, &event),
-                Entry::Ledger(_) => self.next = self.next.max(sequence + 1),
+                Entry::Ledger(event) => self.observe_ledger(sequence, &event),
             }
         }
         Ok(())
@@ -190,6 +195,15 @@ impl Watch {
         }
         self.next = sequence + 1;
         let view = self.history.observe(sequence, event);
+        self.ready.extend(view.filter(|view| view.sequence > self.after));
+    }
+
+    fn observe_ledger(&mut self, sequence: u64, event: &LedgerEvent) {
+        if sequence < self.next {
+            return;
+        }
+        self.next = sequence + 1;
+        let view = self.history.observe_ledger(sequence, event);
         self.ready.extend(view.filter(|view| view.sequence > self.after));
     }
 }

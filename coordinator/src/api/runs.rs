@@ -167,7 +167,10 @@ pub(super) async fn show(
     Path(run): Path<String>,
 ) -> Result<Json<RunView>, ApiError> {
     let view = handle
-        .look(move |sight| Ok::<_, ApiError>(run_view(sight.engine, select::run(sight, &run)?, sight.fleet)));
+        .look(move |sight| {
+            let (run, catalog) = (select::run(sight, &run)?, &sight.ledgers.catalog);
+            Ok::<_, ApiError>(run_view(sight.engine, catalog, run, sight.fleet))
+        });
     Ok(Json(view.await??))
 }
 

@@ -3,12 +3,12 @@
 use super::error::ApiError;
 use super::select;
 use crate::handle::CoordinatorHandle;
-use crate::views::{describe_changes, quarantined_of, sentences, step_view};
+use crate::views::{describe_changes, named_outputs, quarantined_of, sentences, step_view};
 use axum::Json;
 use axum::extract::{Path, State};
 use std::collections::{BTreeMap, BTreeSet};
 use tidemill_engine::{PartChange, PartValue};
-use tidemill_protocol::api::{ErrorBody, ExplanationView, KeyPartView, StepView};
+use tidemill_protocol::api::{ErrorBody, ExplanationView, KeyPartView, NamedOutputView, StepView};
 use tidemill_protocol::ids::StepRef;
 
 /// Most quarantined workers that an explanation names.
@@ -28,7 +28,8 @@ pub(super) async fn show(
         let run = select::run(sight, &run)?;
         let index = select::step(run, &step)?;
         Ok::<_, ApiError>(
-            step_view(sight.engine, run, index, sight.fleet).expect("a step that was found can be shown"),
+            step_view((sight.engine, &sight.ledgers.catalog), run, index, sight.fleet)
+                .expect("a step that was found can be shown"),
         )
     });
     Ok(Json(view.await??))
@@ -71,12 +72,12 @@ pub(super) async fn explain(
                 hints.push(format!("tidemill worker release {worker} lets it work again"));
             }
         }
+        let path = &run.planned(index).expect("a step that was found is planned").path;
+        for named in named_outputs(&sight.ledgers.catalog, run.id(), path) {
+            say_named(&named, &mut reasons, &mut hints);
+        }
         let view = ExplanationView {
-            path: run
-                .planned(index)
-                .expect("a step that was found is planned")
-                .path
-                .clone(),
+            path: path.clone(),
             status: explanation.status,
             reasons,
             hints,
@@ -89,6 +90,19 @@ pub(super) async fn explain(
     let (mut view, now, before) = looked.await??;
     view.key = key_parts(&handle, &now, before.as_ref()).await;
     Ok(Json(view))
+}
+
+fn say_named(named: &NamedOutputView, reasons: &mut Vec<String>, hints: &mut Vec<String>) {
+    let NamedOutputView {
+        output, kind, name, ..
+    } = named;
+    if let Some(version) = &named.version {
+        reasons.push(format!("its output {output} is {kind} {name}:{version}"));
+    }
+    if let Some(why) = &named.refused {
+        reasons.push(format!("its output {output} is no version of {kind} {name}: {why}"));
+        hints.push(format!("tidemill {kind} versions {name} shows what is there"));
+    }
 }
 
 async fn key_parts(handle: &CoordinatorHandle, now: &Parts, before: Option<&Parts>) -> Vec<KeyPartView> {

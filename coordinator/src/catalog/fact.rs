@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tidemill_protocol::catalog::{AssetBody, AssetKind, Origin, Stage, Version};
-use tidemill_protocol::name::Name;
+use tidemill_protocol::ids::{RunId, StepPath};
+use tidemill_protocol::name::{Name, PortName};
 
 /// What happened to an asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,18 +97,50 @@ pub enum CatalogFact {
         /// Who removed it.
         by: String,
     },
+    /// It was decided what becomes of an output that its pipeline gives a name: once, and for good.
+    OutputSettled {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The run.
+        run: RunId,
+        /// The step that ended well.
+        step: StepPath,
+        /// Its output.
+        output: PortName,
+        /// The version that it is, or why it is none.
+        verdict: Verdict,
+    },
+    /// What was decided about the outputs of a run is forgotten with the run. Versions stay.
+    OutputsForgotten {
+        /// The run.
+        run: RunId,
+    },
+}
+
+/// What became of an output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is this version.
+    Version(Version),
+    /// It is none, for this reason.
+    Refused(String),
 }
 
 impl CatalogFact {
-    /// The asset that it is about.
-    pub const fn asset(&self) -> (AssetKind, &Name) {
+    /// The asset that it is about; none when it is about a run.
+    pub const fn asset(&self) -> Option<(AssetKind, &Name)> {
         match self {
             Self::VersionAdded { kind, name, .. }
             | Self::AssetDescribed { kind, name, .. }
             | Self::VersionDescribed { kind, name, .. }
             | Self::LabelSet { kind, name, .. }
             | Self::LabelRemoved { kind, name, .. }
-            | Self::VersionRemoved { kind, name, .. } => (*kind, name),
+            | Self::VersionRemoved { kind, name, .. }
+            | Self::OutputSettled { kind, name, .. } => Some((*kind, name)),
+            Self::OutputsForgotten { .. } => None,
         }
     }
 }

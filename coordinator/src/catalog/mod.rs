@@ -4,9 +4,11 @@
 mod command;
 mod decide;
 mod fact;
+mod settle;
 mod state;
 
 pub use command::{CatalogCommand, CatalogRejection, Changes, NewVersion, Which};
 pub use decide::{ASSETS_MAX, VERSIONS_MAX};
-pub use fact::CatalogFact;
-pub use state::{Asset, AssetVersion, Catalog};
+pub use fact::{CatalogFact, Verdict};
+pub use settle::NamedOutput;
+pub use state::{Asset, AssetVersion, Catalog, Settled};

@@ -1,17 +1,32 @@
 //! The catalog as its facts left it, and the questions that it answers.
 
-use super::fact::CatalogFact;
+use super::fact::{CatalogFact, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Origin, Stage, Version};
-use tidemill_protocol::name::Name;
+use tidemill_protocol::ids::{RunId, StepPath};
+use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::time::Timestamp;
 
 /// All assets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Catalog {
     assets: BTreeMap<AssetKind, BTreeMap<Name, Asset>>,
+    /// What became of the outputs that their pipelines give names, of the runs that are known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    settled: BTreeMap<RunId, BTreeMap<StepPath, BTreeMap<PortName, Settled>>>,
+}
+
+/// What became of an output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// What it was to become.
+    pub kind: AssetKind,
+    /// Under which name.
+    pub name: Name,
+    /// The version that it is, or why it is none.
+    pub verdict: Verdict,
 }
 
 /// A named thing.
@@ -69,6 +84,13 @@ impl Asset {
         self.versions.get_key_value(version)
     }
 
+    /// The version that came from there.
+    pub fn made_at(&self, origin: &Origin) -> Option<&Version> {
+        let mut versions = self.versions.iter();
+        let found = versions.find(|(_, version)| version.origin == *origin);
+        found.map(|(version, _)| version)
+    }
+
     /// The labels that point at a version.
     pub fn labels_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a Version> {
         let pointing = self.labels.iter().filter(move |(_, target)| *target == version);
@@ -104,13 +126,31 @@ impl Catalog {
         self.len() == 0
     }
 
+    /// What became of the outputs of a step, by output; those that have no name in the catalog are not there.
+    pub fn settled(&self, run: RunId, step: &StepPath) -> impl Iterator<Item = (&PortName, &Settled)> {
+        let outputs = self.settled.get(&run).and_then(|steps| steps.get(step));
+        outputs.into_iter().flatten()
+    }
+
+    /// Whether anything is known of outputs of this run.
+    pub fn has_settled(&self, run: RunId) -> bool {
+        self.settled.contains_key(&run)
+    }
+
     /// Changes the state by one fact, which happened at this moment.
     pub fn apply(&mut self, at: Timestamp, fact: &CatalogFact) {
-        let (kind, name) = fact.asset();
-        if let CatalogFact::VersionAdded { .. } = fact {
-            self.add(at, fact);
-            return;
+        match fact {
+            CatalogFact::VersionAdded { .. } => return self.add(at, fact),
+            CatalogFact::OutputSettled { .. } => return self.settle_output(fact),
+            CatalogFact::OutputsForgotten { run } => {
+                self.settled.remove(run);
+                return;
+            }
+            _ => {}
         }
+        let Some((kind, name)) = fact.asset() else {
+            return;
+        };
         let Some(asset) = self.assets.get_mut(&kind).and_then(|table| table.get_mut(name)) else {
             return;
         };
@@ -118,6 +158,28 @@ impl Catalog {
         if asset.versions.is_empty() {
             self.assets.entry(kind).or_default().remove(name);
         }
+    }
+
+    fn settle_output(&mut self, fact: &CatalogFact) {
+        let CatalogFact::OutputSettled {
+            kind,
+            name,
+            run,
+            step,
+            output,
+            verdict,
+        } = fact
+        else {
+            return;
+        };
+        let settled = Settled {
+            kind: *kind,
+            name: name.clone(),
+            verdict: verdict.clone(),
+        };
+        let steps = self.settled.entry(*run).or_default();
+        let outputs = steps.entry(step.clone()).or_default();
+        outputs.insert(output.clone(), settled);
     }
 
     fn add(&mut self, at: Timestamp, fact: &CatalogFact) {
@@ -168,7 +230,9 @@ impl Asset {
     fn change(&mut self, fact: &CatalogFact) {
         self.revision += 1;
         match fact {
-            CatalogFact::VersionAdded { .. } => {}
+            CatalogFact::VersionAdded { .. }
+            | CatalogFact::OutputSettled { .. }
+            | CatalogFact::OutputsForgotten { .. } => {}
             CatalogFact::AssetDescribed {
                 description, tags, ..
             } => {

@@ -7,11 +7,13 @@
 //! hand is let out: a coordinator that cannot write must not speak.
 
 mod keeper;
+mod outputs;
 mod quarantine;
 mod recover;
 mod request;
 
 pub(crate) use keeper::Keeper;
+pub(crate) use outputs::Due;
 pub(crate) use recover::{Recovered, note_beginning, recover};
 pub(crate) use request::{DurableEvents, Look, REQUESTS_MAX, Request, Sight};
 
@@ -49,6 +51,8 @@ pub(crate) struct Driver {
     pub(crate) durable: broadcast::Sender<Arc<DurableEvents>>,
     /// As decided so far.
     pub(crate) ledgers: Ledgers,
+    /// What the catalog has to be told of results.
+    pub(crate) due: VecDeque<Due>,
     /// The ledgers as the gate sees them: only what is durable.
     pub(crate) published: Published,
     pub(crate) metrics: Arc<Metrics>,
@@ -130,6 +134,7 @@ impl Driver {
     /// Runs until it is told to stop, every handle is gone, or the journal fails.
     pub(crate) fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Result<(), JournalError> {
         self.bar_quarantined();
+        self.note_unsettled();
         let mut waiting = VecDeque::with_capacity(REQUESTS_MAX);
         // The first request begins the epoch. Before it nothing is decided: what were made out then would have tokens that a lost tail may have held.
         let mut more_to_do = false;
@@ -281,6 +286,7 @@ impl Driver {
     fn apply(&mut self, event: Event, hand: &mut InHand) {
         self.engine.apply(&event, &mut hand.effects);
         self.fleet.witness(self.clock.monotonic(), &self.engine, &event);
+        self.note_due(&event);
         hand.events.push(event);
     }
 
@@ -289,7 +295,7 @@ impl Driver {
         while hand.events.len() < BATCH_EVENTS_MAX {
             let events = self.engine.next(self.clock.now(), &self.fleet, NEXT_FACTS_MAX);
             if events.is_empty() {
-                return false;
+                return self.settle_outputs(hand);
             }
             for event in events {
                 self.apply(event, hand);
@@ -317,7 +323,12 @@ impl Driver {
             note_beginning(&mut self.began, sequence, event);
         }
         self.published.renew(&self.ledgers, &hand.ledgers);
-        let durable = DurableEvents { first, events, next };
+        let durable = DurableEvents {
+            first,
+            events,
+            ledgers: std::mem::take(&mut hand.ledgers),
+            next,
+        };
         // Nobody may be watching.
         drop(self.durable.send(Arc::new(durable)));
         Ok(())

@@ -1,6 +1,6 @@
 //! What may be asked of the driver. Every answer is given once what it says is durable.
 
-use crate::ledger::{Change, Ledgers};
+use crate::ledger::{Change, LedgerEvent, Ledgers};
 use std::collections::BTreeMap;
 use tidemill_engine::{Command, Engine, Event, Fleet, Rejection};
 use tidemill_protocol::ids::RunId;
@@ -61,6 +61,8 @@ pub(crate) struct DurableEvents {
     pub(crate) first: u64,
     /// The engine's events.
     pub(crate) events: Vec<Event>,
+    /// Those of ledgers, whose numbers follow.
+    pub(crate) ledgers: Vec<LedgerEvent>,
     /// The sequence number after the whole batch.
     pub(crate) next: u64,
 }

@@ -1,5 +1,7 @@
 //! What happened in a run, event by event, for those who watch. Follows one run from its first event on, so it needs nothing but the journal.
 
+use crate::catalog::{CatalogFact, Verdict};
+use crate::ledger::{LedgerEvent, LedgerFact};
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::api::EventView;
 use tidemill_protocol::ids::{RunId, StepIndex, StepPath, StepRef};
@@ -90,6 +92,39 @@ impl History {
             step_status: line.step_status,
             run_status: self.status,
             detail: line.detail,
+        })
+    }
+
+    /// The same of what happened in a ledger.
+    pub(crate) fn observe_ledger(&self, sequence: u64, event: &LedgerEvent) -> Option<EventView> {
+        let LedgerFact::Catalog(CatalogFact::OutputSettled {
+            kind,
+            name,
+            run,
+            step,
+            output,
+            verdict,
+        }) = &event.fact
+        else {
+            return None;
+        };
+        if *run != self.run {
+            return None;
+        }
+        let (word, detail) = match verdict {
+            Verdict::Version(version) => ("output_named", format!("{output} is {kind} {name}:{version}")),
+            Verdict::Refused(why) => ("output_refused", format!("{output} is no version of {kind} {name}: {why}")),
+        };
+        Some(EventView {
+            sequence,
+            at: event.at,
+            run: self.run,
+            event: word.to_owned(),
+            step: Some(step.clone()),
+            attempt: None,
+            step_status: None,
+            run_status: self.status,
+            detail,
         })
     }
 

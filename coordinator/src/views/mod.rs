@@ -17,4 +17,4 @@ pub(crate) use fleet::{quarantined_of, queue_views, worker_views};
 pub(crate) use history::History;
 pub(crate) use plan::draft_plan;
 pub(crate) use run::{artifacts, draft_diff, run_summary, run_view};
-pub(crate) use step::step_view;
+pub(crate) use step::{named_outputs, step_view};

@@ -1,6 +1,7 @@
 //! Runs: in a list, whole, their artifacts, and two of them beside each other.
 
 use super::step::step_view;
+use crate::catalog::Catalog;
 use std::collections::{BTreeMap, BTreeSet};
 use tidemill_engine::{Engine, Fleet, PartChange, Run};
 use tidemill_protocol::api::{ArtifactView, RunDiffView, RunSummary, RunView, StepDiffView};
@@ -28,7 +29,7 @@ pub(crate) fn run_summary(run: &Run) -> RunSummary {
 }
 
 /// A run with its steps.
-pub(crate) fn run_view(engine: &Engine, run: &Run, fleet: &Fleet) -> RunView {
+pub(crate) fn run_view(engine: &Engine, catalog: &Catalog, run: &Run, fleet: &Fleet) -> RunView {
     let plan = run.plan();
     let name_of = |step| {
         run.planned(step)
@@ -39,7 +40,7 @@ pub(crate) fn run_view(engine: &Engine, run: &Run, fleet: &Fleet) -> RunView {
         description: plan.description.clone(),
         parameters: parameters(run),
         steps_list: indexes(run)
-            .filter_map(|step| step_view(engine, run, step, fleet))
+            .filter_map(|step| step_view((engine, catalog), run, step, fleet))
             .collect(),
         outputs: plan
             .outputs

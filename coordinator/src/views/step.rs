@@ -1,8 +1,9 @@
 //! One step of a run: what it was given, how it stands, its attempts.
 
+use crate::catalog::{Catalog, Verdict};
 use tidemill_engine::{Attempt, Engine, Fleet, Run, StepState};
-use tidemill_protocol::api::{AttemptView, InputView, StepView, UsageView};
-use tidemill_protocol::ids::{AttemptId, StepIndex, StepRef};
+use tidemill_protocol::api::{AttemptView, InputView, NamedOutputView, StepView, UsageView};
+use tidemill_protocol::ids::{AttemptId, RunId, StepIndex, StepPath, StepRef};
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::plan::{InputBinding, PlannedStep, StepKind, display_value};
 use tidemill_protocol::wire::AttemptUsage;
@@ -17,7 +18,12 @@ pub(crate) fn step_name(engine: &Engine, step: StepRef) -> String {
 }
 
 /// A step; none when there is no such step.
-pub(crate) fn step_view(engine: &Engine, run: &Run, index: StepIndex, fleet: &Fleet) -> Option<StepView> {
+pub(crate) fn step_view(
+    (engine, catalog): (&Engine, &Catalog),
+    run: &Run,
+    index: StepIndex,
+    fleet: &Fleet,
+) -> Option<StepView> {
     let (step, planned, template) = (run.step(index)?, run.planned(index)?, run.template(index)?);
     let path_of = |step: StepIndex| run.planned(step).map(|planned| planned.path.clone());
     let attempt_id = |attempt| AttemptId {
@@ -57,7 +63,26 @@ pub(crate) fn step_view(engine: &Engine, run: &Run, index: StepIndex, fleet: &Fl
             .map(|result| result.outputs.clone())
             .unwrap_or_default(),
         inputs: inputs(run, planned),
+        named: named_outputs(catalog, run.id(), &planned.path),
     })
+}
+
+/// What became of the outputs of a step that its pipeline gives names.
+pub(crate) fn named_outputs(catalog: &Catalog, run: RunId, step: &StepPath) -> Vec<NamedOutputView> {
+    let settled = catalog.settled(run, step).map(|(output, settled)| {
+        let (version, refused) = match &settled.verdict {
+            Verdict::Version(version) => (Some(version.clone()), None),
+            Verdict::Refused(why) => (None, Some(why.clone())),
+        };
+        NamedOutputView {
+            output: output.clone(),
+            kind: settled.kind,
+            name: settled.name.clone(),
+            version,
+            refused,
+        }
+    });
+    settled.collect()
 }
 
 fn inputs(run: &Run, planned: &PlannedStep) -> Vec<InputView> {

@@ -154,6 +154,12 @@ impl Service {
         })
     }
 
+    /// Another one with the same store, on this journal.
+    pub(crate) async fn start_on(&self, log: MemoryLog) -> Self {
+        let place = (Arc::new(tempfile::tempdir().unwrap()), false);
+        Self::on(place, log, self.store.clone(), Arc::clone(&self.clock)).await
+    }
+
     /// Stops the coordinator and its bus; what the bus held is gone.
     pub(crate) async fn stop(self) -> Result<(), CoordinatorError> {
         self.token.cancel();

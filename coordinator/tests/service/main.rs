@@ -17,6 +17,7 @@ mod fleet;
 mod harness;
 mod load;
 mod logs;
+mod named_outputs;
 mod plans;
 mod port;
 mod quarantine;

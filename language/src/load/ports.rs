@@ -9,6 +9,7 @@ use crate::literal;
 use crate::yaml::{Entry, Node, Scalar, ScalarKind};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tidemill_protocol::catalog::Version;
 use tidemill_protocol::literal::LiteralType;
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{InputMode, Registration};
@@ -310,6 +311,9 @@ impl Loader<'_> {
             self.output_location(&mut output, name, text, node, path);
         }
         output.registration = self.registration(&mut fields);
+        if let Some(registration) = output.registration.as_mut().filter(|_| output.typed) {
+            registration.data_type = Some(output.spec.data_type.as_str().to_owned());
+        }
         output.spec.optional = fields.boolean("optional", &mut self.findings).unwrap_or(false);
         if let Some(text) = fields.text("description", &mut self.findings) {
             text.clone_into(&mut output.spec.description);
@@ -355,13 +359,35 @@ impl Loader<'_> {
     }
 
     fn registration(&mut self, fields: &mut Fields<'_>) -> Option<Registration> {
-        let version = fields.text("version", &mut self.findings).map(str::to_owned);
+        let version = self.version_of(fields, "version");
+        let label = self.version_of(fields, "label");
         let (text, node) = fields.text_node("name", &mut self.findings)?;
         match text.parse::<Name>() {
-            Ok(name) => Some(Registration { name, version }),
+            Ok(name) => Some(Registration {
+                name,
+                version,
+                label,
+                data_type: None,
+            }),
             Err(error) => {
                 self.findings
                     .add(Code::BadName, node.place, &fields.path, format!("{error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Loader<'_> {
+    /// A version or label, which have one grammar.
+    fn version_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<String> {
+        let (text, node) = fields.text_node(key, &mut self.findings)?;
+        match text.parse::<Version>() {
+            Ok(_) => Some(text.to_owned()),
+            Err(error) => {
+                let path = fields.path_of(key);
+                self.findings
+                    .add(Code::BadName, node.place, &path, format!("{error}"));
                 None
             }
         }

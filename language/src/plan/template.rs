@@ -146,6 +146,11 @@ impl<'a, 's> Templates<'a, 's> {
                 .entry(output.clone())
                 .or_insert_with(|| (*registration).clone());
         }
+        for (output, registration) in &mut registers {
+            let declared = leaf.component.outputs.get(output);
+            let declared = declared.map(|output| output.data_type.as_str().to_owned());
+            registration.data_type = registration.data_type.take().or(declared);
+        }
         StepRules {
             display_name: leaf.step.display_name.clone(),
             target,

@@ -1,6 +1,7 @@
 //! Steps of a run, their attempts, and why they stand as they do.
 
 use crate::artifact::ArtifactRef;
+use crate::catalog::{AssetKind, Version};
 use crate::failure::Failure;
 use crate::ids::{StepPath, WorkerId};
 use crate::name::{Name, PortName};
@@ -50,6 +51,26 @@ pub struct StepView {
     /// What it was given, as far as it is known.
     #[serde(default)]
     pub inputs: Vec<InputView>,
+    /// What became of the outputs that the pipeline gives names in the catalog, once it ended well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<NamedOutputView>,
+}
+
+/// What became of an output that the pipeline gives a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NamedOutputView {
+    /// The output.
+    pub output: PortName,
+    /// What it was to become.
+    pub kind: AssetKind,
+    /// Under which name.
+    pub name: Name,
+    /// The version that it is; absent when it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Version>,
+    /// Why it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 impl StepView {

@@ -35,7 +35,7 @@ pub struct StepRules {
     /// Whether what an attempt saves is handed to the next one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<CheckpointRule>,
-    /// How each output is registered on success; the registry is the service's.
+    /// Under which names outputs become versions in the catalog when the step ends well.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registers: BTreeMap<PortName, Registration>,
 }
@@ -54,7 +54,7 @@ pub struct CheckpointRule {
     pub path: Option<ArtifactPath>,
 }
 
-/// Under which name an output is registered.
+/// Under which name an output becomes a version in the catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// The asset's name.
@@ -62,6 +62,12 @@ pub struct Registration {
     /// Its version; none means the next.
     #[serde(default)]
     pub version: Option<String>,
+    /// A label that is to point at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What it means to its reader, in the words of pipeline files; by its shape when nobody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_type: Option<String>,
 }
 
 /// On which outcome of the steps before it a step runs.
