@@ -28,10 +28,12 @@ mod yaml;
 
 pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use files::{Disk, Files, SourceKind, SourceRole};
-pub use load::{Loaded, LocalSource, SourceId, load, load_component, load_environment, load_from};
+pub use load::{
+    Loaded, LocalSource, Reading, SourceId, load, load_environment, read, read_component, read_from,
+};
 pub use plan::{PlanRequest, check, check_component, plan};
 pub use schema::schema;
 pub use shelf::{Need, Shelf, Sought};
 pub use tidemill_protocol::spec::PipelineSpec;
-pub use workspace::Workspace;
+pub use workspace::{Answer, Known, Wanted, Workspace};
 pub use yaml::yaml_to_json;

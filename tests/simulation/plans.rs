@@ -39,6 +39,7 @@ pub(crate) fn plan(script: &RunScript) -> Arc<Plan> {
         steps,
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
+        assets: vec![],
     })
 }
 

@@ -161,6 +161,7 @@ fn plan(steps: u32, shape: Shape) -> Arc<Plan> {
         steps: (0..steps).map(step).collect(),
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
+        assets: vec![],
     };
     // As it comes from the journal: nothing in it is shared.
     Arc::new(codec::decode(&codec::encode(&plan)).expect("a plan can be read back"))

@@ -248,5 +248,6 @@ fn plan(steps: u32) -> Plan {
             .collect(),
         outputs: BTreeMap::new(),
         warnings: vec![],
+        assets: vec![],
     }
 }

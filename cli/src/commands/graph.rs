@@ -13,7 +13,7 @@ use std::path::Path;
 pub(super) async fn run(session: &mut Session, args: GraphArgs) -> Result<Exit, Failure> {
     let file = Path::new(&args.subject);
     let graph = if file.is_file() {
-        let plan = loading::outline(session, file, &args.parameters)?;
+        let plan = loading::outline(session, file, &args.parameters).await?;
         Graph::of_plan(&plan)
     } else if looks_like_a_file(&args.subject) {
         return Err(loading::no_such_file(file));

@@ -232,7 +232,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Up(_) => Box::pin(up::run(session)).await,
         Command::Submit(args) => Box::pin(submit::run(session, args)).await,
         Command::Init(args) => init::run(session, &args),
-        Command::Validate(args) => validate::run(session, &args),
+        Command::Validate(args) => Box::pin(validate::run(session, &args)).await,
         Command::Plan(args) => Box::pin(plan::run(session, args)).await,
         Command::Graph(args) => Box::pin(graph::run(session, args)).await,
         Command::Schema => schema::run(session),

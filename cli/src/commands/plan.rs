@@ -20,13 +20,14 @@ pub(super) async fn show(
     file: &Path,
     submission: &Submission,
 ) -> Result<Exit, Failure> {
-    let loaded = loading::load(session, file)?;
+    let draft = loading::read(session, file)?;
     let connection = Connection::open(session).await?;
     let outcome = async {
         let destination = match connection.store() {
             Some(store) => Destination::Store(store),
             None => Destination::Coordinator(&connection.client),
         };
+        let loaded = loading::complete(session, draft, Some(&connection.client)).await?;
         let spec = loading::bring(session, loaded, destination).await?;
         let request = loading::request(session, spec, submission);
         connection.client.plan(&request).await

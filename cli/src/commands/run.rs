@@ -6,13 +6,12 @@ use crate::client::Client;
 use crate::embedded::{Embedded, Way, way};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::loading::{self, Destination};
+use crate::loading::{self, Destination, Draft};
 use crate::output::humane;
 use crate::session::Session;
 use crate::shutdown::Interrupts;
 use crate::views;
 use crate::watch::{Shown, Watched, watch};
-use tidemill_language::Loaded;
 use tidemill_protocol::ids::RunId;
 
 /// What is said to whoever does not wait for the end.
@@ -20,7 +19,7 @@ const LEFT_EARLY: &str = "left before the run had ended";
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Failure> {
-    let loaded = loading::load(session, &args.file)?;
+    let draft = loading::read(session, &args.file)?;
     let interrupts = Interrupts::listen()?;
     let stopped = interrupts.first().clone();
     let way = stopped.run_until_cancelled(way(session, "run")).await;
@@ -28,7 +27,7 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
         None => return Ok(interrupts.exit()),
         Some(Way::Ours(lock)) => lock,
         Some(Way::Elsewhere(client)) => {
-            return handed_over(session, &client, loaded, &args, &interrupts).await;
+            return handed_over(session, &client, draft, &args, &interrupts).await;
         }
     };
     let starting = Embedded::start_locked(&session.settings, session.clock, lock);
@@ -38,7 +37,7 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
     };
     let outcome = async {
         let (client, destination) = (embedded.client(), Destination::Store(embedded.store()));
-        let submitting = submit(session, loaded, destination, client, &args.submission);
+        let submitting = submit(session, draft, destination, client, &args.submission);
         let Some(run) = stopped.run_until_cancelled(submitting).await.transpose()? else {
             return Ok(interrupts.exit());
         };
@@ -57,12 +56,12 @@ pub(super) async fn run(session: &mut Session, args: RunArgs) -> Result<Exit, Fa
 async fn handed_over(
     session: &mut Session,
     client: &Client,
-    loaded: Loaded,
+    draft: Draft,
     args: &RunArgs,
     interrupts: &Interrupts,
 ) -> Result<Exit, Failure> {
     let destination = Destination::Coordinator(client);
-    let submitting = submit(session, loaded, destination, client, &args.submission);
+    let submitting = submit(session, draft, destination, client, &args.submission);
     let Some(run) = interrupts
         .first()
         .run_until_cancelled(submitting)
@@ -81,11 +80,12 @@ async fn handed_over(
 /// Brings what the pipeline refers to, and starts the run.
 async fn submit(
     session: &mut Session,
-    loaded: Loaded,
+    draft: Draft,
     destination: Destination<'_>,
     client: &Client,
     submission: &Submission,
 ) -> Result<RunId, Failure> {
+    let loaded = loading::complete(session, draft, Some(client)).await?;
     let spec = loading::bring(session, loaded, destination).await?;
     let request = loading::request(session, spec, submission);
     Ok(client.submit(&request).await?.id)

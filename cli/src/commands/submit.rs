@@ -22,7 +22,7 @@ pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit,
                 .help("add --watch or --wait"),
         );
     }
-    let loaded = loading::load(session, &args.file)?;
+    let draft = loading::read(session, &args.file)?;
     let Some(client) = Embedded::elsewhere_soon(session).await? else {
         return Err(Failure::new(
             Exit::Unreachable,
@@ -32,6 +32,7 @@ pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit,
         .help("`tidemill run FILE` runs a pipeline without one")
         .help("start one with `tidemill up`, or name another with --url or $TIDEMILL_URL"));
     };
+    let loaded = loading::complete(session, draft, Some(&client)).await?;
     let spec = loading::bring(session, loaded, Destination::Coordinator(&client)).await?;
     let mut request = loading::request(session, spec, &args.submission);
     request.idempotency_key = args.idempotency_key;

@@ -9,7 +9,7 @@ use crate::output::tone::Tone;
 use crate::session::Session;
 use serde::Serialize;
 use std::path::Path;
-use tidemill_language::{Diagnostic, PlanRequest, Severity, Workspace};
+use tidemill_language::{Diagnostic, PlanRequest, Severity};
 use tidemill_protocol::api::Problem;
 
 /// What was found in one file.
@@ -23,14 +23,13 @@ struct Verdict {
 }
 
 /// Does what was asked.
-pub(super) fn run(session: &mut Session, args: &ValidateArgs) -> Result<Exit, Failure> {
-    let workspace = loading::workspace(session)?;
+pub(super) async fn run(session: &mut Session, args: &ValidateArgs) -> Result<Exit, Failure> {
     let mut verdicts = Vec::new();
     for file in &args.files {
         if !file.is_file() {
             return Err(loading::no_such_file(file));
         }
-        let verdict = check(session, file, &workspace);
+        let verdict = check(session, file).await?;
         if session.printer.is_for_people() {
             tell(session, &verdict)?;
         }
@@ -45,18 +44,18 @@ pub(super) fn run(session: &mut Session, args: &ValidateArgs) -> Result<Exit, Fa
     Ok(if is_valid { Exit::Good } else { Exit::Usage })
 }
 
-fn check(session: &mut Session, file: &Path, workspace: &Workspace) -> Verdict {
+async fn check(session: &mut Session, file: &Path) -> Result<Verdict, Failure> {
     let verdict = |problems: Vec<Problem>, steps| Verdict {
         file: file.display().to_string(),
         is_valid: steps_are_sound(&problems),
         problems,
         steps,
     };
-    let loaded = match tidemill_language::load(file, workspace) {
+    let loaded = match loading::outcome(session, file).await? {
         Ok(loaded) => loaded,
         Err(problems) => {
             loading::print(session, &problems.0);
-            return verdict(problems.to_problems(), None);
+            return Ok(verdict(problems.to_problems(), None));
         }
     };
     loading::print(session, &loaded.warnings);
@@ -72,7 +71,7 @@ fn check(session: &mut Session, file: &Path, workspace: &Workspace) -> Verdict {
             None
         }
     };
-    verdict(problems, steps)
+    Ok(verdict(problems, steps))
 }
 
 fn steps_are_sound(problems: &[Problem]) -> bool {

@@ -1,10 +1,14 @@
 //! From a pipeline file to a submission: read and check the file, name the content of what it refers to, bring to the store what the store lacks.
 
+mod catalog;
 mod remote;
 mod sources;
 
+pub(crate) use catalog::Draft;
+
 use crate::args::{Pair, Submission};
 use crate::client::Client;
+use crate::embedded::Embedded;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::session::Session;
@@ -32,31 +36,57 @@ pub(crate) enum Destination<'a> {
     Coordinator(&'a Client),
 }
 
-/// Reads a pipeline file. Its problems are printed, each with its place; its warnings too.
-pub(crate) fn load(session: &mut Session, file: &Path) -> Result<Loaded, Failure> {
+/// Reads a pipeline file, as far as that can be done without asking anybody. What is wrong with it for certain is printed at once, each problem with its place.
+pub(crate) fn read(session: &mut Session, file: &Path) -> Result<Draft, Failure> {
     if !file.is_file() {
         return Err(no_such_file(file));
     }
-    let workspace = workspace(session)?;
-    match tidemill_language::load(file, &workspace) {
-        Ok(loaded) => {
-            print(session, &loaded.warnings);
-            Ok(loaded)
-        }
-        Err(problems) => Err(refuse(session, file, &problems)),
-    }
+    draft(session, file, tidemill_language::read)
 }
 
 /// Reads a component file for itself.
-pub(crate) fn component(session: &mut Session, file: &Path) -> Result<Loaded, Failure> {
-    let workspace = workspace(session)?;
-    match tidemill_language::load_component(file, &workspace) {
+pub(crate) fn read_component(session: &mut Session, file: &Path) -> Result<Draft, Failure> {
+    draft(session, file, tidemill_language::read_component)
+}
+
+fn draft(session: &mut Session, file: &Path, read: catalog::Read) -> Result<Draft, Failure> {
+    let draft = Draft::of(file, workspace(session)?, read);
+    match &draft.reading.outcome {
+        Err(problems) if !draft.wants_names() => Err(refuse(session, file, problems)),
+        _ => Ok(draft),
+    }
+}
+
+/// Asks the coordinator for the names that only it may know. Problems are printed, each with its place; warnings too.
+pub(crate) async fn complete(
+    session: &mut Session,
+    mut draft: Draft,
+    client: Option<&Client>,
+) -> Result<Loaded, Failure> {
+    if let Some(client) = client {
+        draft.ask(client).await?;
+    }
+    match draft.reading.outcome {
         Ok(loaded) => {
             print(session, &loaded.warnings);
             Ok(loaded)
         }
-        Err(problems) => Err(refuse(session, file, &problems)),
+        Err(problems) => Err(refuse(session, &draft.file, &problems)),
     }
+}
+
+/// Reads a pipeline file for somebody who starts nothing: for names that only a catalog may know, a coordinator that happens to be there is asked. Prints nothing.
+pub(crate) async fn outcome(
+    session: &Session,
+    file: &Path,
+) -> Result<Result<Loaded, Problems>, Failure> {
+    let mut draft = Draft::of(file, workspace(session)?, tidemill_language::read);
+    if draft.wants_names()
+        && let Some(client) = Embedded::elsewhere(&session.settings)?
+    {
+        draft.ask(&client).await?;
+    }
+    Ok(draft.reading.outcome)
 }
 
 /// Reads an environment file for itself.
@@ -80,8 +110,16 @@ pub(crate) fn workspace(session: &Session) -> Result<Workspace, Failure> {
 }
 
 /// The plan of a file whose contents nobody has looked at: to draw or to check, never to submit.
-pub(crate) fn outline(session: &mut Session, file: &Path, parameters: &[Pair]) -> Result<Plan, Failure> {
-    let loaded = load(session, file)?;
+pub(crate) async fn outline(
+    session: &mut Session,
+    file: &Path,
+    parameters: &[Pair],
+) -> Result<Plan, Failure> {
+    let loaded = match outcome(session, file).await? {
+        Ok(loaded) => loaded,
+        Err(problems) => return Err(refuse(session, file, &problems)),
+    };
+    print(session, &loaded.warnings);
     let request = PlanRequest {
         parameters: map(parameters),
         ..PlanRequest::default()

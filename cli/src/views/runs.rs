@@ -115,6 +115,11 @@ pub(crate) fn show(printer: &mut Printer, run: &RunView, now: Timestamp) -> Resu
             .iter()
             .map(|(name, source)| ("output", format!("{name} from {source}"))),
     );
+    facts.extend(
+        run.assets
+            .iter()
+            .map(|used| ("uses", format!("{} {}:{}", used.kind, used.name, used.version))),
+    );
     facts.extend(run.warnings.iter().map(|warning| ("warning", warning.clone())));
     for (name, value) in facts {
         printer.line(format_args!(

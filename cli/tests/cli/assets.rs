@@ -114,3 +114,74 @@ fn a_wrong_name_is_answered_with_the_right_one() {
     assert_eq!(place.outcome(&["data", "add", "x", "--from", "last"]).0, 2);
     assert_eq!(place.outcome(&["data", "show", "a/b"]).0, 2);
 }
+
+const USING: &str = "\
+type: pipeline
+settings:
+  default_compute: local
+jobs:
+  count:
+    type: command
+    command: wc -l < ${{inputs.raw}} > ${{outputs.lines}}
+    environment: azureml:plain@latest
+    inputs:
+      raw: {type: uri_file, path: 'azureml:iris:1'}
+    outputs:
+      lines: {type: uri_file, name: line-counts}
+  greet:
+    type: command
+    component: azureml:greet@latest
+";
+
+#[test]
+fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
+    let place = Place::new();
+    place.write("p.yml", USING);
+    let (code, _, stderr) = place.outcome(&["validate", "p.yml"]);
+    assert_eq!(code, 2);
+    for help in [
+        "tidemill data add iris PATH",
+        "tidemill environment add plain FILE.yml",
+        "tidemill component add greet FILE.yml",
+        "the catalog was not asked",
+    ] {
+        assert!(stderr.contains(help), "{help} is not in {stderr}");
+    }
+    let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(!stderr.contains("was not asked"), "a run asks its own: {stderr}");
+
+    place.write("iris.csv", "1\n2\n");
+    place.write("greet.yml", COMPONENT);
+    place.write("env.yml", "name: plain\n");
+    assert_eq!(place.outcome(&["data", "add", "iris", "iris.csv"]).0, 0);
+    assert_eq!(place.outcome(&["component", "add", "greet", "greet.yml"]).0, 0);
+    assert_eq!(place.outcome(&["environment", "add", "plain", "env.yml"]).0, 0);
+    // What is added later changes nothing for who named a version.
+    place.write("iris.csv", "1\n2\n3\n");
+    assert_eq!(place.outcome(&["data", "add", "iris", "iris.csv"]).0, 0);
+    let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(place.outcome(&["artifacts", "cat", "last/count/lines"]).1.trim(), "2");
+    let run = place.json(&["runs", "show", "last", "-o", "json"]);
+    let used: Vec<String> = run["assets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|used| format!("{} {}:{}", used["kind"], used["name"], used["version"]).replace('"', ""))
+        .collect();
+    for one in ["data iris:1", "environment plain:1", "component greet:1"] {
+        assert!(used.iter().any(|used| used == one), "{one} is not among {used:?}");
+    }
+    let counted = place.json(&["data", "show", "line-counts", "-o", "json"]);
+    assert_eq!(counted["origin"]["step"], "count", "its own output has a name now");
+
+    assert_eq!(place.outcome(&["data", "deprecate", "iris:1"]).0, 0);
+    let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("deprecated"), "{stderr}");
+    assert_eq!(place.outcome(&["data", "disable", "iris:1"]).0, 0);
+    let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("disabled"), "{stderr}");
+}

@@ -53,6 +53,7 @@ pub(crate) fn run_view(engine: &Engine, catalog: &Catalog, run: &Run, fleet: &Fl
             })
             .collect(),
         warnings: plan.warnings.clone(),
+        assets: plan.assets.clone(),
     }
 }
 

@@ -297,5 +297,6 @@ pub(crate) fn chain(names: &[&str]) -> Plan {
         steps: steps.collect(),
         outputs: BTreeMap::new(),
         warnings: vec![],
+        assets: vec![],
     }
 }

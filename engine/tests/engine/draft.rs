@@ -105,6 +105,7 @@ impl Draft {
             steps,
             outputs: BTreeMap::new(),
             warnings: Vec::new(),
+            assets: vec![],
         }
     }
 

@@ -122,6 +122,8 @@ codes! {
     MissingPath = "TM0407" Error,
     /// A secret is not known to the coordinator.
     UnknownSecret = "TM0408" Error,
+    /// A version in the catalog is disabled.
+    DisabledVersion = "TM0409" Error,
     /// A required input has no value.
     MissingInput = "TM0501" Error,
     /// A value does not fit the declared type.
@@ -158,4 +160,6 @@ codes! {
     ExecutorMissing = "TM0711" Warning,
     /// An environment can only be approximated.
     EnvironmentApproximated = "TM0712" Warning,
+    /// A version in the catalog is deprecated.
+    DeprecatedVersion = "TM0713" Warning,
 }

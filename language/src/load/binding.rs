@@ -1,7 +1,7 @@
 //! What a step binds to its inputs.
 
 use super::Loader;
-use super::paths::Site;
+use super::site::Site;
 use super::ports::inferred;
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::expression::{BadExpression, Piece, Reference, has_expression, pieces, single};
@@ -179,7 +179,7 @@ impl Loader<'_> {
                     place: node.place,
                     path,
                 };
-                let found = self.data_location(text, site)?;
+                let found = self.data_location(text, wanted, site)?;
                 let fitting = found
                     .data_type
                     .unwrap_or_else(|| self.fitting(&found.value, wanted, false));

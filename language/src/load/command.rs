@@ -1,7 +1,7 @@
 //! The body of a command component or inline command step.
 
 use super::Loader;
-use super::paths::Site;
+use super::site::Site;
 use crate::diagnostic::Code;
 use crate::expression::pieces;
 use crate::fields::Fields;

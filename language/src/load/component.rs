@@ -2,8 +2,10 @@
 
 use super::Loader;
 use super::graph::Around;
+use super::catalog::Lookup;
 use super::other;
 use super::paths::{is_yaml, local_path};
+use super::site::Site;
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::fields::Fields;
 use crate::shell::Interface;
@@ -11,6 +13,7 @@ use crate::workspace::AssetName;
 use crate::yaml::{Entry, Node};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::Registration;
 use tidemill_protocol::spec::{ComponentBody, ComponentSpec, NESTING_MAX, OutputSpec, TargetSpec};
@@ -51,33 +54,48 @@ impl Loader<'_> {
         };
         let looks_local = text.starts_with(['.', '/', '~']) || is_yaml(text);
         let local = text.starts_with("file:") || (looks_local && !text.starts_with("azureml:"));
-        let file = if local {
-            folder.join(local_path(text))
-        } else {
-            self.registered_component(text, node, path)?
+        if local {
+            return self.component_file(&folder.join(local_path(text)), node.place, path);
+        }
+        let asset = AssetName::parse(text);
+        if let Some(file) = asset.and_then(|asset| asset.find(&self.workspace.components).cloned()) {
+            return self.component_file(&file, node.place, path);
+        }
+        let site = Site {
+            folder,
+            place: node.place,
+            path,
         };
-        self.component_file(&file, node.place, path)
+        self.catalogued_component(text, asset, site)
     }
 
-    fn registered_component(&mut self, text: &str, node: &Node, path: &str) -> Option<PathBuf> {
-        let asset = AssetName::parse(text);
-        let found = asset.and_then(|asset| asset.find(&self.workspace.components).cloned());
-        if found.is_none() {
-            let name = asset.map_or(text, |asset| asset.name);
-            let near = did_you_mean(name, self.workspace.components.keys().map(String::as_str));
-            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
-                format!("say in tidemill.toml where its file is:\n[components]\n\"{name}\" = \"path/to/component.yml\"")
-            });
-            self.findings
-                .add(
-                    Code::UnknownComponent,
-                    node.place,
-                    path,
-                    format!("the component `{text}` is not known"),
-                )
-                .help_text(&help);
-        }
-        found
+    fn catalogued_component(
+        &mut self,
+        text: &str,
+        asset: Option<AssetName<'_>>,
+        site: Site<'_>,
+    ) -> Option<u32> {
+        let absence = match self.look_up(&[AssetKind::Component], asset, site) {
+            Lookup::Version(known) => return self.component_of(&known, site),
+            Lookup::Refused => return None,
+            Lookup::Absent(absence) => absence,
+        };
+        let name = asset.map_or(text, |asset| asset.name);
+        let near = did_you_mean(name, self.workspace.components.keys().map(String::as_str));
+        let help = absence.help(
+            near,
+            &format!("where its file is:\n[components]\n\"{name}\" = \"path/to/component.yml\""),
+            &format!("`tidemill component add {name} FILE.yml`"),
+        );
+        self.findings
+            .add(
+                Code::UnknownComponent,
+                site.place,
+                site.path,
+                format!("the component `{text}` is not known"),
+            )
+            .help_text(&help);
+        None
     }
 
     /// Reads a component file, each file once.

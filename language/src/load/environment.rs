@@ -1,12 +1,15 @@
 //! Environments: registered names, environment files, and those written inline.
 
 use super::Loader;
-use super::paths::{Site, is_yaml, local_path};
+use super::catalog::Lookup;
+use super::paths::{is_yaml, local_path};
+use super::site::Site;
 use crate::diagnostic::{Code, did_you_mean};
 use crate::fields::Fields;
 use crate::workspace::AssetName;
 use crate::yaml::Node;
 use std::path::Path;
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::plan::{Environment, PythonEnvironment};
 
 impl Loader<'_> {
@@ -37,11 +40,18 @@ impl Loader<'_> {
         let asset = AssetName::parse(text);
         let Some((asset, entry)) = asset.and_then(|asset| Some((asset, self.workspace.environment(&asset)?)))
         else {
+            let absence = match self.look_up(&[AssetKind::Environment], asset, site) {
+                Lookup::Version(known) => return self.environment_of(&known),
+                Lookup::Refused => return None,
+                Lookup::Absent(absence) => absence,
+            };
             let name = asset.map_or(text, |asset| asset.name);
             let near = did_you_mean(name, self.workspace.environment_names());
-            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
-                format!("say in tidemill.toml what it holds:\n[environments.\"{name}\"]\npython = \"3.11\"\nrequirements = [\"numpy\"]")
-            });
+            let help = absence.help(
+                near,
+                &format!("what it holds:\n[environments.\"{name}\"]\npython = \"3.11\"\nrequirements = [\"numpy\"]"),
+                &format!("`tidemill environment add {name} FILE.yml`"),
+            );
             self.findings
                 .add(
                     Code::UnknownEnvironment,

@@ -38,6 +38,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     pub(super) spec: PipelineSpec,
     pub(super) origin: Origin,
+    /// Contents that are in the store already, by number; the numbers of all contents have no gap.
+    pub(super) known: BTreeMap<u32, ArtifactRef>,
 }
 
 impl Loaded {
@@ -47,15 +49,12 @@ impl Loaded {
     /// When a source's content is missing from `contents`.
     #[must_use]
     pub fn finish(mut self, contents: &BTreeMap<SourceId, ArtifactRef>) -> PipelineSpec {
-        self.spec.contents = self
-            .sources
-            .iter()
-            .map(|source| {
-                *contents
-                    .get(&source.id)
-                    .expect("the caller gives the content of every source")
-            })
-            .collect();
+        let named = |source: &LocalSource| {
+            *contents
+                .get(&source.id)
+                .expect("the caller gives the content of every source")
+        };
+        self.spec.contents = self.all_contents(named);
         self.spec
     }
 
@@ -85,7 +84,8 @@ impl Loaded {
             if text.contains("://") || !matches!(input.input_type, InputType::Data(_)) {
                 return true;
             }
-            match local_source(files, &folder.join(&*text), self.sources.len()) {
+            let number = self.sources.len() + self.known.len();
+            match local_source(files, &folder.join(&*text), number) {
                 Ok(source) => self.give(port.clone(), source),
                 Err(message) => problems.push(missing(name, message)),
             }
@@ -96,6 +96,14 @@ impl Loaded {
         } else {
             Err(problems)
         }
+    }
+
+    /// Every content in the order of their numbers.
+    fn all_contents(&self, named: impl Fn(&LocalSource) -> ArtifactRef) -> Vec<ArtifactRef> {
+        let local = self.sources.iter().map(|source| (source.id.0, named(source)));
+        let known = self.known.iter().map(|(id, artifact)| (*id, *artifact));
+        let all: BTreeMap<u32, ArtifactRef> = local.chain(known).collect();
+        all.into_values().collect()
     }
 
     fn give(&mut self, port: PortName, source: LocalSource) {
@@ -129,7 +137,7 @@ impl Loaded {
             files: 0,
         };
         PipelineSpec {
-            contents: self.sources.iter().map(stand_in).collect(),
+            contents: self.all_contents(stand_in),
             ..self.spec.clone()
         }
     }

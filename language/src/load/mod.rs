@@ -1,15 +1,17 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
-//! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to; `ports`, `binding`, `artifacts`, `paths`,
+//! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to, `catalog` what only a catalog knows; `ports`, `binding`, `artifacts`, `paths`,
 //! `environment`, `command`, `other`, `rules` and `secrets` read the parts. All of them note problems and go on, so that one reading finds them all.
 
 mod artifacts;
 mod binding;
+mod catalog;
 mod check;
 mod checkpoint;
 mod command;
 mod component;
 mod conda;
+mod contents;
 mod environment;
 mod explain;
 mod graph;
@@ -21,36 +23,54 @@ mod pipeline;
 mod ports;
 mod rules;
 mod secrets;
+mod site;
 mod step;
 mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId};
-pub use part::{load_component, load_environment};
+pub use part::{load_environment, read_component};
 
+use contents::Contents;
 use explain::Origin;
 
 use crate::diagnostic::{Code, Findings, Place, Problems};
-use crate::files::{Disk, Files, SourceRole};
-use crate::workspace::Workspace;
+use crate::files::{Disk, Files};
+use crate::workspace::{Wanted, Workspace};
 use crate::yaml::{Node, parse, read_text};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tidemill_protocol::catalog::AssetUse;
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::spec::{ComponentSpec, PipelineSpec};
 
+/// What reading a file gave.
+#[derive(Debug)]
+pub struct Reading {
+    /// The pipeline, or every problem.
+    pub outcome: Result<Loaded, Problems>,
+    /// Names that the workspace does not know and a catalog may: each of them is a problem above. Whoever can ask a catalog lets the workspace
+    /// [learn](Workspace::learn) what it says and reads again.
+    pub wanted: BTreeSet<Wanted>,
+}
+
 /// Reads a pipeline file of this machine and everything it refers to. All problems are reported together; warnings alone do not stop it.
 pub fn load(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
-    load_from(&Disk, file, workspace)
+    read(file, workspace).outcome
+}
+
+/// The same with the names that only a catalog may know.
+pub fn read(file: &Path, workspace: &Workspace) -> Reading {
+    read_from(&Disk, file, workspace)
 }
 
 /// The same with files from elsewhere: from these, and from nowhere else.
-pub fn load_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
+pub fn read_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Reading {
     let mut loader = Loader::new(files, workspace);
     let spec = loader.pipeline_file(file);
-    loader.loaded(spec)
+    loader.reading(spec)
 }
 
 /// What is gathered while files are read.
@@ -65,8 +85,11 @@ pub(crate) struct Loader<'w> {
     component_files: HashMap<PathBuf, Option<u32>>,
     /// Component files that are being read, outermost first.
     opening: Vec<PathBuf>,
-    sources: Vec<LocalSource>,
-    source_ids: HashMap<(PathBuf, SourceRole), u32>,
+    contents: Contents,
+    /// Versions that were taken from a catalog.
+    assets: Vec<AssetUse>,
+    /// Names that only a catalog may know and of which nobody was asked.
+    wanted: BTreeSet<Wanted>,
     environments: HashMap<String, Option<Environment>>,
     conda_files: HashMap<PathBuf, Option<tidemill_protocol::plan::PythonEnvironment>>,
     /// Warnings that are given once, whatever number of steps they concern.
@@ -98,8 +121,9 @@ impl<'w> Loader<'w> {
             interned: HashMap::new(),
             component_files: HashMap::new(),
             opening: Vec::new(),
-            sources: Vec::new(),
-            source_ids: HashMap::new(),
+            contents: Contents::default(),
+            assets: Vec::new(),
+            wanted: BTreeSet::new(),
             environments: HashMap::new(),
             conda_files: HashMap::new(),
             once: HashSet::new(),
@@ -110,14 +134,24 @@ impl<'w> Loader<'w> {
 }
 
 impl Loader<'_> {
+    fn reading(mut self, spec: Option<PipelineSpec>) -> Reading {
+        let wanted = std::mem::take(&mut self.wanted);
+        Reading {
+            outcome: self.loaded(spec),
+            wanted,
+        }
+    }
+
     /// What was read, unless there is an error.
     fn loaded(self, spec: Option<PipelineSpec>) -> Result<Loaded, Problems> {
         let warnings = self.findings.finish()?;
         let mut spec = spec.expect("a pipeline that was not read left an error behind");
         spec.components = self.components;
         spec.warnings = warnings.iter().map(ToString::to_string).collect();
+        spec.assets = self.assets;
         Ok(Loaded {
-            sources: self.sources,
+            sources: self.contents.sources,
+            known: self.contents.known,
             warnings,
             spec,
             origin: self

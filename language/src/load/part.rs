@@ -3,7 +3,7 @@
 
 use super::explain::Origin;
 use super::pipeline::slug;
-use super::{Loaded, Loader};
+use super::{Loader, Reading};
 use crate::diagnostic::Problems;
 use crate::files::Disk;
 use crate::workspace::Workspace;
@@ -15,7 +15,7 @@ use tidemill_protocol::plan::{Environment, OnStepFailure};
 use tidemill_protocol::spec::{PipelineSpec, SPEC_FORMAT};
 
 /// Reads a component file and everything it refers to: a pipeline whose root is the component, to be kept and never to be run by itself.
-pub fn load_component(file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
+pub fn read_component(file: &Path, workspace: &Workspace) -> Reading {
     let mut loader = Loader::new(&Disk, workspace);
     let root = loader.whole_component_file(file);
     let spec = root.map(|root| {
@@ -40,9 +40,10 @@ pub fn load_component(file: &Path, workspace: &Workspace) -> Result<Loaded, Prob
             contents: Vec::new(),
             computes: workspace.computes.clone(),
             warnings: Vec::new(),
+            assets: Vec::new(),
         }
     });
-    loader.loaded(spec)
+    loader.reading(spec)
 }
 
 /// Reads an environment file, or a bare conda file, and what it refers to.

@@ -1,10 +1,13 @@
 //! Locations: local files and folders become sources, registered assets and datastores are looked up, addresses are passed on.
 
-use super::{Loader, LocalSource, SourceId};
-use crate::diagnostic::{Code, Place, did_you_mean};
-use crate::files::{SourceKind, SourceRole};
+use super::Loader;
+use super::catalog::Lookup;
+use super::site::{Found, Site};
+use crate::diagnostic::{Code, did_you_mean};
+use crate::files::SourceRole;
 use crate::workspace::{AssetName, Location};
 use std::path::{Path, PathBuf};
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::spec::{DataType, ValueSpec};
 
 /// Addresses that are passed on as they are.
@@ -27,28 +30,14 @@ const REMOTE: [&str; 16] = [
     "azureml-direct://",
 ];
 
-/// Where a value is written: the folder that relative paths count from, the place, and the path in the words of the file.
-#[derive(Clone, Copy)]
-pub(super) struct Site<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) place: Place,
-    pub(super) path: &'a str,
-}
-
-/// A data location that was found, and the type that its registration says, if it does.
-pub(super) struct Found {
-    pub(super) value: ValueSpec,
-    pub(super) data_type: Option<DataType>,
-}
-
 /// Whether a text is an address or a registered name and not a local path.
 pub(super) fn is_address(text: &str) -> bool {
     text.starts_with("azureml:") || REMOTE.iter().any(|scheme| text.starts_with(scheme))
 }
 
 impl Loader<'_> {
-    /// The value of a data location.
-    pub(super) fn data_location(&mut self, text: &str, site: Site<'_>) -> Option<Found> {
+    /// The value of a data location; `wanted` is what the input takes, as far as that is known.
+    pub(super) fn data_location(&mut self, text: &str, wanted: DataType, site: Site<'_>) -> Option<Found> {
         let untyped = |value| Found {
             value,
             data_type: None,
@@ -61,7 +50,7 @@ impl Loader<'_> {
             return self.datastore(rest, site).map(untyped);
         }
         if text.starts_with("azureml:") {
-            return self.data_asset(text, site);
+            return self.data_asset(text, wanted, site);
         }
         if REMOTE.iter().any(|scheme| text.starts_with(scheme)) {
             return Some(untyped(self.remote(text, site)));
@@ -86,7 +75,7 @@ impl Loader<'_> {
             .map(|id| untyped(ValueSpec::Content(id)))
     }
 
-    fn remote(&mut self, address: &str, site: Site<'_>) -> ValueSpec {
+    pub(super) fn remote(&mut self, address: &str, site: Site<'_>) -> ValueSpec {
         let message =
             format!("`{address}` counts by its address only: a change of what is behind it is not noticed");
         self.warn_once(
@@ -142,14 +131,26 @@ impl Loader<'_> {
         }
     }
 
-    fn data_asset(&mut self, text: &str, site: Site<'_>) -> Option<Found> {
-        let entry = AssetName::parse(text).and_then(|asset| asset.find(&self.workspace.data).cloned());
-        let Some(entry) = entry else {
-            let name = AssetName::parse(text).map_or(text, |asset| asset.name);
+    fn data_asset(&mut self, text: &str, wanted: DataType, site: Site<'_>) -> Option<Found> {
+        let asset = AssetName::parse(text);
+        let Some(entry) = asset.and_then(|asset| asset.find(&self.workspace.data).cloned()) else {
+            let kinds = if wanted.is_model() {
+                [AssetKind::Model, AssetKind::Data]
+            } else {
+                [AssetKind::Data, AssetKind::Model]
+            };
+            let absence = match self.look_up(&kinds, asset, site) {
+                Lookup::Version(known) => return self.files_of(&known, site),
+                Lookup::Refused => return None,
+                Lookup::Absent(absence) => absence,
+            };
+            let name = asset.map_or(text, |asset| asset.name);
             let near = did_you_mean(name, self.workspace.data.keys().map(String::as_str));
-            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
-                format!("say in tidemill.toml where it is:\n[data]\n\"{name}\" = \"path/to/it\"")
-            });
+            let help = absence.help(
+                near,
+                &format!("where it is:\n[data]\n\"{name}\" = \"path/to/it\""),
+                &format!("`tidemill data add {name} PATH`, or `tidemill model add {name} PATH`"),
+            );
             self.findings
                 .add(
                     Code::UnknownData,
@@ -210,18 +211,7 @@ impl Loader<'_> {
             );
             return None;
         };
-        if let Some(id) = self.source_ids.get(&(canonical.clone(), role)) {
-            return Some(*id);
-        }
-        let id = u32::try_from(self.sources.len()).expect("sources are capped by the text that names them");
-        self.source_ids.insert((canonical.clone(), role), id);
-        self.sources.push(LocalSource {
-            id: SourceId(id),
-            path: canonical,
-            role,
-            kind,
-        });
-        Some(id)
+        Some(self.contents.local(canonical, role, kind))
     }
 
     /// The neighbour of a missing path whose name is nearest.
@@ -229,13 +219,6 @@ impl Loader<'_> {
         let name = path.file_name()?.to_str()?;
         let names = self.files.neighbours(path.parent()?);
         crate::diagnostic::nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
-    }
-
-    /// Whether a source is a folder.
-    pub(super) fn is_folder(&self, content: u32) -> bool {
-        self.sources
-            .get(content as usize)
-            .is_some_and(|source| source.kind == SourceKind::Folder)
     }
 }
 

@@ -92,6 +92,7 @@ impl Loader<'_> {
             contents: Vec::new(),
             computes: self.workspace.computes.clone(),
             warnings: Vec::new(),
+            assets: Vec::new(),
         })
     }
 

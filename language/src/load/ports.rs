@@ -1,7 +1,7 @@
 //! Declarations of inputs and outputs.
 
 use super::Loader;
-use super::paths::Site;
+use super::site::Site;
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::expression::{Reference, single};
 use crate::fields::Fields;
@@ -172,7 +172,7 @@ impl Loader<'_> {
                 }
             },
             InputType::Data(data_type) => {
-                let Some(found) = self.data_location(text, site) else {
+                let Some(found) = self.data_location(text, data_type, site) else {
                     return;
                 };
                 let data_type = match found.data_type {
@@ -190,7 +190,7 @@ impl Loader<'_> {
     pub(super) fn fitting(&self, value: &ValueSpec, data_type: DataType, declared: bool) -> DataType {
         match value {
             ValueSpec::Content(id)
-                if !declared && data_type == DataType::UriFolder && !self.is_folder(*id) =>
+                if !declared && data_type == DataType::UriFolder && !self.contents.is_folder(*id) =>
             {
                 DataType::UriFile
             }
@@ -206,7 +206,7 @@ impl Loader<'_> {
         site: Site<'_>,
     ) {
         let ValueSpec::Content(id) = value else { return };
-        let folder = self.is_folder(*id);
+        let folder = self.contents.is_folder(*id);
         let wrong = match data_type {
             DataType::UriFile => folder,
             DataType::CustomModel => false,

@@ -101,6 +101,7 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
         steps,
         outputs,
         warnings: spec.warnings.clone(),
+        assets: spec.assets.clone(),
     })
 }
 

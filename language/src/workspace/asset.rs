@@ -2,6 +2,7 @@
 //! `NAME`, `NAME:VERSION`, `NAME@LABEL`.
 
 use std::collections::BTreeMap;
+use tidemill_protocol::catalog::AssetRef;
 
 /// A registered asset's name in its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(crate) struct AssetName<'t> {
     pub(crate) name: &'t str,
     /// Its version, if one was asked for.
     pub(crate) version: Option<&'t str>,
+    /// The label by which it was asked for.
+    pub(crate) label: Option<&'t str>,
 }
 
 impl<'t> AssetName<'t> {
@@ -24,12 +27,26 @@ impl<'t> AssetName<'t> {
         if bare.is_empty() || bare.contains('/') {
             return None;
         }
-        let (name, version) = match (bare.split_once('@'), bare.split_once(':')) {
-            (Some((name, _label)), _) => (name, None),
-            (None, Some((name, version))) => (name, Some(version)),
-            (None, None) => (bare, None),
+        let (name, version, label) = match (bare.split_once('@'), bare.split_once(':')) {
+            (Some((name, label)), _) => (name, None, Some(label)),
+            (None, Some((name, version))) => (name, Some(version), None),
+            (None, None) => (bare, None, None),
         };
-        Some(Self { whole, name, version })
+        Some(Self {
+            whole,
+            name,
+            version,
+            label,
+        })
+    }
+
+    /// The same as a catalog is asked for it; none when a catalog can have no such name.
+    pub(crate) fn reference(&self) -> Option<AssetRef> {
+        let wanted = self.version.or(self.label).map(str::parse).transpose();
+        Some(AssetRef {
+            name: self.name.parse().ok()?,
+            wanted: wanted.ok()?,
+        })
     }
 
     /// `registries/R/KIND/NAME[/versions/V|/labels/L]`, or the same below a workspace.
@@ -38,11 +55,18 @@ impl<'t> AssetName<'t> {
         let kinds = ["environments", "components", "data", "models"];
         let at = segments.iter().rposition(|segment| kinds.contains(segment))?;
         let name = segments.get(at + 1)?;
-        let version = match segments.get(at + 2) {
-            Some(&"versions") => segments.get(at + 3).copied(),
-            _ => None,
+        let behind = segments.get(at + 3).copied();
+        let (version, label) = match segments.get(at + 2) {
+            Some(&"versions") => (behind, None),
+            Some(&"labels") => (None, behind),
+            _ => (None, None),
         };
-        Some(Self { whole, name, version })
+        Some(Self {
+            whole,
+            name,
+            version,
+            label,
+        })
     }
 
     /// The entry for this name: as written, then with its version, then by name alone.

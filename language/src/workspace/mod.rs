@@ -3,12 +3,15 @@
 
 mod asset;
 mod builtin;
+mod catalog;
 mod curated;
 mod tables;
 
 pub(crate) use asset::AssetName;
+pub use catalog::{Answer, Known, Wanted};
 
 use crate::diagnostic::Diagnostic;
+use catalog::Catalog;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use tidemill_protocol::api::Problem;
@@ -26,6 +29,8 @@ pub struct Workspace {
     pub(crate) components: BTreeMap<String, PathBuf>,
     /// Where steps run when neither they nor their pipeline say it.
     pub(crate) default_compute: Name,
+    /// What a catalog said of the names that the tables do not know.
+    pub(crate) catalog: Catalog,
 }
 
 /// What an environment's name means.
@@ -79,6 +84,7 @@ impl Default for Workspace {
             data: BTreeMap::new(),
             components: BTreeMap::new(),
             default_compute: builtin::default_compute(),
+            catalog: Catalog::default(),
         }
     }
 }
@@ -92,6 +98,11 @@ impl Workspace {
             Ok(()) => Ok(workspace),
             Err(problems) => Err(problems.iter().map(Diagnostic::to_problem).collect()),
         }
+    }
+
+    /// Takes in what a catalog said of a name that reading wanted.
+    pub fn learn(&mut self, wanted: Wanted, answer: Answer) {
+        self.catalog.learn(wanted, answer);
     }
 
     /// What an environment's name means: the workspace's own entry, else a built-in one.

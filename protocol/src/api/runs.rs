@@ -1,6 +1,7 @@
 //! Runs: submission, plan, list, one run, and what happened in it.
 
 use super::{Problem, StepView};
+use crate::catalog::AssetUse;
 use crate::ids::{RunId, StepPath};
 use crate::name::{Name, PortName};
 use crate::spec::PipelineSpec;
@@ -125,6 +126,9 @@ pub struct RunView {
     /// What the person should know though nothing is wrong.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// The versions that the pipeline took from the catalog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetUse>,
 }
 
 /// One thing that happened in a run; the items of the event stream. Ids are the journal's sequence numbers, so a stream can be resumed.

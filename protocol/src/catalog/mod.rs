@@ -4,9 +4,11 @@
 mod asset;
 mod kind;
 mod reference;
+mod used;
 mod version;
 
 pub use asset::{AssetBody, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage};
 pub use kind::{AssetKind, AssetKindError};
 pub use reference::{AssetRef, AssetRefError};
+pub use used::AssetUse;
 pub use version::{LATEST, Version, VersionError};

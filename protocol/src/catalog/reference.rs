@@ -10,7 +10,7 @@ use std::str::FromStr;
 const AZUREML: &str = "azureml:";
 
 /// `NAME`, `NAME:VERSION` or `NAME@LABEL`, also with `azureml:` before it. No version and no label bear the same name, so one is as good as the other.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetRef {
     /// The asset.
     pub name: Name,

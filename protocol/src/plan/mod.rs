@@ -16,6 +16,7 @@ pub use work::{
     OutputPort, PortType, PythonEnvironment, StepKind, StepWork, Word,
 };
 
+use crate::catalog::AssetUse;
 use crate::digest::Digest;
 use crate::ids::{StepIndex, StepPath};
 use crate::key::InputValue;
@@ -64,6 +65,9 @@ pub struct Plan {
     /// What the person should know though nothing is wrong (e.g. an ignored setting), shown with the run.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// The versions that the pipeline took from a catalog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetUse>,
 }
 
 /// What a failed step means for the steps that do not depend on it.

@@ -15,6 +15,7 @@ pub use value::{
 };
 
 use crate::artifact::ArtifactRef;
+use crate::catalog::AssetUse;
 use crate::name::{Name, PortName};
 use crate::plan::OnStepFailure;
 use serde::{Deserialize, Serialize};
@@ -65,4 +66,7 @@ pub struct PipelineSpec {
     /// What loading found worth knowing, shown with the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The versions that loading took from a catalog: what they were is in the other fields already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assets: Vec<AssetUse>,
 }

@@ -8,7 +8,6 @@ use crate::failure::Failure;
 use crate::loading::{self, Destination};
 use crate::session::Session;
 use std::path::{Path, PathBuf};
-use tidemill_language::Loaded;
 use tidemill_protocol::api::{AddVersionRequest, AssetSource};
 use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::plan::Environment;
@@ -21,7 +20,7 @@ pub(super) enum Draft {
     /// A local file or folder.
     Local(PathBuf),
     /// A component that was read.
-    Component(Box<Loaded>),
+    Component(Box<loading::Draft>),
     /// An environment that was read.
     Environment(Environment),
 }
@@ -52,7 +51,10 @@ pub(super) fn read(session: &mut Session, kind: AssetKind, args: &AssetAddArgs) 
             .help("name a file or a folder, an address such as s3://…, or an output with --from RUN/STEP/OUTPUT"));
     }
     match kind {
-        AssetKind::Component => loading::component(session, path).map(|loaded| Draft::Component(Box::new(loaded))),
+        AssetKind::Component => {
+            let draft = loading::read_component(session, path)?;
+            Ok(Draft::Component(Box::new(draft)))
+        }
         AssetKind::Environment => loading::environment(session, path).map(Draft::Environment),
         AssetKind::Data | AssetKind::Model | AssetKind::Pipeline => Ok(Draft::Local(path.to_owned())),
     }
@@ -96,8 +98,9 @@ pub(super) async fn add(
     let source = match draft {
         Draft::Named(source) => source,
         Draft::Environment(environment) => AssetSource::Environment(environment),
-        Draft::Component(loaded) => {
-            AssetSource::Pipeline(Box::new(loading::bring(session, *loaded, destination).await?))
+        Draft::Component(draft) => {
+            let loaded = loading::complete(session, *draft, Some(&connection.client)).await?;
+            AssetSource::Pipeline(Box::new(loading::bring(session, loaded, destination).await?))
         }
         Draft::Local(path) => AssetSource::Content {
             data_type: args.data_type,

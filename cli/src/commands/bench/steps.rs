@@ -63,7 +63,8 @@ async fn timed(client: &Client, request: &SubmitRequest, steps: u32) -> Result<f
 }
 
 async fn request(session: &mut Session, embedded: &Embedded, file: &Path) -> Result<SubmitRequest, Failure> {
-    let loaded = loading::load(session, file)?;
+    let draft = loading::read(session, file)?;
+    let loaded = loading::complete(session, draft, None).await?;
     let spec = loading::bring(session, loaded, Destination::Store(embedded.store())).await?;
     Ok(loading::request(session, spec, &Submission::default()))
 }
