@@ -25,6 +25,7 @@ mod import;
 mod inbox;
 pub mod journal;
 pub mod ledger;
+mod lineage;
 mod logs;
 mod metrics;
 mod open;

@@ -3,7 +3,7 @@
 use super::{Caution, Pair};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
-use tidemill_protocol::catalog::{AssetRef, Version};
+use tidemill_protocol::catalog::{AssetKind, AssetRef, Version};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::spec::DataType;
 
@@ -204,6 +204,39 @@ pub(crate) struct AssetDescribeArgs {
     /// A tag to remove; may be given several times
     #[arg(long = "untag", value_name = "NAME")]
     pub(crate) untag: Vec<String>,
+}
+
+/// `tidemill lineage`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+EXAMPLES
+  tidemill lineage churn@champion --up
+  tidemill lineage iris:3 --kind data --down
+  tidemill lineage last/train/model
+  tidemill lineage last/train -o mermaid
+  tidemill lineage churn -o dot | dot -Tsvg > churn.svg
+
+-o also takes `dot` (Graphviz) and `mermaid` (Markdown pages).")]
+pub(crate) struct LineageArgs {
+    /// What it is about: a name in the catalog, a step or its output, or a
+    /// digest
+    #[arg(value_name = "NAME[:VERSION|@LABEL]|RUN/STEP[/OUTPUT]|DIGEST")]
+    pub(crate) subject: String,
+    /// Only what it was made of
+    #[arg(long, conflicts_with = "down")]
+    pub(crate) up: bool,
+    /// Only what was made of it
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Which kind of thing a name means, where several have it
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<AssetKind>,
+    /// So many edges away at most
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<u32>,
+    /// So many things at most
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    pub(crate) limit: u32,
 }
 
 /// `remove`.

@@ -14,7 +14,7 @@ mod secrets;
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
 pub(crate) use assets::{
     AssetAddArgs, AssetCommand, AssetDescribeArgs, AssetGetArgs, AssetLabelArgs, AssetListArgs,
-    AssetRemoveArgs, AssetUnlabelArgs,
+    AssetRemoveArgs, AssetUnlabelArgs, LineageArgs,
 };
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
@@ -63,6 +63,7 @@ Names and versions:
   model        Name, version, label and fetch models
   component    Name and version steps that pipelines share
   environment  Name and version the software around steps
+  lineage      Say what something was made of, and what was made of it
 
 Operate:
   serve        Run the coordinator of a cluster
@@ -260,6 +261,8 @@ pub(crate) enum Command {
     /// Name and version the software around steps
     #[command(subcommand)]
     Environment(AssetCommand),
+    /// Say what something was made of, and what was made of it
+    Lineage(LineageArgs),
     /// Run the coordinator of a cluster
     Serve(ServeArgs),
     /// Start workers, let them join, drain or quarantine them

@@ -8,7 +8,7 @@ use crate::settings::nearest;
 use axum::http::Method;
 use serde::de::DeserializeOwned;
 use tidemill_protocol::api::{
-    AddVersionRequest, AssetView, DescribeRequest, LabelRequest, Page, VersionView, routes,
+    AddVersionRequest, AssetView, DescribeRequest, LabelRequest, LineageView, Page, VersionView, routes,
 };
 use tidemill_protocol::catalog::{AssetKind, AssetRef, LATEST, Version};
 use tidemill_protocol::name::Name;
@@ -27,6 +27,21 @@ pub(crate) struct AssetFilter {
     pub(crate) prefix: Option<String>,
     /// Only with this tag, as `name` or `name=text`.
     pub(crate) tag: Option<String>,
+}
+
+/// Whose lineage is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// What it is about, as people write it.
+    pub(crate) of: &'a str,
+    /// Which kind of asset a name means.
+    pub(crate) kind: Option<AssetKind>,
+    /// `up` or `down`; both when absent.
+    pub(crate) direction: Option<&'a str>,
+    /// Edges from there at most.
+    pub(crate) depth: Option<u32>,
+    /// Things at most.
+    pub(crate) limit: u32,
 }
 
 impl Client {
@@ -117,6 +132,18 @@ impl Client {
         let path = version_path(version);
         drop(self.transport.send(Method::DELETE, &path, Payload::Empty).await?);
         Ok(())
+    }
+
+    /// What something was made of, and what was made of it.
+    pub(crate) async fn lineage(&self, asked: &Asked<'_>) -> Result<LineageView, Failure> {
+        let query = [
+            ("of", Some(asked.of.to_owned())),
+            ("kind", asked.kind.map(|kind| kind.to_string())),
+            ("direction", asked.direction.map(str::to_owned)),
+            ("depth", asked.depth.map(|depth| depth.to_string())),
+            ("limit", Some(asked.limit.to_string())),
+        ];
+        self.get(with_query(routes::LINEAGE, &query)).await
     }
 
     async fn patch<T: DeserializeOwned>(

@@ -12,7 +12,7 @@ mod run_events;
 mod transport;
 mod trust;
 
-pub(crate) use assets::AssetFilter;
+pub(crate) use assets::{Asked, AssetFilter};
 use events::EventStream;
 pub(crate) use remote_secrets::RemoteSecrets;
 pub(crate) use run_events::{RunEvents, Seen};

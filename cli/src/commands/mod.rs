@@ -15,6 +15,7 @@ mod graph;
 mod help;
 mod init;
 mod journal;
+mod lineage;
 mod login;
 mod logs;
 mod plan;
@@ -91,6 +92,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Model(_) => "model",
         Command::Component(_) => "component",
         Command::Environment(_) => "environment",
+        Command::Lineage(_) => "lineage",
         Command::Serve(_) => "serve",
         Command::Worker(_) => "worker",
         Command::Queue(_) => "queue",
@@ -245,6 +247,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Model(args) => Box::pin(assets::run(session, AssetKind::Model, args)).await,
         Command::Component(args) => Box::pin(assets::run(session, AssetKind::Component, args)).await,
         Command::Environment(args) => Box::pin(assets::run(session, AssetKind::Environment, args)).await,
+        Command::Lineage(args) => Box::pin(lineage::run(session, args)).await,
         Command::Serve(args) => Box::pin(serve::run(session, args.standby)).await,
         Command::Worker(args) => Box::pin(worker::run(session, args)).await,
         Command::Queue(args) => Box::pin(queue::run(session, args)).await,

@@ -12,7 +12,9 @@ pub(crate) use svg::svg;
 
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tidemill_protocol::api::RunView;
+use crate::output::humane;
+use tidemill_protocol::api::{LineageNode, LineageView, RunView};
+use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::plan::{InputBinding, Plan};
 use tidemill_protocol::status::StepStatus;
 
@@ -85,6 +87,33 @@ impl Graph {
         }
     }
 
+    /// The drawing of a lineage.
+    pub(crate) fn of_lineage(lineage: &LineageView) -> Self {
+        let places: BTreeMap<&str, usize> = lineage
+            .nodes
+            .iter()
+            .enumerate()
+            .map(|(place, node)| (node.id.as_str(), place))
+            .collect();
+        let edges = lineage.edges.iter().filter_map(|edge| {
+            Some(Edge {
+                from: *places.get(edge.from.as_str())?,
+                to: *places.get(edge.to.as_str())?,
+                label: edge.role.clone(),
+            })
+        });
+        let nodes = lineage.nodes.iter().map(|node| Node {
+            name: short_name(node),
+            target: String::new(),
+            status: node.status,
+        });
+        Self {
+            title: lineage.roots.join(", "),
+            nodes: nodes.collect(),
+            edges: edges.collect(),
+        }
+    }
+
     /// The drawing of a run.
     pub(crate) fn of_run(run: &RunView) -> Self {
         let places: BTreeMap<_, _> = run
@@ -119,6 +148,22 @@ impl Graph {
             nodes: nodes.collect(),
             edges,
         }
+    }
+}
+
+/// A thing of a lineage in a few words: ids and digests are cut.
+pub(crate) fn short_name(node: &LineageNode) -> String {
+    match (&node.artifact, &node.run, &node.step) {
+        (Some(artifact), _, _) => {
+            let what = match artifact.kind {
+                ArtifactKind::Blob => "file",
+                ArtifactKind::Tree => "folder",
+            };
+            format!("{what} {}", artifact.digest.short())
+        }
+        (_, Some(run), Some(step)) => format!("{}/{step}", humane::short_run(run)),
+        (_, Some(run), None) => format!("run {}", humane::short_run(run)),
+        _ => node.name.clone(),
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod explanation;
 pub(crate) mod join_tokens;
+pub(crate) mod lineage;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod queues;

@@ -175,6 +175,14 @@ fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
     }
     let counted = place.json(&["data", "show", "line-counts", "-o", "json"]);
     assert_eq!(counted["origin"]["step"], "count", "its own output has a name now");
+    let up = place.json(&["lineage", "line-counts", "--up", "-o", "json"]);
+    let ids: Vec<&str> = up["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+    assert!(ids.contains(&"asset:data/iris/1"), "{ids:?}");
+    assert!(ids.contains(&"asset:environment/plain/1"), "{ids:?}");
+    let (_, drawn, _) = place.outcome(&["lineage", "iris:1", "-o", "mermaid"]);
+    assert!(drawn.starts_with("flowchart TD") && drawn.contains("data line-counts:1"), "{drawn}");
+    let (_, text, _) = place.outcome(&["lineage", "last/count/lines", "--up"]);
+    assert!(text.contains("data iris:1") && text.contains("/count"), "{text}");
 
     assert_eq!(place.outcome(&["data", "deprecate", "iris:1"]).0, 0);
     let (code, _, stderr) = place.outcome(&["run", "p.yml"]);

@@ -19,6 +19,7 @@ mod fuzzing;
 mod gate;
 mod health;
 mod held;
+mod lineage;
 mod intake;
 mod load;
 mod local;
@@ -96,6 +97,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         ))
         .routes(routes!(assets::label, assets::unlabel))
         .routes(routes!(assets::start))
+        .routes(routes!(lineage::show))
         .merge(operating())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);

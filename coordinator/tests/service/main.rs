@@ -15,6 +15,7 @@ mod enrolment;
 mod faults;
 mod fleet;
 mod harness;
+mod lineage;
 mod load;
 mod logs;
 mod named_outputs;

@@ -6,6 +6,7 @@ mod audit;
 mod contents;
 mod enrolment;
 mod error;
+mod lineage;
 mod load;
 mod queues;
 pub mod routes;
@@ -27,6 +28,7 @@ pub use enrolment::{
     QuarantineRequest, QuarantineView,
 };
 pub use error::{ErrorBody, ErrorCode};
+pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
 pub use queues::{BrokerQueueView, QueueView};
 pub use runs::{
