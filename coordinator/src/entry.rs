@@ -3,6 +3,7 @@
 
 use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
+use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::secrets::SecretFact;
@@ -54,6 +55,8 @@ pub(crate) struct Spelled {
     secrets: Option<SecretFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     catalog: Option<CatalogFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    datastores: Option<DatastoreFact>,
 }
 
 impl Spelled {
@@ -67,6 +70,7 @@ impl Spelled {
             enrolment: None,
             secrets: None,
             catalog: None,
+            datastores: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -90,6 +94,10 @@ impl Spelled {
                     catalog: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Datastores(fact) => Self {
+                    datastores: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -103,6 +111,7 @@ impl Spelled {
             self.enrolment.map(LedgerFact::from),
             self.secrets.map(LedgerFact::from),
             self.catalog.map(LedgerFact::from),
+            self.datastores.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

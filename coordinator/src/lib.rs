@@ -15,6 +15,7 @@ pub mod audit;
 mod blocking;
 pub mod catalog;
 mod config;
+pub mod datastores;
 mod driver;
 mod effects;
 pub mod enrolment;

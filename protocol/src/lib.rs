@@ -14,6 +14,7 @@ pub mod artifact;
 pub mod catalog;
 pub mod codec;
 pub mod compute;
+pub mod datastore;
 pub mod destination;
 pub mod digest;
 pub mod failure;

@@ -6,6 +6,8 @@ mod access;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod datastores;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod facts;

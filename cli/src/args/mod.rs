@@ -6,6 +6,7 @@ mod assets;
 mod author;
 mod broker;
 mod data;
+mod datastores;
 mod enrolment;
 mod inspect;
 mod operate;
@@ -19,6 +20,7 @@ pub(crate) use assets::{
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
+pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use operate::{
@@ -63,6 +65,7 @@ Names and versions:
   model        Name, version, label and fetch models
   component    Name and version steps that pipelines share
   environment  Name and version the software around steps
+  datastore    Name places outside the store in which data lie
   lineage      Say what something was made of, and what was made of it
 
 Operate:
@@ -261,6 +264,9 @@ pub(crate) enum Command {
     /// Name and version the software around steps
     #[command(subcommand)]
     Environment(AssetCommand),
+    /// Name places outside the store in which data lie
+    #[command(subcommand)]
+    Datastore(DatastoreCommand),
     /// Say what something was made of, and what was made of it
     Lineage(LineageArgs),
     /// Run the coordinator of a cluster

@@ -2,6 +2,7 @@
 //! Nothing here decides or prints.
 
 mod assets;
+mod datastores;
 mod enrolment;
 mod events;
 mod log_tail;

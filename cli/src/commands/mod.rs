@@ -8,6 +8,7 @@ mod broker;
 mod cache;
 mod completions;
 mod config;
+mod datastore;
 mod doctor;
 mod explain;
 mod following;
@@ -92,6 +93,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Model(_) => "model",
         Command::Component(_) => "component",
         Command::Environment(_) => "environment",
+        Command::Datastore(_) => "datastore",
         Command::Lineage(_) => "lineage",
         Command::Serve(_) => "serve",
         Command::Worker(_) => "worker",
@@ -247,6 +249,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Model(args) => Box::pin(assets::run(session, AssetKind::Model, args)).await,
         Command::Component(args) => Box::pin(assets::run(session, AssetKind::Component, args)).await,
         Command::Environment(args) => Box::pin(assets::run(session, AssetKind::Environment, args)).await,
+        Command::Datastore(args) => Box::pin(datastore::run(session, args)).await,
         Command::Lineage(args) => Box::pin(lineage::run(session, args)).await,
         Command::Serve(args) => Box::pin(serve::run(session, args.standby)).await,
         Command::Worker(args) => Box::pin(worker::run(session, args)).await,

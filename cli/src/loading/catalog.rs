@@ -70,7 +70,17 @@ impl Draft {
 }
 
 async fn answer(client: &Client, wanted: &Wanted) -> Result<Answer, Failure> {
-    let view = match client.version(wanted.kind, &wanted.asset).await {
+    let (kind, asset) = match wanted {
+        Wanted::Asset { kind, asset } => (*kind, asset),
+        Wanted::Datastore(name) => {
+            return match client.datastore(name).await {
+                Ok(view) => Ok(Answer::Datastore(Box::new(view.definition))),
+                Err(failure) if failure.exit == Exit::NotFound => Ok(Answer::Unknown { advice: None }),
+                Err(failure) => Err(failure),
+            };
+        }
+    };
+    let view = match client.version(kind, asset).await {
         Ok(view) => view,
         Err(failure) if failure.exit == Exit::NotFound => {
             let advice = failure.help.first().cloned();
@@ -82,7 +92,7 @@ async fn answer(client: &Client, wanted: &Wanted) -> Result<Answer, Failure> {
         AssetBody::Component(body) => {
             let bytes = collect(client.blob(&body.spec.digest).await?, COMPONENT_BYTES_MAX).await?;
             let spec: PipelineSpec = serde_json::from_slice(&bytes)
-                .context(|| format!("component {} is not what this version understands", wanted.asset))?;
+                .context(|| format!("component {asset} is not what this version understands"))?;
             Some(Arc::new(spec))
         }
         _ => None,

@@ -143,13 +143,13 @@ fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
         "tidemill data add iris PATH",
         "tidemill environment add plain FILE.yml",
         "tidemill component add greet FILE.yml",
-        "the catalog was not asked",
+        "no coordinator was asked",
     ] {
         assert!(stderr.contains(help), "{help} is not in {stderr}");
     }
     let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
     assert_eq!(code, 2, "{stderr}");
-    assert!(!stderr.contains("was not asked"), "a run asks its own: {stderr}");
+    assert!(!stderr.contains("coordinator was asked"), "a run asks its own: {stderr}");
 
     place.write("iris.csv", "1\n2\n");
     place.write("greet.yml", COMPONENT);

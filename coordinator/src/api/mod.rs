@@ -7,6 +7,7 @@ mod assets;
 mod audit;
 mod blob;
 mod bodies;
+mod datastores;
 mod contents;
 mod describe;
 mod docs;
@@ -27,6 +28,7 @@ mod logs;
 mod needs;
 mod plans;
 mod record;
+mod revision;
 mod runs;
 mod secrets;
 mod select;
@@ -98,6 +100,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(assets::label, assets::unlabel))
         .routes(routes!(assets::start))
         .routes(routes!(lineage::show))
+        .routes(routes!(datastores::list))
+        .routes(routes!(datastores::set, datastores::show, datastores::remove))
         .merge(operating())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);

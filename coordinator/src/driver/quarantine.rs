@@ -38,6 +38,7 @@ impl Driver {
                 LedgerFact::Enrolment(_)
                 | LedgerFact::Access(_)
                 | LedgerFact::Catalog(_)
+                | LedgerFact::Datastores(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

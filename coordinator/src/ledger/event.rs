@@ -2,6 +2,7 @@
 
 use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
+use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::secrets::SecretFact;
 use serde::ser::SerializeStruct;
@@ -28,6 +29,8 @@ pub enum LedgerFact {
     Secrets(SecretFact),
     /// To an asset.
     Catalog(CatalogFact),
+    /// To a datastore.
+    Datastores(DatastoreFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -54,6 +57,12 @@ impl From<CatalogFact> for LedgerFact {
     }
 }
 
+impl From<DatastoreFact> for LedgerFact {
+    fn from(fact: DatastoreFact) -> Self {
+        Self::Datastores(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -63,6 +72,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Enrolment(fact) => event.serialize_field("enrolment", fact)?,
             LedgerFact::Secrets(fact) => event.serialize_field("secrets", fact)?,
             LedgerFact::Catalog(fact) => event.serialize_field("catalog", fact)?,
+            LedgerFact::Datastores(fact) => event.serialize_field("datastores", fact)?,
         }
         event.end()
     }

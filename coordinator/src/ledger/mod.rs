@@ -11,6 +11,7 @@ pub use event::{LedgerEvent, LedgerFact};
 
 use crate::access::Access;
 use crate::catalog::Catalog;
+use crate::datastores::Datastores;
 use crate::enrolment::Enrolment;
 use crate::secrets::Secrets;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,8 @@ pub struct Ledgers {
     pub secrets: Secrets,
     /// Named things with versions.
     pub catalog: Catalog,
+    /// Named places outside the store.
+    pub datastores: Datastores,
 }
 
 impl Ledgers {
@@ -54,6 +57,7 @@ impl Ledgers {
             LedgerFact::Enrolment(fact) => self.enrolment.apply(event.at, fact),
             LedgerFact::Secrets(fact) => self.secrets.apply(event.at, fact),
             LedgerFact::Catalog(fact) => self.catalog.apply(event.at, fact),
+            LedgerFact::Datastores(fact) => self.datastores.apply(event.at, fact),
         }
     }
 

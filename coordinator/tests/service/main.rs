@@ -8,6 +8,7 @@ mod archive;
 mod artifacts;
 mod assets;
 mod audit;
+mod datastores;
 mod docs;
 mod durability;
 mod edge;

@@ -6,6 +6,7 @@ use super::site::{Found, Site};
 use crate::diagnostic::Code;
 use crate::workspace::{Answer, AssetName, Known, Wanted};
 use tidemill_protocol::catalog::{AssetBody, AssetKind, AssetUse, FilesBody, Location, Stage};
+use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::spec::{BindingSource, ComponentBody, ComponentSpec, PipelineSpec, ValueSpec};
 
@@ -38,7 +39,7 @@ impl Loader<'_> {
             return Lookup::Absent(absence);
         };
         for kind in kinds {
-            let wanted = Wanted {
+            let wanted = Wanted::Asset {
                 kind: *kind,
                 asset: reference.clone(),
             };
@@ -50,6 +51,7 @@ impl Loader<'_> {
                 Some(Answer::Unknown { advice }) => {
                     absence.advice = absence.advice.or_else(|| advice.clone());
                 }
+                Some(Answer::Datastore(_)) => {}
                 None => {
                     absence.asked = false;
                     self.wanted.insert(wanted);
@@ -57,6 +59,28 @@ impl Loader<'_> {
             }
         }
         Lookup::Absent(absence)
+    }
+
+    /// Where a datastore is that the workspace's own tables do not know.
+    pub(super) fn look_up_datastore(&mut self, name: &str) -> Result<Datastore, Absence> {
+        let mut absence = Absence {
+            asked: true,
+            advice: None,
+        };
+        let Ok(name) = name.parse() else {
+            return Err(absence);
+        };
+        let wanted = Wanted::Datastore(name);
+        match self.workspace.catalog.answer(&wanted) {
+            Some(Answer::Datastore(found)) => return Ok(Datastore::clone(found)),
+            Some(Answer::Unknown { advice }) => absence.advice.clone_from(advice),
+            Some(Answer::Known(_)) => {}
+            None => {
+                absence.asked = false;
+                self.wanted.insert(wanted);
+            }
+        }
+        Err(absence)
     }
 
     fn may_be_used(&mut self, known: &Known, site: Site<'_>) -> Option<()> {
@@ -204,11 +228,11 @@ impl Absence {
         let near = near.filter(|help| help.starts_with("did")).or_else(|| self.advice.clone());
         let mut help = match near {
             Some(near) if near.starts_with("did") => near,
-            _ => format!("say in tidemill.toml {here}\nor keep it in the catalog: {there}"),
+            _ => format!("say in tidemill.toml {here}\nor tell the coordinator: {there}"),
         };
         if !self.asked {
             help.push_str(
-                "\nthe catalog was not asked: no coordinator runs here, and none was named (--url, $TIDEMILL_URL)",
+                "\nno coordinator was asked: none runs here, and none was named (--url, $TIDEMILL_URL)",
             );
         }
         help

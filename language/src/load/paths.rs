@@ -1,7 +1,7 @@
 //! Locations: local files and folders become sources, registered assets and datastores are looked up, addresses are passed on.
 
 use super::Loader;
-use super::catalog::Lookup;
+use super::catalog::{Absence, Lookup};
 use super::site::{Found, Site};
 use crate::diagnostic::{Code, did_you_mean};
 use crate::files::SourceRole;
@@ -93,11 +93,18 @@ impl Loader<'_> {
         let (store, inner) = rest
             .split_once("/paths/")
             .unwrap_or((rest.trim_end_matches('/'), ""));
-        let Some(location) = self.workspace.datastores.get(store).cloned() else {
+        let known = self.workspace.datastores.get(store).cloned();
+        let known = known.map_or_else(
+            || Ok(Location::Url(self.look_up_datastore(store)?.url)),
+            Ok::<_, Absence>,
+        );
+        let Ok(location) = known.map_err(|absence| {
             let near = did_you_mean(store, self.workspace.datastores.keys().map(String::as_str));
-            let help = near.filter(|help| help.starts_with("did")).unwrap_or_else(|| {
-                format!("say in tidemill.toml where it is:\n[datastores]\n{store} = \"/data/{store}\"   # or a URL")
-            });
+            let help = absence.help(
+                near,
+                &format!("where it is:\n[datastores]\n{store} = \"/data/{store}\"   # or a URL"),
+                &format!("`tidemill datastore add {store} ADDRESS`"),
+            );
             self.findings
                 .add(
                     Code::UnknownDatastore,
@@ -106,6 +113,7 @@ impl Loader<'_> {
                     format!("the datastore `{store}` is not known"),
                 )
                 .help_text(&help);
+        }) else {
             return None;
         };
         if !stays_inside(inner) {

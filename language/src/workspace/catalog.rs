@@ -1,27 +1,36 @@
-//! What a catalog said of names that the workspace's own tables do not know. The language asks nobody: reading collects what is wanted, whoever reads asks a
+//! What a coordinator said of names that the workspace's own tables do not know. The language asks nobody: reading collects what is wanted, whoever reads asks a
 //! coordinator, and reads again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_protocol::api::VersionView;
 use tidemill_protocol::catalog::{AssetKind, AssetRef};
+use tidemill_protocol::datastore::Datastore;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::spec::PipelineSpec;
 
-/// A name that only a catalog may know.
+/// A name that only a coordinator may know.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    /// What it is to be.
-    pub kind: AssetKind,
-    /// The name, with a version or label where one was asked for.
-    pub asset: AssetRef,
+pub enum Wanted {
+    /// A version of an asset.
+    Asset {
+        /// What it is to be.
+        kind: AssetKind,
+        /// The name, with a version or label where one was asked for.
+        asset: AssetRef,
+    },
+    /// A datastore.
+    Datastore(Name),
 }
 
-/// What a catalog said of a name.
+/// What a coordinator said of a name.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// It is this version.
     Known(Box<Known>),
-    /// There is no such version.
+    /// It is this place.
+    Datastore(Box<Datastore>),
+    /// There is no such thing.
     Unknown {
         /// What was likely meant, in a sentence.
         advice: Option<String>,

@@ -51,7 +51,7 @@ fn known(view: VersionView) -> Answer {
 }
 
 fn wanted(kind: AssetKind, asset: &str) -> Wanted {
-    Wanted {
+    Wanted::Asset {
         kind,
         asset: asset.parse().unwrap(),
     }
@@ -98,7 +98,7 @@ fn what_nobody_here_knows_is_wanted_and_said_to_be_unknown_in_both_ways() {
     let said = texts(&reading.outcome.unwrap_err());
     let data = said.iter().find(|text| text.contains("iris@latest")).unwrap();
     assert!(data.contains("[data]") && data.contains("tidemill data add iris"), "{data}");
-    assert!(data.contains("the catalog was not asked"), "{data}");
+    assert!(data.contains("no coordinator was asked"), "{data}");
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_name_that_the_catalog_does_not_know_either_gets_its_advice() {
     let said = texts(&reading.outcome.unwrap_err());
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("did you mean `iris`?"), "{said:?}");
-    assert!(!said[0].contains("not asked"), "{said:?}");
+    assert!(!said[0].contains("was asked"), "{said:?}");
 }
 
 #[test]
@@ -234,4 +234,24 @@ fn an_environment_file_is_read_for_itself() {
     assert_eq!(environment.python.unwrap().requirements, ["numpy", "pandas"]);
     std::fs::write(&file, "name: nothing\ndependencies: [pip: {}]\nimage: 3\n").unwrap();
     assert!(load_environment(&folder.path().join("gone.yml"), &Workspace::default()).is_err());
+}
+
+#[test]
+fn a_datastore_that_only_the_coordinator_knows_is_an_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "type: pipeline\nsettings: {default_compute: cpu}\njobs:\n  a: {type: command, command: 'ls ${{inputs.x}}', inputs: {x: {type: uri_folder, path: 'azureml://datastores/lake/paths/raw/2024'}}}\n";
+    let first = reading(folder.path(), text, &Workspace::default());
+    let wanted = Wanted::Datastore("lake".parse().unwrap());
+    assert_eq!(first.wanted, [wanted.clone()].into());
+    let said = texts(&first.outcome.unwrap_err());
+    assert!(said[0].contains("[datastores]") && said[0].contains("tidemill datastore add lake ADDRESS"), "{said:?}");
+    let mut workspace = Workspace::default();
+    let lake = serde_json::from_value(json!({"url": "s3://company-lake/base/"})).unwrap();
+    workspace.learn(wanted, Answer::Datastore(Box::new(lake)));
+    let loaded = good(reading(folder.path(), text, &workspace));
+    let plan = plan(&loaded.outline(), &PlanRequest::default()).unwrap();
+    assert_eq!(
+        plan.steps[0].inputs[0].1,
+        InputBinding::Value(InputValue::Uri("s3://company-lake/base/raw/2024".into()))
+    );
 }

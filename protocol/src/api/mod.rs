@@ -3,6 +3,7 @@
 mod artifacts;
 mod assets;
 mod audit;
+mod datastores;
 mod contents;
 mod enrolment;
 mod error;
@@ -22,6 +23,7 @@ pub use assets::{
     AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
 };
 pub use audit::{AuditDecision, AuditEntry};
+pub use datastores::DatastoreView;
 pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
 pub use enrolment::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,

@@ -61,6 +61,10 @@
 //! DELETE /api/v1/assets/{kind}/{name}/labels/{label}  → 204
 //! POST /api/v1/pipelines/{name}/runs  ?version  StartRequest → RunSummary    201; 200 when the idempotency key was used before
 //! GET  /api/v1/lineage              ?of&kind&direction&depth&limit → LineageView
+//! GET  /api/v1/datastores                             → [DatastoreView]
+//! GET  /api/v1/datastores/{name}                      → DatastoreView       its revision as `ETag`
+//! PUT  /api/v1/datastores/{name}    Datastore         → DatastoreView
+//! DELETE /api/v1/datastores/{name}                    → 204
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -99,6 +103,8 @@ pub const SECRETS: &str = "/api/v1/secrets";
 pub const ASSETS: &str = "/api/v1/assets";
 /// What something was made of, and what was made of it.
 pub const LINEAGE: &str = "/api/v1/lineage";
+/// Datastores.
+pub const DATASTORES: &str = "/api/v1/datastores";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

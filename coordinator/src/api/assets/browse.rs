@@ -2,6 +2,7 @@
 
 use super::{asset, version};
 use crate::api::error::ApiError;
+use crate::api::revision::etag;
 use crate::handle::CoordinatorHandle;
 use crate::views;
 use axum::Json;
@@ -96,11 +97,6 @@ pub(in crate::api) async fn show(
     });
     let view = view.await??;
     Ok(([(header::ETAG, etag(view.revision))], Json(view)))
-}
-
-/// How a revision is spelled as a tag of an answer.
-pub(super) fn etag(revision: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{revision}\"")).expect("a number in quotes is a header's value")
 }
 
 /// Lists the versions of an asset, the one added last first.

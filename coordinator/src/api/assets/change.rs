@@ -4,12 +4,13 @@ use super::{asset, source, version};
 use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::api::record::Made;
+use crate::api::revision::expected;
 use crate::api::tokens::name_of;
 use crate::catalog::{Catalog, CatalogCommand, CatalogFact, Changes, NewVersion, Which};
 use crate::handle::CoordinatorHandle;
 use crate::views;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use tidemill_protocol::api::{
     AddVersionRequest, AssetView, DescribeRequest, ErrorBody, ErrorCode, LabelRequest, VersionView,
@@ -213,22 +214,4 @@ async fn carry_out(
     };
     handle.change::<Catalog>(command).await??;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// The revision that the caller has seen.
-fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(None);
-    }
-    let number = text.trim_matches('"').parse().map_err(|_| {
-        ApiError::new(
-            ErrorCode::BadRequest,
-            "`If-Match` takes the `ETag` of an earlier answer",
-        )
-    })?;
-    Ok(Some(number))
 }
