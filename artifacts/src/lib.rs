@@ -8,7 +8,7 @@
 //! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `ranges`, `commit`
 //! and `sweep`; `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
 //! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another. `guard` asks addresses that
-//! somebody else chose, which are no stores.
+//! somebody else chose, which are no stores; `remote` reads stores that are not ours.
 
 mod aliases;
 mod blobs;
@@ -31,6 +31,7 @@ mod progress;
 mod quarantine;
 mod ranges;
 mod records;
+mod remote;
 mod room;
 mod scan;
 mod stamp;
@@ -46,6 +47,7 @@ pub use error::{Result, StoreError};
 pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard};
 pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
+pub use remote::{Brought, RemoteStore};
 pub use room::Reserve;
 pub use scan::{FILES_MAX, IGNORE_FILES, Scan, ScanError, ScanOptions, ScannedFile, collect, scan};
 pub use store::ArtifactStore;

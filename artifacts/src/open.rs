@@ -108,7 +108,8 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<Opened> {
     Ok(opened)
 }
 
-fn connect(config: &StoreConfig) -> Result<Opened> {
+/// Opens the store without asking anything of it.
+pub(crate) fn connect(config: &StoreConfig) -> Result<Opened> {
     let shown = public_url(&config.url);
     let refuse = |reason: String| StoreError::Address {
         url: shown.clone(),

@@ -2,6 +2,7 @@
 
 use crate::access::{Access, Guard};
 use crate::audit::AuditLog;
+use crate::datastores;
 use crate::driver::{DurableEvents, Request, Sight};
 use crate::effects::Outgoing;
 use crate::enrolment::Roster;
@@ -18,6 +19,7 @@ use tidemill_language::PlanRequest;
 use tidemill_protocol::api::{CoordinatorView, Problem, SubmitRequest};
 use tidemill_protocol::ids::{RunId, WorkerId};
 use tidemill_protocol::plan::Plan;
+use tidemill_protocol::spec::PipelineSpec;
 use tidemill_protocol::time::{Clock, Timestamp};
 use tidemill_protocol::wire::{Control, TrustedKey};
 use tidemill_transport::Broker;
@@ -159,6 +161,7 @@ impl CoordinatorHandle {
 
     /// Plans a pipeline and starts a run of it.
     pub async fn submit(&self, mut request: SubmitRequest) -> Result<Submitted, SubmitError> {
+        self.check_datastores(&request.spec).await?;
         let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
         let idempotency_key = request.idempotency_key.take();
         let command = Command::SubmitRun {
@@ -179,6 +182,20 @@ impl CoordinatorHandle {
             idempotency_key: None,
         };
         self.accept(command).await
+    }
+
+    /// Refuses a pipeline that says of a datastore what is not so.
+    async fn check_datastores(&self, spec: &PipelineSpec) -> Result<(), SubmitError> {
+        if spec.datastores.is_empty() {
+            return Ok(());
+        }
+        let said = spec.datastores.clone();
+        let unlike = self.look(move |sight| datastores::unlike(&said, &sight.ledgers.datastores));
+        match unlike.await {
+            Ok(problems) if problems.is_empty() => Ok(()),
+            Ok(problems) => Err(SubmitError::Invalid(problems)),
+            Err(stopped) => Err(SubmitError::Command(stopped.into())),
+        }
     }
 
     /// Refuses a plan that names a secret which nobody has set.

@@ -35,7 +35,9 @@ pub struct Datastore {
 }
 
 /// What kind of place a datastore is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DatastoreKind {
     /// A folder that the machines have, such as a mounted share.
@@ -92,7 +94,9 @@ pub enum DatastoreError {
     )]
     Url,
     /// A login or options stand in the address.
-    #[error("an address with a login, a query or a fragment is no datastore's: options and secrets go beside it")]
+    #[error(
+        "an address with a login, a query or a fragment is no datastore's: options and secrets go beside it"
+    )]
     Loaded,
     /// A value that looks like a secret.
     #[error("the option `{0}` is a secret: name a secret that holds it")]
@@ -135,7 +139,11 @@ impl Datastore {
                 return Err(DatastoreError::Options(name.clone()));
             }
         }
-        if let Some(name) = self.secrets.keys().find(|name| !(1..=OPTION_BYTES_MAX).contains(&name.len())) {
+        if let Some(name) = self
+            .secrets
+            .keys()
+            .find(|name| !(1..=OPTION_BYTES_MAX).contains(&name.len()))
+        {
             return Err(DatastoreError::Options(name.clone()));
         }
         if self.description.len() > DESCRIPTION_BYTES_MAX {
@@ -144,15 +152,33 @@ impl Datastore {
         Ok(kind)
     }
 
+    /// Whether files have to be brought from there by its own protocol: no folder of the machine, and no web server.
+    pub fn is_bucket(&self) -> bool {
+        let kind = DatastoreKind::of(&self.url);
+        matches!(
+            kind,
+            Some(DatastoreKind::S3 | DatastoreKind::Azure | DatastoreKind::Gcs)
+        )
+    }
+
+    /// The path below the root that an address means; none when it does not lie there.
+    pub fn path_of<'a>(&self, address: &'a str) -> Option<&'a str> {
+        let path = address
+            .strip_prefix(self.url.trim_end_matches('/'))?
+            .strip_prefix('/')?;
+        stays_inside(path).then_some(path)
+    }
+
     /// The address of a path below the root; none when the path leads out of it.
     pub fn below(&self, path: &str) -> Option<String> {
-        let climbs =
-            |segment: &str| segment == ".." || segment.contains('\\') || segment.chars().any(char::is_control);
-        if path.starts_with('/') || path.split('/').any(climbs) {
-            return None;
-        }
-        Some(format!("{}/{path}", self.url.trim_end_matches('/')))
+        stays_inside(path).then(|| format!("{}/{path}", self.url.trim_end_matches('/')))
     }
+}
+
+fn stays_inside(path: &str) -> bool {
+    let climbs =
+        |segment: &str| segment == ".." || segment.contains('\\') || segment.chars().any(char::is_control);
+    !path.starts_with('/') && !path.split('/').any(climbs)
 }
 
 #[cfg(test)]
@@ -189,7 +215,12 @@ mod tests {
 
     #[test]
     fn what_is_secret_goes_by_the_name_of_a_secret() {
-        for name in ["aws_secret_access_key", "azure_storage_account_key", "AZURE_STORAGE_SAS_KEY", "aws_session_token"] {
+        for name in [
+            "aws_secret_access_key",
+            "azure_storage_account_key",
+            "AZURE_STORAGE_SAS_KEY",
+            "aws_session_token",
+        ] {
             let mut store = at("s3://lake");
             store.options.insert(name.into(), "x".into());
             assert_eq!(store.check(), Err(DatastoreError::Secret(name.into())));
@@ -209,6 +240,15 @@ mod tests {
         assert_eq!(store.below("a/b.csv").as_deref(), Some("s3://lake/raw/a/b.csv"));
         for path in ["../x", "a/../../x", "/etc", "a\\b"] {
             assert_eq!(store.below(path), None, "{path}");
+        }
+        assert_eq!(store.path_of("s3://lake/raw/a/b.csv"), Some("a/b.csv"));
+        for address in [
+            "s3://lake/rawer/a",
+            "s3://lake/raw",
+            "s3://lake/raw/../x",
+            "s3://lake/raw//x",
+        ] {
+            assert_eq!(store.path_of(address), None, "{address}");
         }
     }
 }

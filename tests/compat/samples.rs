@@ -223,6 +223,7 @@ fn rules() -> StepRules {
                 data_type: None,
             },
         )]),
+        reads: vec![],
     }
 }
 

@@ -7,6 +7,8 @@ mod bench;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod datastores;
+#[cfg(test)]
 mod environments;
 #[cfg(test)]
 mod examples;

@@ -131,6 +131,7 @@ fn template(script: &StepScript) -> Arc<StepTemplate> {
             path: None,
         }),
         registers: BTreeMap::new(),
+        reads: vec![],
     };
     Arc::new(StepTemplate::new(work, rules))
 }

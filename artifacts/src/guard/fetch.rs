@@ -150,6 +150,11 @@ impl Fetcher {
         }
     }
 
+    /// How much one fetch may take.
+    pub const fn limits(&self) -> FetchLimits {
+        self.limits
+    }
+
     /// Brings the file at this address to `to`, which must not exist. What was written before an error is removed.
     pub async fn fetch(&self, url: &str, to: &Path) -> Result<Fetched, FetchError> {
         let _place = self.room.acquire().await;

@@ -196,6 +196,7 @@ fn template() -> Arc<StepTemplate> {
         when: When::OnSuccess,
         checkpoint: None,
         registers: BTreeMap::new(),
+        reads: vec![],
     };
     Arc::new(StepTemplate::new(work, rules))
 }

@@ -227,6 +227,7 @@ fn plan(steps: u32) -> Plan {
         when: When::default(),
         checkpoint: None,
         registers: BTreeMap::new(),
+        reads: vec![],
     };
     Plan {
         pipeline: "bench".parse().expect("a good name"),

@@ -220,7 +220,7 @@ EXAMPLES
 pub(crate) struct LineageArgs {
     /// What it is about: a name in the catalog, a step or its output, or a
     /// digest
-    #[arg(value_name = "NAME[:VERSION|@LABEL]|RUN/STEP[/OUTPUT]|DIGEST")]
+    #[arg(value_name = "NAME|RUN/STEP/OUTPUT|DIGEST")]
     pub(crate) subject: String,
     /// Only what it was made of
     #[arg(long, conflicts_with = "down")]

@@ -27,6 +27,9 @@ Pipelines write azureml://datastores/NAME/paths/PATH.")]
     /// Show one datastore
     #[command(after_help = "EXAMPLES\n  tidemill datastore show lake")]
     Show(DatastoreArg),
+    /// Ask whether it can be read from the coordinator's machine
+    #[command(after_help = "EXAMPLES\n  tidemill datastore test lake")]
+    Test(DatastoreArg),
     /// Remove a datastore; runs keep the address that they were given
     #[command(
         visible_alias = "rm",
@@ -43,7 +46,7 @@ pub(crate) struct DatastoreAddArgs {
     pub(crate) name: Name,
     /// Its root: file:///…, s3://…, az://…, abfss://…, gs://… or https://…
     #[arg(value_name = "ADDRESS")]
-    pub(crate) url: String,
+    pub(crate) address: String,
     /// An option that is no secret; may be given several times
     #[arg(long = "option", value_name = "NAME=VALUE")]
     pub(crate) options: Vec<Pair>,

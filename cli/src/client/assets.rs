@@ -199,7 +199,9 @@ impl Client {
         let is_known = known.iter().any(|asset| asset.name == *name);
         let mut names = known.iter().map(|asset| asset.name.as_str());
         Err(if is_known {
-            failure.help(format!("tidemill {kind} versions {name} shows versions and labels"))
+            failure.help(format!(
+                "tidemill {kind} versions {name} shows versions and labels"
+            ))
         } else if let Some(near) = nearest(name.as_str(), names.by_ref()) {
             failure.help(format!("did you mean `{near}`?"))
         } else {

@@ -4,7 +4,7 @@ use super::transport::Payload;
 use super::{Client, decode};
 use crate::failure::Failure;
 use axum::http::Method;
-use tidemill_protocol::api::{DatastoreView, routes};
+use tidemill_protocol::api::{DatastoreTestView, DatastoreView, routes};
 use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::name::Name;
 
@@ -27,6 +27,11 @@ impl Client {
     ) -> Result<DatastoreView, Failure> {
         let payload = Payload::json(definition)?;
         decode(self.transport.send(Method::PUT, &path(name), payload).await?).await
+    }
+
+    /// Has the coordinator ask a datastore whether it can be read.
+    pub(crate) async fn test_datastore(&self, name: &Name) -> Result<DatastoreTestView, Failure> {
+        self.post(format!("{}/test", path(name)), Payload::Empty).await
     }
 
     /// Removes a datastore.

@@ -20,6 +20,7 @@ pub(super) async fn run(session: &mut Session, command: DatastoreCommand) -> Res
         DatastoreCommand::Add(args) => add(session, client, args).await,
         DatastoreCommand::List => list(session, client).await,
         DatastoreCommand::Show(args) => show(session, client, &args.name).await,
+        DatastoreCommand::Test(args) => test(session, client, &args.name).await,
         DatastoreCommand::Remove(args) => remove(session, client, &args.name, args.caution).await,
     };
     connection.close().await?;
@@ -30,17 +31,24 @@ async fn add(session: &mut Session, client: &Client, args: DatastoreAddArgs) -> 
     let secrets = args.secrets.into_iter().map(|pair| {
         let name: Name = pair.value.parse().map_err(|_| {
             let what = format!("`{}` cannot be the name of a secret", pair.value);
-            Failure::new(Exit::Usage, what).help("set the value with `tidemill secret set NAME`, and give its name here")
+            Failure::new(Exit::Usage, what)
+                .help("set the value with `tidemill secret set NAME`, and give its name here")
         })?;
         Ok::<_, Failure>((pair.name, name))
     });
     let definition = Datastore {
-        url: args.url,
-        options: args.options.into_iter().map(|pair| (pair.name, pair.value)).collect(),
+        url: args.address,
+        options: args
+            .options
+            .into_iter()
+            .map(|pair| (pair.name, pair.value))
+            .collect(),
         secrets: secrets.collect::<Result<_, _>>()?,
         description: args.description,
     };
-    definition.check().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    definition
+        .check()
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let view = client.set_datastore(&args.name, &definition).await?;
     say(session, &view, "is at")
 }
@@ -63,9 +71,22 @@ async fn list(session: &mut Session, client: &Client) -> Result<(), Failure> {
 async fn show(session: &mut Session, client: &Client, name: &Name) -> Result<(), Failure> {
     let view = client.datastore(name).await?;
     let now = session.now();
-    session
-        .printer
-        .one(&view, id, |printer, view| views::datastores::show(printer, view, now))
+    session.printer.one(&view, id, |printer, view| {
+        views::datastores::show(printer, view, now)
+    })
+}
+
+async fn test(session: &mut Session, client: &Client, name: &Name) -> Result<(), Failure> {
+    let tested = client.test_datastore(name).await?;
+    if !tested.is_reached {
+        let what = format!("the datastore {name} cannot be read from the coordinator's machine");
+        return Err(Failure::new(Exit::Unreachable, what).cause(tested.message));
+    }
+    session.printer.one(
+        &tested,
+        |tested| tested.name.to_string(),
+        |printer, tested| printer.line(format_args!("{}: {}", tested.name, tested.message)),
+    )
 }
 
 async fn remove(

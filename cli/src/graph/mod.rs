@@ -10,9 +10,9 @@ pub(crate) use dot::dot;
 pub(crate) use mermaid::mermaid;
 pub(crate) use svg::svg;
 
+use crate::output::humane;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use crate::output::humane;
 use tidemill_protocol::api::{LineageNode, LineageView, RunView};
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::plan::{InputBinding, Plan};

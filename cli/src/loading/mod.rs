@@ -12,9 +12,9 @@ use crate::embedded::Embedded;
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::session::Session;
+use sources::Scans;
 use std::collections::BTreeMap;
 use std::path::Path;
-use sources::Scans;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_language::{
     Code, Diagnostic, Loaded, LocalSource, PipelineSpec, PlanRequest, Problems, SourceId, SourceKind,
@@ -76,10 +76,7 @@ pub(crate) async fn complete(
 }
 
 /// Reads a pipeline file for somebody who starts nothing: for names that only a catalog may know, a coordinator that happens to be there is asked. Prints nothing.
-pub(crate) async fn outcome(
-    session: &Session,
-    file: &Path,
-) -> Result<Result<Loaded, Problems>, Failure> {
+pub(crate) async fn outcome(session: &Session, file: &Path) -> Result<Result<Loaded, Problems>, Failure> {
     let mut draft = Draft::of(file, workspace(session)?, tidemill_language::read);
     if draft.wants_names()
         && let Some(client) = Embedded::elsewhere(&session.settings)?
@@ -92,8 +89,7 @@ pub(crate) async fn outcome(
 /// Reads an environment file for itself.
 pub(crate) fn environment(session: &mut Session, file: &Path) -> Result<Environment, Failure> {
     let workspace = workspace(session)?;
-    tidemill_language::load_environment(file, &workspace)
-        .map_err(|problems| refuse(session, file, &problems))
+    tidemill_language::load_environment(file, &workspace).map_err(|problems| refuse(session, file, &problems))
 }
 
 /// What registered names mean for this session.

@@ -15,10 +15,7 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<AssetView>> {
     vec![
         Column::new("NAME", |asset: &AssetView| asset.name.to_string()).fixed(),
         Column::new("LATEST", |asset: &AssetView| asset.latest.to_string()),
-        Column::new("VERSIONS", |asset: &AssetView| {
-            humane::thousands(asset.versions)
-        })
-        .number(),
+        Column::new("VERSIONS", |asset: &AssetView| humane::thousands(asset.versions)).number(),
         Column::new("LABELS", |asset: &AssetView| {
             let labels = asset.labels.iter();
             let pairs: Vec<String> = labels
@@ -121,7 +118,11 @@ fn body(body: &AssetBody) -> Vec<(&'static str, String)> {
             let kind = ("type", data_type.as_str().to_owned());
             match location {
                 Location::Content(artifact) => {
-                    vec![kind, ("files", size(artifact)), ("digest", artifact.digest.to_string())]
+                    vec![
+                        kind,
+                        ("files", size(artifact)),
+                        ("digest", artifact.digest.to_string()),
+                    ]
                 }
                 Location::Uri(uri) => vec![kind, ("address", uri.clone())],
             }
@@ -172,7 +173,10 @@ fn origin(origin: &Origin) -> Option<String> {
 }
 
 fn pairs(tags: &std::collections::BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> = tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = tags
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join(" ")
 }
 

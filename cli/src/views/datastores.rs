@@ -26,13 +26,20 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<DatastoreView>> {
 /// Shows one datastore.
 pub(crate) fn show(printer: &mut Printer, store: &DatastoreView, now: Timestamp) -> Result<(), Failure> {
     let definition = &store.definition;
-    printer.line(format_args!("{}  {}", Tone::Strong.paint(&store.name), store.kind))?;
+    printer.line(format_args!(
+        "{}  {}",
+        Tone::Strong.paint(&store.name),
+        store.kind
+    ))?;
     let mut facts = vec![("at", definition.url.clone())];
     let options = definition.options.iter();
     facts.extend(options.map(|(name, value)| ("option", format!("{name} = {value}"))));
     let secrets = definition.secrets.iter();
     facts.extend(secrets.map(|(name, secret)| ("secret", format!("{name} from {secret}"))));
-    facts.push(("set", format!("{} by {}", humane::ago(store.set_at, now), store.set_by)));
+    facts.push((
+        "set",
+        format!("{} by {}", humane::ago(store.set_at, now), store.set_by),
+    ));
     if !definition.description.is_empty() {
         facts.push(("about", definition.description.trim().to_owned()));
     }

@@ -20,8 +20,11 @@ struct Line {
 
 /// Shows a lineage.
 pub(crate) fn show(printer: &mut Printer, lineage: &LineageView) -> Result<(), Failure> {
-    let nodes: BTreeMap<&str, &LineageNode> =
-        lineage.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+    let nodes: BTreeMap<&str, &LineageNode> = lineage
+        .nodes
+        .iter()
+        .map(|node| (node.id.as_str(), node))
+        .collect();
     let roots = lineage.roots.iter().filter_map(|root| nodes.get(root.as_str()));
     for root in roots {
         printer.line(Tone::Strong.paint(&root.name))?;

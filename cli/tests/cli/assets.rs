@@ -31,18 +31,32 @@ fn files_are_added_shown_and_fetched_again() {
     let (code, stdout, stderr) = place.outcome(&["data", "add", "iris", "iris", "--label", "good"]);
     assert_eq!((code, stdout.as_str()), (0, "data iris:1\n"), "{stderr}");
     // The same again makes a version of its own, unless it is given the old one's.
-    assert_eq!(place.outcome(&["data", "add", "iris", "iris", "--version", "1"]).1, "data iris:1\n");
+    assert_eq!(
+        place
+            .outcome(&["data", "add", "iris", "iris", "--version", "1"])
+            .1,
+        "data iris:1\n"
+    );
     place.write("iris/a.csv", "1,2\n3,4\n");
     let (code, _, stderr) = place.outcome(&["data", "add", "iris", "iris", "--version", "1"]);
     assert_eq!(code, 7, "{stderr}");
     assert_eq!(place.outcome(&["data", "add", "iris", "iris"]).1, "data iris:2\n");
     let (code, _, stderr) = place.outcome(&["data", "get", "iris@good", "old"]);
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(std::fs::read_to_string(place.path().join("old/a.csv")).unwrap(), "1,2\n");
+    assert_eq!(
+        std::fs::read_to_string(place.path().join("old/a.csv")).unwrap(),
+        "1,2\n"
+    );
     let shown = place.json(&["data", "show", "iris", "-o", "json"]);
-    assert_eq!((&shown["version"], &shown["body"]["data"]["type"]), (&"2".into(), &"uri_folder".into()));
+    assert_eq!(
+        (&shown["version"], &shown["body"]["data"]["type"]),
+        (&"2".into(), &"uri_folder".into())
+    );
     let (_, text, _) = place.outcome(&["data", "show", "iris:1"]);
-    assert!(text.starts_with("data iris:1  active\n") && text.contains("good"), "{text}");
+    assert!(
+        text.starts_with("data iris:1  active\n") && text.contains("good"),
+        "{text}"
+    );
     let (_, names, _) = place.outcome(&["data", "list", "-q"]);
     assert_eq!(names, "iris\n");
     assert_eq!(place.outcome(&["model", "list", "-q"]).1, "", "data is no model");
@@ -56,19 +70,36 @@ fn an_output_becomes_a_model_and_its_label_moves() {
     let from = ["model", "add", "churn", "--from", "last/train/model"];
     let (code, stdout, stderr) = place.outcome(&[&from[..], &["--tag", "team=a"]].concat());
     assert_eq!((code, stdout.as_str()), (0, "model churn:1\n"), "{stderr}");
-    assert_eq!(place.outcome(&["model", "label", "churn:1", "champion"]).1, "model churn@champion is churn:1\n");
+    assert_eq!(
+        place.outcome(&["model", "label", "churn:1", "champion"]).1,
+        "model churn@champion is churn:1\n"
+    );
     assert_eq!(place.outcome(&["model", "get", "churn@champion"]).0, 0);
-    assert_eq!(std::fs::read_to_string(place.path().join("churn/w.txt")).unwrap(), "weights\n");
+    assert_eq!(
+        std::fs::read_to_string(place.path().join("churn/w.txt")).unwrap(),
+        "weights\n"
+    );
     let shown = place.json(&["model", "show", "churn@champion", "-o", "json"]);
     assert_eq!(shown["origin"]["step"], "train");
     assert_eq!(shown["body"]["model"]["type"], "custom_model");
     let (_, stdout, _) = place.outcome(&["model", "deprecate", "churn:1"]);
     assert!(stdout.contains("deprecated"), "{stdout}");
-    assert_eq!(place.items(&["model", "versions", "churn", "-o", "json"])[0]["stage"], "deprecated");
+    assert_eq!(
+        place.items(&["model", "versions", "churn", "-o", "json"])[0]["stage"],
+        "deprecated"
+    );
     assert_eq!(place.outcome(&["model", "unlabel", "churn", "champion"]).0, 0);
     assert_eq!(place.outcome(&["model", "show", "churn@champion"]).0, 6);
-    assert_eq!(place.outcome(&["model", "describe", "churn", "--description", "who leaves"]).0, 0);
-    assert_eq!(place.items(&["model", "list", "-o", "json"])[0]["description"], "who leaves");
+    assert_eq!(
+        place
+            .outcome(&["model", "describe", "churn", "--description", "who leaves"])
+            .0,
+        0
+    );
+    assert_eq!(
+        place.items(&["model", "list", "-o", "json"])[0]["description"],
+        "who leaves"
+    );
     let (code, stdout, _) = place.outcome(&["model", "remove", "churn:1", "--dry-run"]);
     assert_eq!((code, stdout.as_str()), (0, "model churn:1 would be removed\n"));
     assert_eq!(place.outcome(&["model", "remove", "churn:1"]).0, 0);
@@ -80,8 +111,13 @@ fn components_and_environments_come_from_their_files() {
     let place = Place::new();
     place.write("greet.yml", COMPONENT);
     place.write("env.yml", "image: python:3.11\nrequirements: [numpy]\n");
-    let (code, stdout, stderr) = place.outcome(&["component", "add", "greet", "greet.yml", "--version", "1.2.0"]);
-    assert_eq!((code, stdout.as_str()), (0, "component greet:1.2.0\n"), "{stderr}");
+    let (code, stdout, stderr) =
+        place.outcome(&["component", "add", "greet", "greet.yml", "--version", "1.2.0"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "component greet:1.2.0\n"),
+        "{stderr}"
+    );
     let (_, text, _) = place.outcome(&["component", "show", "greet"]);
     assert!(text.contains("who: string = world"), "{text}");
     let (code, stdout, stderr) = place.outcome(&["environment", "add", "py", "env.yml"]);
@@ -92,14 +128,22 @@ fn components_and_environments_come_from_their_files() {
     let (code, _, stderr) = place.outcome(&["component", "add", "broken", "broken.yml"]);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("broken.yml:2:"), "{stderr}");
-    assert!(place.items(&["component", "list", "-o", "json"]).len() == 1, "nothing was added");
+    assert!(
+        place.items(&["component", "list", "-o", "json"]).len() == 1,
+        "nothing was added"
+    );
     assert_eq!(place.outcome(&["component", "get", "greet"]).0, 2);
 }
 
 #[test]
 fn a_wrong_name_is_answered_with_the_right_one() {
     let place = Place::new();
-    assert_eq!(place.outcome(&["data", "add", "customers", "s3://lake/customers/"]).0, 0);
+    assert_eq!(
+        place
+            .outcome(&["data", "add", "customers", "s3://lake/customers/"])
+            .0,
+        0
+    );
     let (code, _, stderr) = place.outcome(&["data", "show", "custmers"]);
     assert_eq!(code, 6);
     assert!(stderr.contains("did you mean `customers`?"), "{stderr}");
@@ -110,7 +154,11 @@ fn a_wrong_name_is_answered_with_the_right_one() {
     assert_eq!(code, 7);
     assert!(stderr.contains("s3://lake/customers/"), "{stderr}");
     assert_eq!(place.outcome(&["data", "add", "x", "nowhere.csv"]).0, 6);
-    assert_eq!(place.outcome(&["data", "add", "x"]).0, 2, "nothing says what it is");
+    assert_eq!(
+        place.outcome(&["data", "add", "x"]).0,
+        2,
+        "nothing says what it is"
+    );
     assert_eq!(place.outcome(&["data", "add", "x", "--from", "last"]).0, 2);
     assert_eq!(place.outcome(&["data", "show", "a/b"]).0, 2);
 }
@@ -134,7 +182,7 @@ jobs:
 ";
 
 #[test]
-fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
+fn a_name_that_nobody_knows_is_said_to_be_defined_in_both_ways() {
     let place = Place::new();
     place.write("p.yml", USING);
     let (code, _, stderr) = place.outcome(&["validate", "p.yml"]);
@@ -149,20 +197,38 @@ fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
     }
     let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
     assert_eq!(code, 2, "{stderr}");
-    assert!(!stderr.contains("coordinator was asked"), "a run asks its own: {stderr}");
+    assert!(
+        !stderr.contains("coordinator was asked"),
+        "a run asks its own: {stderr}"
+    );
+}
 
+/// A place with everything in its catalog that [`USING`] names, and a later version of its data.
+fn place_with_names() -> Place {
+    let place = Place::new();
+    place.write("p.yml", USING);
     place.write("iris.csv", "1\n2\n");
     place.write("greet.yml", COMPONENT);
     place.write("env.yml", "name: plain\n");
     assert_eq!(place.outcome(&["data", "add", "iris", "iris.csv"]).0, 0);
     assert_eq!(place.outcome(&["component", "add", "greet", "greet.yml"]).0, 0);
     assert_eq!(place.outcome(&["environment", "add", "plain", "env.yml"]).0, 0);
-    // What is added later changes nothing for who named a version.
     place.write("iris.csv", "1\n2\n3\n");
     assert_eq!(place.outcome(&["data", "add", "iris", "iris.csv"]).0, 0);
+    place
+}
+
+#[test]
+fn a_pipeline_runs_on_names_that_only_the_catalog_knows_and_lineage_follows_them() {
+    let place = place_with_names();
     let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(place.outcome(&["artifacts", "cat", "last/count/lines"]).1.trim(), "2");
+    let (_, lines, _) = place.outcome(&["artifacts", "cat", "last/count/lines"]);
+    assert_eq!(
+        lines.trim(),
+        "2",
+        "a later version changes nothing for who named one"
+    );
     let run = place.json(&["runs", "show", "last", "-o", "json"]);
     let used: Vec<String> = run["assets"]
         .as_array()
@@ -174,16 +240,23 @@ fn a_pipeline_runs_on_names_that_only_the_catalog_knows() {
         assert!(used.iter().any(|used| used == one), "{one} is not among {used:?}");
     }
     let counted = place.json(&["data", "show", "line-counts", "-o", "json"]);
-    assert_eq!(counted["origin"]["step"], "count", "its own output has a name now");
+    let step = &counted["origin"]["step"];
+    assert_eq!(step, "count", "its own output has a name now");
     let up = place.json(&["lineage", "line-counts", "--up", "-o", "json"]);
-    let ids: Vec<&str> = up["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let nodes = up["nodes"].as_array().unwrap().iter();
+    let ids: Vec<&str> = nodes.map(|node| node["id"].as_str().unwrap()).collect();
     assert!(ids.contains(&"asset:data/iris/1"), "{ids:?}");
     assert!(ids.contains(&"asset:environment/plain/1"), "{ids:?}");
     let (_, drawn, _) = place.outcome(&["lineage", "iris:1", "-o", "mermaid"]);
-    assert!(drawn.starts_with("flowchart TD") && drawn.contains("data line-counts:1"), "{drawn}");
+    let is_whole = drawn.starts_with("flowchart TD") && drawn.contains("data line-counts:1");
+    assert!(is_whole, "{drawn}");
     let (_, text, _) = place.outcome(&["lineage", "last/count/lines", "--up"]);
     assert!(text.contains("data iris:1") && text.contains("/count"), "{text}");
+}
 
+#[test]
+fn a_pipeline_is_told_of_a_deprecated_version_and_refused_a_disabled_one() {
+    let place = place_with_names();
     assert_eq!(place.outcome(&["data", "deprecate", "iris:1"]).0, 0);
     let (code, _, stderr) = place.outcome(&["run", "p.yml"]);
     assert_eq!(code, 0, "{stderr}");

@@ -238,7 +238,10 @@ fn the_shapes_of_named_things_are_kept() {
             ("data_show", &["data", "show", "iris@good"]),
             ("data_versions", &["data", "versions", "iris"]),
             ("data_deprecate", &["data", "deprecate", "iris:1"]),
-            ("data_describe", &["data", "describe", "iris", "--description", "flowers"]),
+            (
+                "data_describe",
+                &["data", "describe", "iris", "--description", "flowers"],
+            ),
             ("data_unlabel", &["data", "unlabel", "iris", "good"]),
             ("environment_add", &["environment", "add", "py", "env.yml"]),
             ("data_remove", &["data", "remove", "iris:1"]),

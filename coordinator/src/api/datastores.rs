@@ -1,15 +1,16 @@
-//! Datastores: define, list, show, remove. Credentials are names of secrets, which must be there; nothing here opens one.
+//! Datastores: define, list, show, try, remove. Credentials are names of secrets, which must be there; no answer holds a value.
 
 use super::error::ApiError;
 use super::revision::{etag, expected};
 use super::tokens::name_of;
 use crate::access::Caller;
-use crate::datastores::{DatastoreCommand, DatastoreRejection, Datastores, KeptDatastore};
+use crate::datastores::{DatastoreCommand, DatastoreRejection, Datastores, KeptDatastore, reach};
 use crate::handle::CoordinatorHandle;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
-use tidemill_protocol::api::{DatastoreView, ErrorBody, ErrorCode};
+use std::collections::BTreeMap;
+use tidemill_protocol::api::{DatastoreTestView, DatastoreView, ErrorBody, ErrorCode};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
 use tidemill_protocol::name::Name;
 
@@ -19,10 +20,19 @@ impl From<DatastoreRejection> for ApiError {
     fn from(rejection: DatastoreRejection) -> Self {
         use DatastoreRejection as R;
         let (code, hint) = match &rejection {
-            R::Unknown(_) => (ErrorCode::NotFound, "`tidemill datastore list` shows those that there are"),
+            R::Unknown(_) => (
+                ErrorCode::NotFound,
+                "`tidemill datastore list` shows those that there are",
+            ),
             R::Changed { .. } => (ErrorCode::PreconditionFailed, "look again, then decide again"),
-            R::Bad(_) => (ErrorCode::BadRequest, "`tidemill datastore add --help` has examples"),
-            R::TooMany => (ErrorCode::Conflict, "`tidemill datastore remove` those that nobody needs"),
+            R::Bad(_) => (
+                ErrorCode::BadRequest,
+                "`tidemill datastore add --help` has examples",
+            ),
+            R::TooMany => (
+                ErrorCode::Conflict,
+                "`tidemill datastore remove` those that nobody needs",
+            ),
         };
         Self::new(code, rejection.to_string()).hint(hint)
     }
@@ -45,8 +55,9 @@ pub(super) async fn set(
 ) -> Result<Tagged, ApiError> {
     let wanted: Vec<Name> = definition.secrets.values().cloned().collect();
     let missing = handle.look(move |sight| {
-        let missing = wanted.into_iter().find(|name| sight.ledgers.secrets.get(name).is_none());
-        missing
+        wanted
+            .into_iter()
+            .find(|name| sight.ledgers.secrets.get(name).is_none())
     });
     if let Some(secret) = missing.await? {
         let message = format!("the coordinator has no secret `{secret}`");
@@ -67,7 +78,9 @@ pub(super) async fn set(
 #[utoipa::path(get, path = "/api/v1/datastores", tag = "datastores", security(("token" = ["reader"])), responses(
     (status = 200, description = "All of them.", body = Vec<DatastoreView>),
 ))]
-pub(super) async fn list(State(handle): State<CoordinatorHandle>) -> Result<Json<Vec<DatastoreView>>, ApiError> {
+pub(super) async fn list(
+    State(handle): State<CoordinatorHandle>,
+) -> Result<Json<Vec<DatastoreView>>, ApiError> {
     let views = handle.look(|sight| {
         let all = sight.ledgers.datastores.all();
         all.map(|(name, kept)| view_of(name, kept)).collect::<Vec<_>>()
@@ -107,6 +120,52 @@ pub(super) async fn remove(
     };
     handle.change::<Datastores>(command).await??;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Asks a datastore, from the coordinator's machine, whether it can be read with the secrets that its definition names. Nothing is written.
+#[utoipa::path(post, path = "/api/v1/datastores/{name}/test", tag = "datastores", security(("token" = ["operator"])), params(("name" = String, Path)), responses(
+    (status = 200, description = "What came of it.", body = DatastoreTestView),
+    (status = 404, description = "There is no such datastore.", body = ErrorBody),
+    (status = 409, description = "A secret is missing, or cannot be opened.", body = ErrorBody),
+))]
+pub(super) async fn test(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<Name>,
+) -> Result<Json<DatastoreTestView>, ApiError> {
+    let looked_up = name.clone();
+    let definition = handle.look(move |sight| {
+        let kept = sight.ledgers.datastores.get(&looked_up);
+        kept.map(|kept| kept.definition.clone())
+    });
+    let definition = definition
+        .await?
+        .ok_or_else(|| DatastoreRejection::Unknown(name.clone()))?;
+    let given = handle
+        .open_secrets(definition.secrets.values().cloned().collect())
+        .await?;
+    let mut secrets = BTreeMap::new();
+    for (option, secret) in &definition.secrets {
+        let value = given
+            .0
+            .get(secret)
+            .and_then(|value| std::str::from_utf8(value.reveal()).ok());
+        let value = value.ok_or_else(|| {
+            ApiError::new(
+                ErrorCode::Conflict,
+                format!("the secret `{secret}` is no text, which `{option}` has to be"),
+            )
+        })?;
+        secrets.insert(option.clone(), value.to_owned());
+    }
+    let (is_reached, message) = match reach(&definition, secrets).await {
+        Ok(found) => (true, found),
+        Err(why) => (false, why),
+    };
+    Ok(Json(DatastoreTestView {
+        name,
+        is_reached,
+        message,
+    }))
 }
 
 async fn shown(handle: &CoordinatorHandle, name: Name) -> Result<Tagged, ApiError> {

@@ -72,7 +72,9 @@ pub(super) async fn show(
         depth_max: query.depth.unwrap_or(DEPTH_MAX).min(DEPTH_MAX),
         nodes_max: query.limit.unwrap_or(NODES_DEFAULT).clamp(1, NODES_MAX),
     };
-    let subject = handle.look(move |sight| subject(sight, &query.of, query.kind)).await??;
+    let subject = handle
+        .look(move |sight| subject(sight, &query.of, query.kind))
+        .await??;
     let gathered = gather(&handle).await?;
     let walking = tokio::task::spawn_blocking(move || {
         let index = Index::new(gathered);
@@ -133,7 +135,9 @@ fn asset(sight: &Sight<'_>, text: &str, kind: Option<AssetKind>) -> Result<Asset
         .map_err(|error| ApiError::new(ErrorCode::BadRequest, format!("{error}")))?;
     let wanted = reference.wanted.clone();
     let wanted = wanted.unwrap_or_else(|| LATEST.parse().expect("a label by its grammar"));
-    let kinds = AssetKind::ALL.into_iter().filter(|one| kind.is_none_or(|kind| *one == kind));
+    let kinds = AssetKind::ALL
+        .into_iter()
+        .filter(|one| kind.is_none_or(|kind| *one == kind));
     let found: Vec<AssetKey> = kinds
         .filter_map(|kind| {
             let asset = sight.ledgers.catalog.asset(kind, &reference.name)?;
@@ -146,8 +150,11 @@ fn asset(sight: &Sight<'_>, text: &str, kind: Option<AssetKind>) -> Result<Asset
         })
         .collect();
     match found.as_slice() {
-        [] => Err(ApiError::new(ErrorCode::NotFound, format!("there is no `{text}` in the catalog"))
-            .hint("name an asset, RUN/STEP/OUTPUT or a digest")),
+        [] => Err(ApiError::new(
+            ErrorCode::NotFound,
+            format!("there is no `{text}` in the catalog"),
+        )
+        .hint("name an asset, RUN/STEP/OUTPUT or a digest")),
         [one] => Ok(one.clone()),
         several => {
             let kinds: Vec<&str> = several.iter().map(|key| key.kind.as_str()).collect();

@@ -101,6 +101,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(assets::start))
         .routes(routes!(lineage::show))
         .routes(routes!(datastores::list))
+        .routes(routes!(datastores::test))
         .routes(routes!(datastores::set, datastores::show, datastores::remove))
         .merge(operating())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));

@@ -166,11 +166,10 @@ pub(super) async fn show(
     State(handle): State<CoordinatorHandle>,
     Path(run): Path<String>,
 ) -> Result<Json<RunView>, ApiError> {
-    let view = handle
-        .look(move |sight| {
-            let (run, catalog) = (select::run(sight, &run)?, &sight.ledgers.catalog);
-            Ok::<_, ApiError>(run_view(sight.engine, catalog, run, sight.fleet))
-        });
+    let view = handle.look(move |sight| {
+        let (run, catalog) = (select::run(sight, &run)?, &sight.ledgers.catalog);
+        Ok::<_, ApiError>(run_view(sight.engine, catalog, run, sight.fleet))
+    });
     Ok(Json(view.await??))
 }
 

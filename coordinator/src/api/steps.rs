@@ -100,7 +100,9 @@ fn say_named(named: &NamedOutputView, reasons: &mut Vec<String>, hints: &mut Vec
         reasons.push(format!("its output {output} is {kind} {name}:{version}"));
     }
     if let Some(why) = &named.refused {
-        reasons.push(format!("its output {output} is no version of {kind} {name}: {why}"));
+        reasons.push(format!(
+            "its output {output} is no version of {kind} {name}: {why}"
+        ));
         hints.push(format!("tidemill {kind} versions {name} shows what is there"));
     }
 }

@@ -100,7 +100,9 @@ impl Catalog {
             _ => AssetBody::Data(files),
         };
         let wanted: Option<Version> = parsed(registration.version.as_deref())?;
-        let same = asset.filter(|_| output.reused).and_then(|asset| latest_if(asset, &body));
+        let same = asset
+            .filter(|_| output.reused)
+            .and_then(|asset| latest_if(asset, &body));
         let version = wanted.or(same);
         let new = NewVersion {
             version: version.clone(),
@@ -123,7 +125,10 @@ impl Catalog {
             _ => None,
         });
         let version = added.or(version);
-        Ok((facts, version.expect("a version without a number is always added")))
+        Ok((
+            facts,
+            version.expect("a version without a number is always added"),
+        ))
     }
 }
 

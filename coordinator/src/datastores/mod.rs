@@ -3,8 +3,12 @@
 
 mod decide;
 mod fact;
+mod need;
+mod reach;
 mod state;
 
 pub use decide::{DATASTORES_MAX, DatastoreCommand, DatastoreRejection};
 pub use fact::DatastoreFact;
+pub(crate) use need::unlike;
+pub(crate) use reach::reach;
 pub use state::{Datastores, KeptDatastore};

@@ -22,7 +22,11 @@ impl Driver {
     pub(super) fn note_unsettled(&mut self) {
         let mut found: Vec<Due> = Vec::new();
         for run in self.engine.runs_newest_first(None) {
-            let names_any = run.plan().templates.iter().any(|template| !template.rules.registers.is_empty());
+            let names_any = run
+                .plan()
+                .templates
+                .iter()
+                .any(|template| !template.rules.registers.is_empty());
             if !names_any {
                 continue;
             }

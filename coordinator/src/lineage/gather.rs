@@ -1,6 +1,6 @@
 //! What lineage needs to know of runs and of the catalog, gathered a piece at a time: newest runs first, up to a limit.
 
-use super::index::AssetKey;
+use super::asset_key::AssetKey;
 use crate::driver::Sight;
 use crate::error::Stopped;
 use crate::handle::CoordinatorHandle;
@@ -99,7 +99,9 @@ pub(crate) async fn gather(handle: &CoordinatorHandle) -> Result<Gathered, Stopp
                 return Ok(all);
             }
             let from = after.take();
-            let (piece, last) = handle.look(move |sight| assets_from(sight, kind, from.as_ref())).await?;
+            let (piece, last) = handle
+                .look(move |sight| assets_from(sight, kind, from.as_ref()))
+                .await?;
             all.assets.extend(piece);
             after = last;
             if after.is_none() {
@@ -130,7 +132,9 @@ impl Gathered {
 fn runs_from(sight: &Sight<'_>, cursor: Cursor) -> (Gathered, Option<Cursor>) {
     let engine = sight.engine;
     let before = cursor.within.map(|(run, _)| run);
-    let begun = cursor.within.and_then(|(run, step)| Some((engine.run(run)?, step)));
+    let begun = cursor
+        .within
+        .and_then(|(run, step)| Some((engine.run(run)?, step)));
     let others = engine.runs_newest_first(before).map(|run| (run, 0));
     let mut piece = Gathered::default();
     for (run, first) in begun.into_iter().chain(others) {
@@ -183,7 +187,12 @@ fn step_record(run: &Run, place: usize, index: StepIndex) -> Option<StepRecord> 
         };
         inputs.extend(source.map(|source| (name.to_string(), source)));
     }
-    inputs.extend(template.work.code.map(|code| ("code".to_owned(), Source::Content(code))));
+    inputs.extend(
+        template
+            .work
+            .code
+            .map(|code| ("code".to_owned(), Source::Content(code))),
+    );
     let outputs = step.result().into_iter().flat_map(|result| &result.outputs);
     Some(StepRecord {
         run: place,
@@ -191,7 +200,9 @@ fn step_record(run: &Run, place: usize, index: StepIndex) -> Option<StepRecord> 
         path: planned.path.clone(),
         status: step.status(),
         inputs,
-        outputs: outputs.map(|(name, artifact)| (name.to_string(), *artifact)).collect(),
+        outputs: outputs
+            .map(|(name, artifact)| (name.to_string(), *artifact))
+            .collect(),
         reused_from: match step.state() {
             StepState::Reused { source, .. } => Some(*source),
             _ => None,
@@ -201,11 +212,7 @@ fn step_record(run: &Run, place: usize, index: StepIndex) -> Option<StepRecord> 
 }
 
 /// The versions of some assets of a kind, and the last of these assets unless there are no more.
-fn assets_from(
-    sight: &Sight<'_>,
-    kind: AssetKind,
-    after: Option<&Name>,
-) -> (Vec<AssetRecord>, Option<Name>) {
+fn assets_from(sight: &Sight<'_>, kind: AssetKind, after: Option<&Name>) -> (Vec<AssetRecord>, Option<Name>) {
     let mut records = Vec::new();
     for (name, asset) in sight.ledgers.catalog.assets(kind, after) {
         for (version, kept) in &asset.versions {

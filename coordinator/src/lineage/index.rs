@@ -1,33 +1,15 @@
 //! What was gathered, by what leads from one thing to another. The neighbours of each kind of node, one step before it and one after it, are here; how far one
 //! goes is in `walk`.
 
+use super::asset_key::AssetKey;
 use super::gather::{Gathered, RunRecord, Source, StepRecord};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_protocol::artifact::ArtifactRef;
-use tidemill_protocol::catalog::{AssetKind, AssetUse, Version};
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::StepRef;
-use tidemill_protocol::name::Name;
 use tidemill_protocol::status::StepStatus;
-
-/// A version, by its name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AssetKey {
-    pub(crate) kind: AssetKind,
-    pub(crate) name: Name,
-    pub(crate) version: Version,
-}
-
-impl AssetKey {
-    fn of(used: &AssetUse) -> Self {
-        Self {
-            kind: used.kind,
-            name: used.name.clone(),
-            version: used.version.clone(),
-        }
-    }
-}
 
 /// One thing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +73,11 @@ impl Index {
                 Node::Artifact(artifact.digest)
             });
             if let Some(node) = content.or_else(|| asset.address.clone().map(Node::Address)) {
-                index.named.entry(node.clone()).or_default().push(asset.key.clone());
+                index
+                    .named
+                    .entry(node.clone())
+                    .or_default()
+                    .push(asset.key.clone());
                 index.assets.insert(asset.key.clone(), node);
             }
         }
@@ -138,7 +124,10 @@ impl Index {
             Node::Artifact(digest) => self.producers_of(digest),
             Node::Asset(key) => {
                 let content = self.assets.get(key).cloned();
-                content.into_iter().map(|node| (node, "content".to_owned())).collect()
+                content
+                    .into_iter()
+                    .map(|node| (node, "content".to_owned()))
+                    .collect()
             }
             Node::Step(place) => self.before_step(*place),
             Node::Run(place) => made_of(&self.gathered.runs[*place])
@@ -193,7 +182,8 @@ impl Index {
         let executed = |place: usize| self.gathered.steps[place].status != StepStatus::Reused;
         let any_executed = all.iter().any(|(place, _)| executed(*place));
         let made = all.iter().filter(|(place, _)| !any_executed || executed(*place));
-        made.map(|(place, name)| (Node::Step(*place), name.clone())).collect()
+        made.map(|(place, name)| (Node::Step(*place), name.clone()))
+            .collect()
     }
 
     fn before_step(&self, place: usize) -> Vec<Neighbour> {
@@ -216,7 +206,9 @@ impl Index {
 /// An input as its run knows it: the version that the pipeline took it from, else the content or the address.
 fn input_node(source: &Source, run: &RunRecord) -> Node {
     let used = run.uses.iter().find(|used| match source {
-        Source::Content(artifact) => used.content.is_some_and(|content| content.digest == artifact.digest),
+        Source::Content(artifact) => used
+            .content
+            .is_some_and(|content| content.digest == artifact.digest),
         Source::Address(address) => used.uri.as_deref() == Some(address),
     });
     match (used, source) {
@@ -231,7 +223,11 @@ fn environment_of(step: &StepRecord, run: &RunRecord) -> Option<AssetKey> {
     let name = step.environment.as_deref()?;
     let used = run.uses.iter().filter(|used| used.kind == AssetKind::Environment);
     let mut keys = used.map(AssetKey::of);
-    keys.find(|key| name.strip_prefix(key.name.as_str()).and_then(|rest| rest.strip_prefix(':')) == Some(key.version.as_str()))
+    keys.find(|key| {
+        name.strip_prefix(key.name.as_str())
+            .and_then(|rest| rest.strip_prefix(':'))
+            == Some(key.version.as_str())
+    })
 }
 
 /// The components and the published pipeline that a run as a whole was made of.

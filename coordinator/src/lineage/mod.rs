@@ -3,10 +3,12 @@
 //!
 //! Data go `artifact → step → artifact → version → step`; a version stands between an artifact and a step where the pipeline took it from the catalog by name.
 
+mod asset_key;
 mod gather;
 mod index;
 mod walk;
 
+pub(crate) use asset_key::AssetKey;
 pub(crate) use gather::gather;
-pub(crate) use index::{AssetKey, Index, Node};
+pub(crate) use index::{Index, Node};
 pub(crate) use walk::{Bounds, walk};

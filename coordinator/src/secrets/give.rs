@@ -2,6 +2,7 @@
 //! ever given a value.
 
 use super::key::{KeyError, KeyFile};
+use super::need::wanted_by;
 use super::seal::{OpenError, Sealed};
 use crate::driver::Sight;
 use crate::error::Stopped;
@@ -58,6 +59,29 @@ impl CoordinatorHandle {
     }
 }
 
+impl CoordinatorHandle {
+    /// The values of secrets that this process itself needs; they go no further.
+    pub(crate) async fn open_secrets(&self, names: BTreeSet<Name>) -> Result<GivenSecrets, GiveError> {
+        if names.is_empty() {
+            return Ok(GivenSecrets::default());
+        }
+        let looked = self.look(move |sight| {
+            let sealed = names.into_iter().map(|name| {
+                let found = sight
+                    .ledgers
+                    .secrets
+                    .get(&name)
+                    .map(|secret| secret.sealed.clone());
+                found
+                    .map(|sealed| (name.clone(), sealed))
+                    .ok_or(GiveError::Missing(name))
+            });
+            sealed.collect::<Result<Vec<_>, _>>()
+        });
+        open_all(&self.inner.secrets_key, looked.await??)
+    }
+}
+
 /// The sealed values that the attempt is to be given.
 fn sealed_for(
     sight: &Sight<'_>,
@@ -78,12 +102,7 @@ fn sealed_for(
         _ => return Err(not_held()),
     }
     let template = run.template(id.step).ok_or_else(not_held)?;
-    let names: BTreeSet<&Name> = template
-        .work
-        .secrets
-        .values()
-        .map(|wanted| &wanted.secret)
-        .collect();
+    let names: BTreeSet<&Name> = wanted_by(template).map(|(_, name)| name).collect();
     let sealed = |name: &Name| {
         let found = sight.ledgers.secrets.get(name);
         found

@@ -113,7 +113,10 @@ impl History {
         }
         let (word, detail) = match verdict {
             Verdict::Version(version) => ("output_named", format!("{output} is {kind} {name}:{version}")),
-            Verdict::Refused(why) => ("output_refused", format!("{output} is no version of {kind} {name}: {why}")),
+            Verdict::Refused(why) => (
+                "output_refused",
+                format!("{output} is no version of {kind} {name}: {why}"),
+            ),
         };
         Some(EventView {
             sequence,

@@ -272,6 +272,7 @@ pub(crate) fn template(word: &str) -> StepTemplate {
         when: When::default(),
         checkpoint: None,
         registers: BTreeMap::new(),
+        reads: vec![],
     };
     StepTemplate::new(work, rules)
 }

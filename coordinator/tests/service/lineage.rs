@@ -11,7 +11,9 @@ use tidemill_protocol::catalog::{AssetKind, AssetUse};
 use tidemill_protocol::ids::{RunId, StepIndex};
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
-use tidemill_protocol::plan::{InputBinding, Plan, Registration, StepOutput, StepTemplate};
+use tidemill_protocol::plan::{
+    InputBinding, OutputPort, Plan, PortType, Registration, StepOutput, StepTemplate,
+};
 use tidemill_protocol::wire::Success;
 
 fn port(name: &str) -> PortName {
@@ -39,16 +41,17 @@ fn training(raw: ArtifactRef) -> Plan {
     };
     plan.steps[1].inputs = vec![(port("clean"), InputBinding::Step(clean))];
     plan.steps[1].after = vec![];
-    let template = StepTemplate::clone(&plan.templates[1]);
-    let mut rules = (*template.rules).clone();
     let registration = Registration {
         name: "churn".parse().unwrap(),
         version: None,
         label: None,
         data_type: Some("custom_model".into()),
     };
-    rules.registers = BTreeMap::from([(port("model"), registration)]);
-    plan.templates[1] = Arc::new(StepTemplate::new(template.work, rules));
+    let registers = BTreeMap::from([(port("model"), registration)]);
+    plan.templates = vec![
+        declaring(&plan.templates[0], "clean", BTreeMap::new()),
+        declaring(&plan.templates[1], "model", registers),
+    ];
     plan.assets = vec![AssetUse {
         kind: AssetKind::Data,
         name: "iris".parse().unwrap(),
@@ -57,6 +60,23 @@ fn training(raw: ArtifactRef) -> Plan {
         uri: None,
     }];
     plan
+}
+
+/// The same step with an output that is one file, and with names for outputs.
+fn declaring(
+    template: &StepTemplate,
+    output: &str,
+    registers: BTreeMap<PortName, Registration>,
+) -> Arc<StepTemplate> {
+    let (mut work, mut rules) = (template.work.clone(), (*template.rules).clone());
+    let declared = OutputPort {
+        port_type: PortType::File,
+        file_name: None,
+        optional: false,
+    };
+    work.outputs.insert(port(output), declared);
+    rules.registers = registers;
+    Arc::new(StepTemplate::new(work, rules))
 }
 
 struct Made {
@@ -95,7 +115,9 @@ async fn lineage(service: &Service, query: &str) -> Value {
 
 fn ids(view: &Value) -> BTreeSet<String> {
     let nodes = view["nodes"].as_array().unwrap().iter();
-    nodes.map(|node| node["id"].as_str().unwrap().to_owned()).collect()
+    nodes
+        .map(|node| node["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn edges(view: &Value) -> BTreeSet<(String, String, String)> {
@@ -108,7 +130,9 @@ fn edges(view: &Value) -> BTreeSet<(String, String, String)> {
 
 #[tokio::test]
 async fn a_model_leads_back_to_the_data_that_it_was_made_of() {
-    let Made { service, run, raw, .. } = made().await;
+    let Made {
+        service, run, raw, ..
+    } = made().await;
     let view = lineage(&service, "of=churn&direction=up").await;
     assert_eq!(view["roots"], json!(["asset:model/churn/1"]));
     assert_eq!(view["truncated"], false);
@@ -121,13 +145,25 @@ async fn a_model_leads_back_to_the_data_that_it_was_made_of() {
     ] {
         assert!(found.contains(&id), "{id} is not in {found:?}");
     }
-    let through = ("asset:data/iris/1".to_owned(), "raw".to_owned(), format!("step:{run}/prep"));
-    assert!(edges(&view).contains(&through), "the step took it by its name: {view}");
+    let through = (
+        "asset:data/iris/1".to_owned(),
+        "raw".to_owned(),
+        format!("step:{run}/prep"),
+    );
+    assert!(
+        edges(&view).contains(&through),
+        "the step took it by its name: {view}"
+    );
 }
 
 #[tokio::test]
 async fn data_lead_to_everything_that_was_made_of_them() {
-    let Made { service, run, raw, model } = made().await;
+    let Made {
+        service,
+        run,
+        raw,
+        model,
+    } = made().await;
     for of in ["iris".to_owned(), raw.digest.to_string()] {
         let view = lineage(&service, &format!("of={of}&direction=down")).await;
         let found = ids(&view);
@@ -140,18 +176,27 @@ async fn data_lead_to_everything_that_was_made_of_them() {
         }
     }
     let view = lineage(&service, "of=iris&direction=up").await;
-    assert!(!ids(&view).iter().any(|id| id.starts_with("step:")), "nothing was made of the model: {view}");
+    assert!(
+        !ids(&view).iter().any(|id| id.starts_with("step:")),
+        "nothing was made of the model: {view}"
+    );
 }
 
 #[tokio::test]
 async fn an_output_of_a_step_that_was_reused_leads_to_whoever_made_it() {
-    let Made { service, run, raw, .. } = made().await;
+    let Made {
+        service, run, raw, ..
+    } = made().await;
     let again = service.submit(training(raw)).await;
     service.watch(again).await;
     let view = lineage(&service, &format!("of={again}%2Ftrain%2Fmodel&direction=up")).await;
     let found = ids(&view);
     assert!(found.contains(&format!("step:{run}/train")), "{found:?}");
-    let reused = (format!("step:{run}/train"), "reused".to_owned(), format!("step:{again}/train"));
+    let reused = (
+        format!("step:{run}/train"),
+        "reused".to_owned(),
+        format!("step:{again}/train"),
+    );
     assert!(edges(&view).contains(&reused), "{view}");
 }
 
@@ -159,9 +204,15 @@ async fn an_output_of_a_step_that_was_reused_leads_to_whoever_made_it() {
 async fn bounds_cut_the_graph_and_say_so() {
     let Made { service, .. } = made().await;
     let view = lineage(&service, "of=churn&direction=up&limit=3").await;
-    assert_eq!((view["nodes"].as_array().unwrap().len(), &view["truncated"]), (3, &json!(true)));
+    assert_eq!(
+        (view["nodes"].as_array().unwrap().len(), &view["truncated"]),
+        (3, &json!(true))
+    );
     let view = lineage(&service, "of=churn&direction=up&depth=1").await;
-    assert_eq!((view["nodes"].as_array().unwrap().len(), &view["truncated"]), (2, &json!(true)));
+    assert_eq!(
+        (view["nodes"].as_array().unwrap().len(), &view["truncated"]),
+        (2, &json!(true))
+    );
 }
 
 #[tokio::test]

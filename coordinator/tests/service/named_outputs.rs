@@ -77,7 +77,9 @@ async fn versions(service: &Service, asset: &str) -> Vec<String> {
         return Vec::new();
     }
     let versions = list["items"].as_array().unwrap().iter();
-    versions.map(|one| one["version"].as_str().unwrap().to_owned()).collect()
+    versions
+        .map(|one| one["version"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -90,7 +92,10 @@ async fn a_named_output_becomes_a_version_that_knows_where_it_came_from() {
     };
     let run = made(&service, &mut worker, naming("train", &labelled), b"weights").await;
     let (_, version) = service.get("/api/v1/assets/model/churn/versions/candidate").await;
-    assert_eq!((&version["version"], &version["created_by"]), (&json!("1"), &json!("tester")));
+    assert_eq!(
+        (&version["version"], &version["created_by"]),
+        (&json!("1"), &json!("tester"))
+    );
     assert_eq!(version["body"]["model"]["type"], "mlflow_model");
     assert_eq!(
         version["origin"],
@@ -102,10 +107,17 @@ async fn a_named_output_becomes_a_version_that_knows_where_it_came_from() {
         json!([{"output": "model", "kind": "model", "name": "churn", "version": "1"}])
     );
     let events = service.watch(run).await;
-    let named: Vec<&Value> = events.iter().map(|(_, event)| event).filter(|e| e["event"] == "output_named").collect();
+    let named: Vec<&Value> = events
+        .iter()
+        .map(|(_, event)| event)
+        .filter(|e| e["event"] == "output_named")
+        .collect();
     assert_eq!(named.len(), 1);
     assert_eq!(named[0]["detail"], "model is model churn:1");
-    assert!(versions(&service, "data/churn").await.is_empty(), "a model is no data");
+    assert!(
+        versions(&service, "data/churn").await.is_empty(),
+        "a model is no data"
+    );
 }
 
 #[tokio::test]
@@ -117,14 +129,26 @@ async fn a_result_that_is_taken_over_makes_a_version_only_where_the_latest_is_an
     service.watch(again).await;
     assert_eq!(versions(&service, "model/churn").await, ["1"]);
     let (_, step) = service.get(&format!("/api/v1/runs/{again}/steps/train")).await;
-    assert_eq!((&step["status"], &step["named"][0]["version"]), (&json!("reused"), &json!("1")));
+    assert_eq!(
+        (&step["status"], &step["named"][0]["version"]),
+        (&json!("reused"), &json!("1"))
+    );
     made(&service, &mut worker, naming("train-more", &churn()), b"two").await;
     let back = service.submit(naming("train", &churn())).await;
     service.watch(back).await;
-    assert_eq!(versions(&service, "model/churn").await, ["3", "2", "1"], "the older one is the newest again");
+    assert_eq!(
+        versions(&service, "model/churn").await,
+        ["3", "2", "1"],
+        "the older one is the newest again"
+    );
     let executed_again = made(&service, &mut worker, naming("train-else", &churn()), b"one").await;
-    let (_, step) = service.get(&format!("/api/v1/runs/{executed_again}/steps/train-else")).await;
-    assert_eq!(step["named"][0]["version"], "4", "what was executed makes a version, whatever it made");
+    let (_, step) = service
+        .get(&format!("/api/v1/runs/{executed_again}/steps/train-else"))
+        .await;
+    assert_eq!(
+        step["named"][0]["version"], "4",
+        "what was executed makes a version, whatever it made"
+    );
 }
 
 #[tokio::test]
@@ -155,7 +179,9 @@ async fn a_version_with_other_content_is_refused_and_the_step_stays_as_it_ended(
     let named = &shown["steps_list"][0]["named"][0];
     assert_eq!(named.get("version"), None);
     assert!(named["refused"].as_str().unwrap().contains("2024-01"), "{named}");
-    let (_, why) = service.get(&format!("/api/v1/runs/{run}/steps/train-again/explain")).await;
+    let (_, why) = service
+        .get(&format!("/api/v1/runs/{run}/steps/train-again/explain"))
+        .await;
     let said = why["reasons"].as_array().unwrap().iter().any(|reason| {
         let reason = reason.as_str().unwrap();
         reason.contains("no version of model churn") && reason.contains("2024-01")
@@ -192,7 +218,11 @@ async fn what_a_cut_journal_left_undecided_is_decided_once_at_the_next_start() {
     // Everything up to the step's end, and nothing of what followed from it for the catalog: one fact of the two, and both.
     for lost in [1, 2] {
         let again = service.start_on(without_tail(&service.log, lost)).await;
-        assert_eq!(versions(&again, "model/churn").await, ["1"], "without the last {lost}");
+        assert_eq!(
+            versions(&again, "model/churn").await,
+            ["1"],
+            "without the last {lost}"
+        );
         let (_, step) = again.get(&format!("/api/v1/runs/{run}/steps/train")).await;
         assert_eq!(step["named"][0]["version"], "1");
         drop(again.stop().await);

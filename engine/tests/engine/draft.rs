@@ -201,6 +201,7 @@ fn template(step: &DraftStep) -> Arc<StepTemplate> {
             path: None,
         }),
         registers: BTreeMap::new(),
+        reads: vec![],
     };
     Arc::new(StepTemplate::new(work, rules))
 }

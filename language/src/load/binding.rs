@@ -1,8 +1,8 @@
 //! What a step binds to its inputs.
 
 use super::Loader;
-use super::site::Site;
 use super::ports::inferred;
+use super::site::Site;
 use crate::diagnostic::{Code, Place, did_you_mean};
 use crate::expression::{BadExpression, Piece, Reference, has_expression, pieces, single};
 use crate::fields::Fields;

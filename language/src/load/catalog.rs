@@ -7,6 +7,7 @@ use crate::diagnostic::Code;
 use crate::workspace::{Answer, AssetName, Known, Wanted};
 use tidemill_protocol::catalog::{AssetBody, AssetKind, AssetUse, FilesBody, Location, Stage};
 use tidemill_protocol::datastore::Datastore;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::spec::{BindingSource, ComponentBody, ComponentSpec, PipelineSpec, ValueSpec};
 
@@ -30,7 +31,12 @@ pub(super) struct Absence {
 
 impl Loader<'_> {
     /// What a name means in the catalog, as the first of these kinds that has it.
-    pub(super) fn look_up(&mut self, kinds: &[AssetKind], asset: Option<AssetName<'_>>, site: Site<'_>) -> Lookup {
+    pub(super) fn look_up(
+        &mut self,
+        kinds: &[AssetKind],
+        asset: Option<AssetName<'_>>,
+        site: Site<'_>,
+    ) -> Lookup {
         let mut absence = Absence {
             asked: true,
             advice: None,
@@ -46,7 +52,9 @@ impl Loader<'_> {
             match self.workspace.catalog.answer(&wanted) {
                 Some(Answer::Known(known)) => {
                     let known = known.clone();
-                    return self.may_be_used(&known, site).map_or(Lookup::Refused, |()| Lookup::Version(known));
+                    return self
+                        .may_be_used(&known, site)
+                        .map_or(Lookup::Refused, |()| Lookup::Version(known));
                 }
                 Some(Answer::Unknown { advice }) => {
                     absence.advice = absence.advice.or_else(|| advice.clone());
@@ -70,9 +78,12 @@ impl Loader<'_> {
         let Ok(name) = name.parse() else {
             return Err(absence);
         };
-        let wanted = Wanted::Datastore(name);
+        let wanted = Wanted::Datastore(Name::clone(&name));
         match self.workspace.catalog.answer(&wanted) {
-            Some(Answer::Datastore(found)) => return Ok(Datastore::clone(found)),
+            Some(Answer::Datastore(found)) => {
+                self.datastores.insert(name, Datastore::clone(found));
+                return Ok(Datastore::clone(found));
+            }
             Some(Answer::Unknown { advice }) => absence.advice.clone_from(advice),
             Some(Answer::Known(_)) => {}
             None => {
@@ -177,13 +188,18 @@ impl Loader<'_> {
 
     /// Takes the components and contents of another pipeline among our own; none when one of its references leads nowhere.
     fn take_in(&mut self, spec: &PipelineSpec) -> Option<u32> {
-        let contents: Vec<u32> = spec.contents.iter().map(|content| self.contents.known(*content)).collect();
+        let contents: Vec<u32> = spec
+            .contents
+            .iter()
+            .map(|content| self.contents.known(*content))
+            .collect();
         let mut places: Vec<u32> = Vec::with_capacity(spec.components.len());
         for component in &spec.components {
             let mut component = ComponentSpec::clone(component);
             relocate(&mut component, &contents, &places)?;
             places.push(self.intern(component));
         }
+        self.datastores.extend(spec.datastores.clone());
         for used in &spec.assets {
             if !self.assets.contains(used) {
                 self.assets.push(used.clone());
@@ -225,7 +241,9 @@ fn relocate(component: &mut ComponentSpec, contents: &[u32], places: &[u32]) -> 
 impl Absence {
     /// What to do about a name that is not known: what was likely meant, else how to define it here or in the catalog.
     pub(super) fn help(&self, near: Option<String>, here: &str, there: &str) -> String {
-        let near = near.filter(|help| help.starts_with("did")).or_else(|| self.advice.clone());
+        let near = near
+            .filter(|help| help.starts_with("did"))
+            .or_else(|| self.advice.clone());
         let mut help = match near {
             Some(near) if near.starts_with("did") => near,
             _ => format!("say in tidemill.toml {here}\nor tell the coordinator: {there}"),

@@ -1,8 +1,8 @@
 //! Components: found by file, by registered name or written inline, and read.
 
 use super::Loader;
-use super::graph::Around;
 use super::catalog::Lookup;
+use super::graph::Around;
 use super::other;
 use super::paths::{is_yaml, local_path};
 use super::site::Site;

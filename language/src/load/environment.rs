@@ -49,7 +49,9 @@ impl Loader<'_> {
             let near = did_you_mean(name, self.workspace.environment_names());
             let help = absence.help(
                 near,
-                &format!("what it holds:\n[environments.\"{name}\"]\npython = \"3.11\"\nrequirements = [\"numpy\"]"),
+                &format!(
+                    "what it holds:\n[environments.\"{name}\"]\npython = \"3.11\"\nrequirements = [\"numpy\"]"
+                ),
                 &format!("`tidemill environment add {name} FILE.yml`"),
             );
             self.findings

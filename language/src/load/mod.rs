@@ -37,12 +37,14 @@ use crate::diagnostic::{Code, Findings, Place, Problems};
 use crate::files::{Disk, Files};
 use crate::workspace::{Wanted, Workspace};
 use crate::yaml::{Node, parse, read_text};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidemill_protocol::catalog::AssetUse;
 use tidemill_protocol::codec;
+use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::spec::{ComponentSpec, PipelineSpec};
 
@@ -88,6 +90,8 @@ pub(crate) struct Loader<'w> {
     contents: Contents,
     /// Versions that were taken from a catalog.
     assets: Vec<AssetUse>,
+    /// Datastores that a coordinator defined.
+    datastores: BTreeMap<Name, Datastore>,
     /// Names that only a catalog may know and of which nobody was asked.
     wanted: BTreeSet<Wanted>,
     environments: HashMap<String, Option<Environment>>,
@@ -123,6 +127,7 @@ impl<'w> Loader<'w> {
             opening: Vec::new(),
             contents: Contents::default(),
             assets: Vec::new(),
+            datastores: BTreeMap::new(),
             wanted: BTreeSet::new(),
             environments: HashMap::new(),
             conda_files: HashMap::new(),
@@ -149,6 +154,7 @@ impl Loader<'_> {
         spec.components = self.components;
         spec.warnings = warnings.iter().map(ToString::to_string).collect();
         spec.assets = self.assets;
+        spec.datastores = self.datastores;
         Ok(Loaded {
             sources: self.contents.sources,
             known: self.contents.known,

@@ -41,6 +41,7 @@ pub fn read_component(file: &Path, workspace: &Workspace) -> Reading {
             computes: workspace.computes.clone(),
             warnings: Vec::new(),
             assets: Vec::new(),
+            datastores: BTreeMap::new(),
         }
     });
     loader.reading(spec)

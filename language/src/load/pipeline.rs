@@ -93,6 +93,7 @@ impl Loader<'_> {
             computes: self.workspace.computes.clone(),
             warnings: Vec::new(),
             assets: Vec::new(),
+            datastores: BTreeMap::new(),
         })
     }
 

@@ -380,7 +380,7 @@ impl Loader<'_> {
 
 impl Loader<'_> {
     /// A version or label, which have one grammar.
-    fn version_of(&mut self, fields: &mut Fields<'_>, key: &str) -> Option<String> {
+    fn version_of(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<String> {
         let (text, node) = fields.text_node(key, &mut self.findings)?;
         match text.parse::<Version>() {
             Ok(_) => Some(text.to_owned()),

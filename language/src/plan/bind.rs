@@ -7,8 +7,9 @@ use crate::diagnostic::{Code, did_you_mean};
 use crate::literal::{accept, shown};
 use std::collections::BTreeMap;
 use tidemill_protocol::artifact::ArtifactKind;
+use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::key::InputValue;
-use tidemill_protocol::name::PortName;
+use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{InputBinding, InputMode, InputPort, PortType};
 use tidemill_protocol::spec::{
     BindingSource, BindingSpec, DataType, InputSpec, InputType, PipelineSpec, StepSpec, TextPart, ValueSpec,
@@ -205,7 +206,12 @@ impl<'a, 's> Binder<'a, 's> {
         if let (BindingSource::Value(ValueSpec::Uri(address)), Some(data_type)) =
             (&binding.source, binding.data_type)
         {
-            found = address_input(address, InputType::Data(data_type), input.mode);
+            found = address_input(
+                address,
+                &self.spec.datastores,
+                InputType::Data(data_type),
+                input.mode,
+            );
         }
         let is_brought = match &found.binding {
             InputBinding::Value(InputValue::Uri(_)) => found.port.mode != InputMode::Direct,
@@ -221,7 +227,12 @@ impl<'a, 's> Binder<'a, 's> {
     fn value(&mut self, value: &ValueSpec, input: &InputSpec, site: &Site<'_>) -> Option<Input> {
         match value {
             ValueSpec::Literal(text) => self.literal(text, input, site),
-            ValueSpec::Uri(address) => Some(address_input(address, input.input_type, input.mode)),
+            ValueSpec::Uri(address) => Some(address_input(
+                address,
+                &self.spec.datastores,
+                input.input_type,
+                input.mode,
+            )),
             ValueSpec::Content(index) => {
                 let Some(artifact) = self.spec.contents.get(*index as usize) else {
                     self.problems.add(
@@ -262,7 +273,12 @@ impl<'a, 's> Binder<'a, 's> {
                 Err(refusal) => refusal,
             },
             InputType::Data(_) if text.contains("://") && !text.starts_with("file:") => {
-                return Some(address_input(text, input.input_type, input.mode));
+                return Some(address_input(
+                    text,
+                    &self.spec.datastores,
+                    input.input_type,
+                    input.mode,
+                ));
             }
             InputType::Data(data_type) => crate::literal::Refusal {
                 code: Code::WrongType,
@@ -311,17 +327,28 @@ pub(super) fn literal_of(inputs: &Inputs, name: &str) -> Option<std::sync::Arc<s
     }
 }
 
-/// An address: of one file over HTTP, which its worker fetches unless the author wants it otherwise; any other is received by the process as it is.
-fn address_input(address: &str, input_type: InputType, mode: Option<InputMode>) -> Input {
+/// An address: of one file over HTTP, or of files in a datastore of the pipeline, which its worker brings unless the author wants it otherwise; any other is
+/// received by the process as it is.
+fn address_input(
+    address: &str,
+    datastores: &BTreeMap<Name, Datastore>,
+    input_type: InputType,
+    mode: Option<InputMode>,
+) -> Input {
     let is_http = ["http://", "https://"]
         .iter()
         .any(|scheme| address.starts_with(scheme));
     let is_file = input_type == InputType::Data(DataType::UriFile);
+    let is_stored = !is_http && datastores.values().any(|store| store.path_of(address).is_some());
     Input {
         binding: InputBinding::Value(InputValue::Uri(address.into())),
         port: InputPort {
-            port_type: PortType::File,
-            mode: if is_http && is_file {
+            port_type: if is_stored && !is_file {
+                PortType::Folder
+            } else {
+                PortType::File
+            },
+            mode: if is_stored || (is_http && is_file) {
                 mode.unwrap_or_default()
             } else {
                 InputMode::Direct

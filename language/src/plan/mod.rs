@@ -14,11 +14,11 @@ use bind::Binder;
 use expand::Expansion;
 use problems::ProblemList;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use template::Templates;
 use tidemill_protocol::api::Problem;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepOutput};
-use std::sync::Arc;
 use tidemill_protocol::spec::{
     ComponentBody, ComponentSpec, GraphSpec, OutputRef, PipelineSpec, SPEC_FORMAT, StepOverrides, StepSpec,
     TargetSpec,

@@ -9,10 +9,12 @@ use crate::shell::Interface;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tidemill_protocol::codec;
+use tidemill_protocol::datastore::Datastore;
+use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{
-    InputPort, OutputPort, PortType, RetryPolicy, SECRETS_PER_STEP_MAX, SecretUse, StepKind, StepRules,
-    StepTemplate, StepWork, When, may_name_variable,
+    InputBinding, InputPort, OutputPort, PortType, RetryPolicy, SECRETS_PER_STEP_MAX, SecretUse, StepKind,
+    StepRules, StepTemplate, StepWork, When, may_name_variable,
 };
 use tidemill_protocol::spec::{
     CommandSpec, ComponentBody, ComponentSpec, DataType, OutputSpec, PipelineSpec, StepSpec, TargetSpec,
@@ -76,7 +78,8 @@ impl<'a, 's> Templates<'a, 's> {
         let leaf = &self.expansion.leaves[index];
         let scope = &scopes[leaf.instance];
         let path = leaf.path.as_str();
-        let rules = self.rules(index, scopes, when[index], problems);
+        let mut rules = self.rules(index, scopes, when[index], problems);
+        rules.reads = self.reads(inputs);
         let ports: BTreeMap<PortName, InputPort> = inputs
             .iter()
             .map(|(name, input)| (name.clone(), input.port.clone()))
@@ -109,6 +112,18 @@ impl<'a, 's> Templates<'a, 's> {
         self.list.push(Arc::new(StepTemplate::new(work, rules)));
         self.known.insert(key, place);
         place
+    }
+
+    /// The datastores in which addresses among these inputs lie, those whose files have to be brought from there.
+    fn reads(&self, inputs: &Inputs) -> Vec<Datastore> {
+        let stores = self.spec.datastores.values().filter(|store| {
+            let holds = |input: &super::bind::Input| match &input.binding {
+                InputBinding::Value(InputValue::Uri(uri)) => store.path_of(uri).is_some(),
+                _ => false,
+            };
+            store.is_bucket() && inputs.values().any(holds)
+        });
+        stores.cloned().collect()
     }
 
     fn rules(
@@ -162,6 +177,7 @@ impl<'a, 's> Templates<'a, 's> {
             when,
             checkpoint: overrides.checkpoint.clone().or(around.checkpoint),
             registers,
+            reads: Vec::new(),
         }
     }
 

@@ -42,7 +42,8 @@ fn view(kind: AssetKind, name: &str, version: &str, body: &serde_json::Value) ->
 }
 
 fn files(kind: AssetKind, data_type: &str) -> serde_json::Value {
-    let content = json!({"kind": "tree", "digest": Digest::of(data_type.as_bytes()), "size_bytes": 3, "files": 1});
+    let content =
+        json!({"kind": "tree", "digest": Digest::of(data_type.as_bytes()), "size_bytes": 3, "files": 1});
     json!({kind.as_str(): {"type": data_type, "location": {"content": content}}})
 }
 
@@ -59,13 +60,26 @@ fn wanted(kind: AssetKind, asset: &str) -> Wanted {
 
 fn learned() -> Workspace {
     let mut workspace = Workspace::default();
-    let data = view(AssetKind::Data, "iris", "7", &files(AssetKind::Data, "uri_folder"));
+    let data = view(
+        AssetKind::Data,
+        "iris",
+        "7",
+        &files(AssetKind::Data, "uri_folder"),
+    );
     workspace.learn(wanted(AssetKind::Data, "iris@latest"), known(data));
-    let model = view(AssetKind::Model, "iris", "3", &files(AssetKind::Model, "mlflow_model"));
+    let model = view(
+        AssetKind::Model,
+        "iris",
+        "3",
+        &files(AssetKind::Model, "mlflow_model"),
+    );
     workspace.learn(wanted(AssetKind::Model, "iris:3"), known(model));
     let software = json!({"environment": {"name": null, "image": "python:3.11", "python": null}});
     let software = view(AssetKind::Environment, "our-own-software", "1.2", &software);
-    workspace.learn(wanted(AssetKind::Environment, "our-own-software@stable"), known(software));
+    workspace.learn(
+        wanted(AssetKind::Environment, "our-own-software@stable"),
+        known(software),
+    );
     workspace
 }
 
@@ -97,7 +111,10 @@ fn what_nobody_here_knows_is_wanted_and_said_to_be_unknown_in_both_ways() {
     assert_eq!(reading.wanted, expected.into());
     let said = texts(&reading.outcome.unwrap_err());
     let data = said.iter().find(|text| text.contains("iris@latest")).unwrap();
-    assert!(data.contains("[data]") && data.contains("tidemill data add iris"), "{data}");
+    assert!(
+        data.contains("[data]") && data.contains("tidemill data add iris"),
+        "{data}"
+    );
     assert!(data.contains("no coordinator was asked"), "{data}");
 }
 
@@ -126,7 +143,11 @@ fn names_become_exact_versions_that_the_plan_remembers() {
         }
     };
     assert_eq!(digest("raw"), Digest::of(b"uri_folder"));
-    assert_eq!(digest("start"), Digest::of(b"mlflow_model"), "a model is wanted where a model is taken");
+    assert_eq!(
+        digest("start"),
+        Digest::of(b"mlflow_model"),
+        "a model is wanted where a model is taken"
+    );
     let environment = &plan.template(step).work.environment;
     assert_eq!(environment.image.as_deref(), Some("python:3.11"));
 }
@@ -136,16 +157,29 @@ fn a_deprecated_version_warns_and_a_disabled_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let staged = |stage| {
         let mut workspace = learned();
-        let mut data = view(AssetKind::Data, "iris", "7", &files(AssetKind::Data, "uri_folder"));
+        let mut data = view(
+            AssetKind::Data,
+            "iris",
+            "7",
+            &files(AssetKind::Data, "uri_folder"),
+        );
         data.stage = stage;
         workspace.learn(wanted(AssetKind::Data, "iris@latest"), known(data));
         reading(folder.path(), PIPELINE, &workspace).outcome
     };
     let warned = staged(Stage::Deprecated).unwrap();
-    assert!(warned.warnings.iter().any(|warning| warning.to_string().contains("deprecated")));
+    assert!(
+        warned
+            .warnings
+            .iter()
+            .any(|warning| warning.to_string().contains("deprecated"))
+    );
     let refused = texts(&staged(Stage::Disabled).unwrap_err());
     assert_eq!(refused.len(), 1, "{refused:?}");
-    assert!(refused[0].starts_with("TM0409") && refused[0].contains("disabled"), "{refused:?}");
+    assert!(
+        refused[0].starts_with("TM0409") && refused[0].contains("disabled"),
+        "{refused:?}"
+    );
 }
 
 #[test]
@@ -169,9 +203,15 @@ fn a_name_that_the_catalog_does_not_know_either_gets_its_advice() {
 fn the_workspaces_own_tables_come_first() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("here")).unwrap();
-    let layer = (folder.path().join("tidemill.toml"), "[data]\niris = \"here\"\n".to_owned());
+    let layer = (
+        folder.path().join("tidemill.toml"),
+        "[data]\niris = \"here\"\n".to_owned(),
+    );
     let workspace = Workspace::from_toml_layers(&[layer]).unwrap();
-    let text = PIPELINE.replace("environment: azureml:our-own-software@stable", "environment: host");
+    let text = PIPELINE.replace(
+        "environment: azureml:our-own-software@stable",
+        "environment: host",
+    );
     let loaded = good(reading(folder.path(), &text, &workspace));
     assert_eq!(loaded.sources.len(), 1, "nobody was asked");
 }
@@ -185,8 +225,13 @@ fn component(folder: &Path) -> PipelineSpec {
     let outer = "type: pipeline\nname: outer\noutputs: {out: {type: uri_folder}}\njobs:\n  a: {type: command, component: ./inner.yml, compute: azureml:cpu, outputs: {out: '${{parent.outputs.out}}'}}\n";
     std::fs::write(folder.join("outer.yml"), outer).unwrap();
     let loaded = good(read_component(&folder.join("outer.yml"), &Workspace::default()));
-    let artifact = serde_json::from_value(json!({"kind": "tree", "digest": Digest::of(b"code"), "size_bytes": 8, "files": 1}));
-    let contents = loaded.sources.iter().map(|source| (source.id, artifact.as_ref().copied().unwrap()));
+    let artifact = serde_json::from_value(
+        json!({"kind": "tree", "digest": Digest::of(b"code"), "size_bytes": 8, "files": 1}),
+    );
+    let contents = loaded
+        .sources
+        .iter()
+        .map(|source| (source.id, artifact.as_ref().copied().unwrap()));
     let contents = contents.collect();
     loaded.finish(&contents)
 }
@@ -209,8 +254,15 @@ fn a_component_comes_with_its_code_and_its_own_steps() {
     assert_eq!(loaded.sources.len(), 1, "only what is on this machine");
     let outline = loaded.outline();
     let plan = plan(&outline, &PlanRequest::default()).unwrap();
-    let taken = plan.steps.iter().find(|step| step.path.as_str() == "taken.a").unwrap();
-    assert_eq!(plan.template(taken).work.code.unwrap().digest, Digest::of(b"code"));
+    let taken = plan
+        .steps
+        .iter()
+        .find(|step| step.path.as_str() == "taken.a")
+        .unwrap();
+    assert_eq!(
+        plan.template(taken).work.code.unwrap().digest,
+        Digest::of(b"code")
+    );
     assert_eq!(plan.assets[0].version.as_str(), "2");
 
     // One whose places lead nowhere is refused, and nothing panics.
@@ -244,7 +296,10 @@ fn a_datastore_that_only_the_coordinator_knows_is_an_address() {
     let wanted = Wanted::Datastore("lake".parse().unwrap());
     assert_eq!(first.wanted, [wanted.clone()].into());
     let said = texts(&first.outcome.unwrap_err());
-    assert!(said[0].contains("[datastores]") && said[0].contains("tidemill datastore add lake ADDRESS"), "{said:?}");
+    assert!(
+        said[0].contains("[datastores]") && said[0].contains("tidemill datastore add lake ADDRESS"),
+        "{said:?}"
+    );
     let mut workspace = Workspace::default();
     let lake = serde_json::from_value(json!({"url": "s3://company-lake/base/"})).unwrap();
     workspace.learn(wanted, Answer::Datastore(Box::new(lake)));

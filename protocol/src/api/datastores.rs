@@ -21,3 +21,14 @@ pub struct DatastoreView {
     /// Who defined it so.
     pub set_by: String,
 }
+
+/// What came of asking a datastore.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DatastoreTestView {
+    /// Its name.
+    pub name: Name,
+    /// Whether it can be read from the coordinator's machine.
+    pub is_reached: bool,
+    /// What was found, or why nothing was.
+    pub message: String,
+}

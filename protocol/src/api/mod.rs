@@ -23,6 +23,7 @@ pub use assets::{
     AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
 };
 pub use audit::{AuditDecision, AuditEntry};
+pub use datastores::{DatastoreTestView, DatastoreView};
 pub use datastores::DatastoreView;
 pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
 pub use enrolment::{
@@ -39,8 +40,6 @@ pub use runs::{
 };
 pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
-pub use steps::{
-    AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView,
-};
+pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};
 pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};
 pub use workers::{RunningAttemptView, WorkerView};

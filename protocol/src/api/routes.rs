@@ -65,6 +65,7 @@
 //! GET  /api/v1/datastores/{name}                      → DatastoreView       its revision as `ETag`
 //! PUT  /api/v1/datastores/{name}    Datastore         → DatastoreView
 //! DELETE /api/v1/datastores/{name}                    → 204
+//! POST /api/v1/datastores/{name}/test                 → DatastoreTestView
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this

@@ -1,6 +1,7 @@
 //! The rules around a step's work: where it runs, what it occupies, how often it is tried and when. None of them is part of the step key.
 
 use crate::compute::Resources;
+use crate::datastore::Datastore;
 use crate::name::{ArtifactPath, Name, PortName};
 use crate::time::Millis;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct StepRules {
     /// Under which names outputs become versions in the catalog when the step ends well.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registers: BTreeMap<PortName, Registration>,
+    /// The datastores in which addresses among its inputs lie, and how one gets in: whoever makes an attempt brings their files from there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<Datastore>,
 }
 
 const fn yes() -> bool {

@@ -16,6 +16,7 @@ pub use value::{
 
 use crate::artifact::ArtifactRef;
 use crate::catalog::AssetUse;
+use crate::datastore::Datastore;
 use crate::name::{Name, PortName};
 use crate::plan::OnStepFailure;
 use serde::{Deserialize, Serialize};
@@ -69,4 +70,7 @@ pub struct PipelineSpec {
     /// The versions that loading took from a catalog: what they were is in the other fields already.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetUse>,
+    /// The datastores in which addresses of the pipeline lie, as the coordinator defined them when it was asked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub datastores: BTreeMap<Name, Datastore>,
 }

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod command;
+mod datastore;
 mod finish;
 mod folder;
 mod folders;

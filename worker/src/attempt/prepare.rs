@@ -28,7 +28,9 @@ impl Attempt {
             .usage
             .notes
             .extend(progress.environment.notes.iter().cloned());
-        let staging = Box::pin(stage(&self.task, &self.folder, &self.tools.sources));
+        // Boxed, because few steps need any.
+        let given = Box::pin(self.input_secrets()).await?;
+        let staging = Box::pin(stage(&self.task, &self.folder, &self.tools.sources, &given));
         let staged = self.phase(Phase::Staging, staging).await?;
         progress.usage.notes.extend(staged.notes);
         let bringing = checkpoint::bring(

@@ -44,6 +44,15 @@ impl Attempt {
         Ok(())
     }
 
+    /// The secrets with which the step's inputs are brought. Its process is not given them.
+    pub(super) async fn input_secrets(&self) -> Result<GivenSecrets, Failure> {
+        let mut reads = self.task.template.rules.reads.iter();
+        if reads.all(|store| store.secrets.is_empty()) {
+            return Ok(GivenSecrets::default());
+        }
+        self.ask_for_secrets().await
+    }
+
     /// Asks until there is an answer, as long as this worker has patience.
     async fn ask_for_secrets(&self) -> Result<GivenSecrets, Failure> {
         let Some(source) = &self.tools.secrets else {

@@ -1,6 +1,7 @@
 //! Brings a step's code and inputs into its folder, and makes the folders into which it writes. What could not be done to the letter becomes a note.
 
 use super::command::Values;
+use super::datastore::{self, Place, Unbrought};
 use super::folder::Folder;
 use super::variables::text;
 use std::fs;
@@ -14,6 +15,7 @@ use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::{InputMode, PortType};
+use tidemill_protocol::secret::GivenSecrets;
 use tidemill_protocol::wire::StepTask;
 
 /// What was brought.
@@ -39,7 +41,12 @@ pub(crate) struct Sources {
 }
 
 /// Brings everything.
-pub(crate) async fn stage(task: &StepTask, folder: &Folder, sources: &Sources) -> Result<Staged, Failure> {
+pub(crate) async fn stage(
+    task: &StepTask,
+    folder: &Folder,
+    sources: &Sources,
+    given: &GivenSecrets,
+) -> Result<Staged, Failure> {
     if let Some(code) = &task.template.work.code {
         folder.unmake_work().map_err(|e| disk(&e))?;
         sources
@@ -51,7 +58,7 @@ pub(crate) async fn stage(task: &StepTask, folder: &Folder, sources: &Sources) -
         .map_err(|e| disk(&e))?;
     let mut staged = Staged::default();
     for (name, value) in &task.inputs {
-        let text = input(task, folder, sources, (name, value), &mut staged).await?;
+        let text = input(task, (folder, sources), given, (name, value), &mut staged).await?;
         staged.values.inputs.insert(name.clone(), text);
     }
     outputs(task, folder, &mut staged)?;
@@ -67,8 +74,8 @@ pub(crate) async fn stage(task: &StepTask, folder: &Folder, sources: &Sources) -
 
 async fn input(
     task: &StepTask,
-    folder: &Folder,
-    sources: &Sources,
+    (folder, sources): (&Folder, &Sources),
+    given: &GivenSecrets,
     (name, value): (&PortName, &InputValue),
     staged: &mut Staged,
 ) -> Result<String, Failure> {
@@ -102,6 +109,14 @@ async fn input(
             }
             // What lies in a folder cannot be asked of a web server.
             let is_file = port.is_some_and(|p| p.port_type == PortType::File);
+            let reads = task.template.rules.reads.iter();
+            let mut places = reads.filter_map(|store| {
+                let path = store.path_of(uri)?;
+                Some(Place { store, path, is_file })
+            });
+            if let Some(place) = places.next() {
+                return from_datastore(name, place, (folder, sources), given, staged).await;
+            }
             if is_file && (uri.starts_with("http://") || uri.starts_with("https://")) {
                 return fetch(name, uri, mode, (folder, sources), staged).await;
             }
@@ -160,6 +175,34 @@ fn unfetched(name: &PortName, error: &FetchError) -> Failure {
     };
     let message = format!("input `{name}`: {}{help}", crate::error::chain(error));
     Failure::with_message(reason, message)
+}
+
+/// A file or folder in a datastore.
+async fn from_datastore(
+    name: &PortName,
+    place: Place<'_>,
+    (folder, sources): (&Folder, &Sources),
+    given: &GivenSecrets,
+    staged: &mut Staged,
+) -> Result<String, Failure> {
+    let to = folder.input(name.as_str());
+    fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(|e| disk(&e))?;
+    let brought = datastore::bring(place, &to, sources.fetcher.limits(), given).await;
+    let brought = brought.map_err(|error| match error {
+        Unbrought::Secret(why) => {
+            Failure::with_message(FailureReason::SecretMissing, format!("input `{name}`: {why}"))
+        }
+        Unbrought::Store(StoreError::File { source, .. }) => disk(&source),
+        Unbrought::Store(error) => unreadable(&format!("input `{name}`"), &error),
+    })?;
+    staged.notes.push(format!(
+        "input `{name}` was brought from {} in {}: {} files, {} bytes",
+        place.path,
+        public_url(&place.store.url),
+        brought.files,
+        brought.size_bytes
+    ));
+    Ok(text(&to))
 }
 
 /// A file or folder that is named by its place. Places on this machine are read; others are the step's own business.

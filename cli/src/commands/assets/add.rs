@@ -30,8 +30,9 @@ pub(super) fn read(session: &mut Session, kind: AssetKind, args: &AssetAddArgs) 
     let is_files = matches!(kind, AssetKind::Data | AssetKind::Model);
     if !is_files && (args.from.is_some() || args.data_type.is_some()) {
         let what = format!("--from and --type are for data and models, not for a {kind}");
-        return Err(Failure::new(Exit::Usage, what)
-            .help(format!("tidemill {kind} add {} FILE.yml", args.name)));
+        return Err(
+            Failure::new(Exit::Usage, what).help(format!("tidemill {kind} add {} FILE.yml", args.name))
+        );
     }
     if let Some(output) = &args.from {
         return output_of(output, args.data_type).map(Draft::Named);
@@ -46,9 +47,9 @@ pub(super) fn read(session: &mut Session, kind: AssetKind, args: &AssetAddArgs) 
     let path = Path::new(source.strip_prefix("file://").unwrap_or(source));
     if !path.exists() {
         let what = format!("there is nothing at {}", path.display());
-        return Err(Failure::new(Exit::NotFound, what)
-            .code("not_found")
-            .help("name a file or a folder, an address such as s3://…, or an output with --from RUN/STEP/OUTPUT"));
+        return Err(Failure::new(Exit::NotFound, what).code("not_found").help(
+            "name a file or a folder, an address such as s3://…, or an output with --from RUN/STEP/OUTPUT",
+        ));
     }
     match kind {
         AssetKind::Component => {
@@ -118,7 +119,7 @@ pub(super) async fn add(
         by: Some(session.settings.user.clone()),
     };
     let added = connection.client.add_version(kind, &args.name, &request).await?;
-    session
-        .printer
-        .one(&added, id, |printer, one| printer.line(format_args!("{kind} {}", id(one))))
+    session.printer.one(&added, id, |printer, one| {
+        printer.line(format_args!("{kind} {}", id(one)))
+    })
 }

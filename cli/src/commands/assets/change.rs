@@ -88,11 +88,15 @@ pub(super) async fn stage(
         ..DescribeRequest::default()
     };
     let version = client.describe_version(&version, &request).await?;
-    say(session, &version, match stage {
-        Stage::Active => "may be used",
-        Stage::Deprecated => "is deprecated: whoever uses it is told to change",
-        Stage::Disabled => "is disabled: new uses are refused",
-    })
+    say(
+        session,
+        &version,
+        match stage {
+            Stage::Active => "may be used",
+            Stage::Deprecated => "is deprecated: whoever uses it is told to change",
+            Stage::Disabled => "is disabled: new uses are refused",
+        },
+    )
 }
 
 /// Removes a version.

@@ -55,7 +55,9 @@ async fn dispatch(
         AssetCommand::Label(args) => change::label(session, client, kind, args).await,
         AssetCommand::Unlabel(args) => change::unlabel(session, client, kind, args).await,
         AssetCommand::Describe(args) => change::describe(session, client, kind, args).await,
-        AssetCommand::Enable(args) => change::stage(session, client, (kind, &args.asset), Stage::Active).await,
+        AssetCommand::Enable(args) => {
+            change::stage(session, client, (kind, &args.asset), Stage::Active).await
+        }
         AssetCommand::Deprecate(args) => {
             change::stage(session, client, (kind, &args.asset), Stage::Deprecated).await
         }
@@ -82,7 +84,9 @@ async fn list(
     if assets.is_empty() && session.printer.is_for_people() {
         let is_narrowed = filter.prefix.is_some() || filter.tag.is_some();
         let which = if is_narrowed { "such " } else { "" };
-        session.printer.note(format_args!("there is no {which}{kind} in the catalog"));
+        session
+            .printer
+            .note(format_args!("there is no {which}{kind} in the catalog"));
         session
             .printer
             .help(format_args!("`tidemill {kind} add --help` says how to add one"));
@@ -102,9 +106,9 @@ async fn show(
 ) -> Result<(), Failure> {
     let version = client.version(kind, asset).await?;
     let now = session.now();
-    session
-        .printer
-        .one(&version, id, |printer, one| views::assets::show(printer, one, now))
+    session.printer.one(&version, id, |printer, one| {
+        views::assets::show(printer, one, now)
+    })
 }
 
 async fn versions(
@@ -129,14 +133,19 @@ async fn get(
         AssetBody::Data(files) | AssetBody::Model(files) => match &files.location {
             Location::Content(artifact) => artifact,
             Location::Uri(uri) => {
-                let what = format!("{} is an address, and what is behind it is not kept here", id(&version));
+                let what = format!(
+                    "{} is an address, and what is behind it is not kept here",
+                    id(&version)
+                );
                 return Err(Failure::new(Exit::Conflict, what).help(format!("it is at {uri}")));
             }
         },
         AssetBody::Component(_) | AssetBody::Environment(_) | AssetBody::Pipeline(_) => {
             let what = format!("a {kind} has no files of its own");
-            return Err(Failure::new(Exit::Usage, what)
-                .help(format!("`tidemill {kind} show {} -o json` prints what it is", args.asset)));
+            return Err(Failure::new(Exit::Usage, what).help(format!(
+                "`tidemill {kind} show {} -o json` prints what it is",
+                args.asset
+            )));
         }
     };
     let found = Found::of(client, version.name.as_str(), artifact).await?;

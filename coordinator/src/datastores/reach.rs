@@ -1,0 +1,69 @@
+//! Whether a datastore can be reached from here, with the secrets that its definition names: asked once, nothing is written. Workers stand elsewhere; what they
+//! can reach, their attempts say.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tidemill_artifacts::{FetchLimits, Guard, RemoteStore, StoreConfig, StoreError, public_url};
+use tidemill_protocol::datastore::{Datastore, DatastoreKind};
+use tidemill_protocol::destination::Destinations;
+
+/// How long it may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// Most causes of an error that are told.
+const CAUSES_MAX: usize = 4;
+
+/// Asks; says what was found, or why nothing was.
+pub(crate) async fn reach(
+    definition: &Datastore,
+    secrets: BTreeMap<String, String>,
+) -> Result<String, String> {
+    let asking = ask(definition, secrets);
+    let answered = tokio::time::timeout(ANSWERS_WITHIN, asking).await;
+    answered.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
+}
+
+async fn ask(definition: &Datastore, secrets: BTreeMap<String, String>) -> Result<String, String> {
+    let url = &definition.url;
+    match DatastoreKind::of(url) {
+        Some(DatastoreKind::Local) => {
+            let path = url.strip_prefix("file://").unwrap_or(url);
+            let found = tokio::fs::metadata(path).await;
+            let found = found.map_err(|error| format!("{path} on the coordinator's machine: {error}"))?;
+            if found.is_dir() {
+                Ok(format!("{path} is a folder on the coordinator's machine"))
+            } else {
+                Err(format!("{path} is no folder on the coordinator's machine"))
+            }
+        }
+        Some(DatastoreKind::Http) => {
+            let guard = Guard::new(Destinations::default());
+            let address = guard.admit(url).map_err(|why| why.to_string())?;
+            let client = guard.client(ANSWERS_WITHIN).map_err(|error| chain(&error))?;
+            let answer = client.head(address).send().await.map_err(|error| chain(&error))?;
+            Ok(format!("{} answers {}", public_url(url), answer.status()))
+        }
+        _ => {
+            let mut options = definition.options.clone();
+            options.extend(secrets);
+            let config = StoreConfig {
+                url: url.clone(),
+                options,
+            };
+            let told = |error: &StoreError| chain(error);
+            let store = RemoteStore::open(&config, FetchLimits::default()).map_err(|error| told(&error))?;
+            let has_any = store.look().await.map_err(|error| told(&error))?;
+            let what = if has_any {
+                "it can be listed"
+            } else {
+                "it can be listed, and is empty"
+            };
+            Ok(what.to_owned())
+        }
+    }
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<String> = causes.take(CAUSES_MAX).map(ToString::to_string).collect();
+    texts.join(": ")
+}

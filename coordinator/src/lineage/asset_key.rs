@@ -1,0 +1,23 @@
+//! Versions of assets by their names: what lineage knows of the catalog, and what runs say that they used.
+
+use tidemill_protocol::catalog::{AssetKind, AssetUse, Version};
+use tidemill_protocol::name::Name;
+
+/// A version, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AssetKey {
+    pub(crate) kind: AssetKind,
+    pub(crate) name: Name,
+    pub(crate) version: Version,
+}
+
+impl AssetKey {
+    /// The version that a run used.
+    pub(super) fn of(used: &AssetUse) -> Self {
+        Self {
+            kind: used.kind,
+            name: used.name.clone(),
+            version: used.version.clone(),
+        }
+    }
+}

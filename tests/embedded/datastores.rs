@@ -1,0 +1,146 @@
+//! Datastores: places that the coordinator knows by name. A worker brings what lies there, with secrets that the step never sees, and only from where an operator
+//! said.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use testkit::{Sandbox, Steps};
+
+/// The exit code of a pipeline that cannot be used.
+const NOT_VALID: i32 = 2;
+const LISTING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>lake</Name><Prefix>raw/2024/</Prefix><KeyCount>2</KeyCount>\
+<MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>\
+<Contents><Key>raw/2024/a.csv</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>\"a\"</ETag><Size>2</Size></Contents>\
+<Contents><Key>raw/2024/deep/b.csv</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>\"b\"</ETag><Size>2</Size></Contents>\
+</ListBucketResult>";
+
+/// An S3 server with two files; what it was asked, with the headers. Answers only who signs with the right key's name.
+fn serve(asked: Arc<Mutex<Vec<String>>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let port = listener.local_addr().expect("it has an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("somebody asks");
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let line = head.lines().next().unwrap_or_default().to_owned();
+            let (status, body) = if !head.contains("Credential=OURKEYID/") {
+                ("403 Forbidden", "")
+            } else if line.contains("list-type=2") {
+                ("200 OK", LISTING)
+            } else if line.starts_with("GET /lake/raw/2024/a.csv ") {
+                ("200 OK", "a\n")
+            } else if line.starts_with("GET /lake/raw/2024/deep/b.csv ") {
+                ("200 OK", "b\n")
+            } else {
+                ("404 Not Found", "")
+            };
+            asked.lock().expect("nobody panicked").push(head);
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"x\"\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+const PIPELINE: &str = "
+type: pipeline
+settings: {default_compute: local}
+jobs:
+  folder:
+    type: command
+    command: (cd ${{inputs.rows}} && find . -type f | sort && cat deep/b.csv && env) > ${{outputs.seen}}
+    inputs: {rows: {type: uri_folder, path: azureml://datastores/lake/paths/2024/}}
+    outputs: {seen: {type: uri_file}}
+  file:
+    type: command
+    command: cat ${{inputs.row}} > ${{outputs.seen}}
+    inputs: {row: {type: uri_file, path: azureml://datastores/lake/paths/2024/a.csv}}
+    outputs: {seen: {type: uri_file}}
+";
+
+fn sandbox(port: u16) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("pipeline.yml", PIPELINE);
+    let mut set = sandbox.command(["secret", "set", "lake-key"]);
+    sandbox
+        .finish_with_input(&mut set, b"very-secret-key-of-the-lake")
+        .expect_code(0);
+    let endpoint = format!("aws_endpoint=http://127.0.0.1:{port}");
+    sandbox.ok([
+        "datastore",
+        "add",
+        "lake",
+        "s3://lake/raw",
+        "--option",
+        &endpoint,
+        "--option",
+        "aws_allow_http=true",
+        "--option",
+        "aws_access_key_id=OURKEYID",
+        "--option",
+        "aws_region=us-east-1",
+        "--secret",
+        "aws_secret_access_key=lake-key",
+    ]);
+    sandbox
+}
+
+#[test]
+fn files_in_a_bucket_are_brought_with_a_secret_that_the_step_never_sees() {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let port = serve(Arc::clone(&asked));
+    let sandbox = sandbox(port);
+    let tested = sandbox.ok(["datastore", "test", "lake"]);
+    assert!(tested.stdout.contains("can be listed"), "{}", tested.stdout);
+    let run = sandbox.run("pipeline.yml", &[]);
+    let seen = sandbox.ok(["artifacts", "cat", "last/folder/seen"]).stdout;
+    assert!(seen.starts_with("./a.csv\n./deep/b.csv\nb\n"), "{seen}");
+    assert!(
+        !seen.contains("very-secret") && !seen.contains("OURKEYID"),
+        "{seen}"
+    );
+    assert_eq!(sandbox.ok(["artifacts", "cat", "last/file/seen"]).stdout, "a\n");
+    let notes = run.step("folder").attempts[0]
+        .usage
+        .clone()
+        .expect("it ran")
+        .notes
+        .join("\n");
+    assert!(
+        notes.contains("was brought from 2024/ in s3://lake/raw: 2 files, 4 bytes"),
+        "{notes}"
+    );
+    let heads = asked.lock().expect("nobody panicked").join("\n");
+    assert!(!heads.contains("very-secret"), "a signature shows no key");
+}
+
+#[test]
+fn a_name_that_nobody_defined_is_refused_and_says_how_to_define_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pipeline.yml", PIPELINE);
+    let refused = sandbox.tidemill(["run", "pipeline.yml"]).expect_code(NOT_VALID);
+    assert!(
+        refused.stderr.contains("tidemill datastore add lake ADDRESS"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("[datastores]"), "{refused}");
+}
+
+#[test]
+fn a_folder_that_the_machines_share_is_read_where_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.write("share/2024/a.csv", "a\n");
+    sandbox.write("share/2024/deep/b.csv", "b\n");
+    sandbox.write("pipeline.yml", PIPELINE);
+    let share = format!("file://{}", sandbox.path().join("share").display());
+    sandbox.ok(["datastore", "add", "lake", &share]);
+    sandbox.run("pipeline.yml", &[]);
+    assert_eq!(sandbox.ok(["artifacts", "cat", "last/file/seen"]).stdout, "a\n");
+}
