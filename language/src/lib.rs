@@ -29,7 +29,8 @@ mod yaml;
 pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use files::{Disk, Files, SourceKind, SourceRole};
 pub use load::{
-    Loaded, LocalSource, Reading, SourceId, load, load_environment, read, read_component, read_from,
+    Loaded, LocalSource, Reading, SourceId, load, load_environment, load_from, read, read_component,
+    read_from,
 };
 pub use plan::{PlanRequest, check, check_component, plan};
 pub use schema::schema;

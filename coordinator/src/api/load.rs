@@ -2,23 +2,26 @@
 //! asked for. Once the pipeline is sound its code and data become trees, from files that the client has sent by then.
 
 use super::assemble::{FILES_MAX, Told, assemble, find_blobs};
+use super::assets::answers;
 use super::error::ApiError;
 use crate::handle::CoordinatorHandle;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_language::{
-    Code, Loaded, LocalSource, Need, PlanRequest, Severity, Shelf, Sought, SourceId, SourceKind, SourceRole,
-    Workspace, load_from,
+    Answer, Code, Loaded, LocalSource, Need, PlanRequest, Severity, Shelf, Sought, SourceId, SourceKind,
+    SourceRole, Wanted, Workspace, read_from,
 };
 use tidemill_protocol::api::{
     ErrorBody, ErrorCode, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, Problem,
 };
 use tidemill_protocol::artifact::ArtifactRef;
 
+/// How often a file is read again with what the catalog said; one time is usual.
+const ROUNDS_MAX: usize = 8;
 /// Longest path.
 const PATH_BYTES_MAX: usize = 4_096;
 /// Most texts, sources and absent paths, each.
@@ -28,6 +31,8 @@ const PATHS_MAX: usize = 10_000;
 enum Read {
     /// More is needed.
     Needs(Vec<LoadNeed>),
+    /// Names are to be looked up.
+    Wants(BTreeSet<Wanted>),
     /// It is sound; the parameters that are left.
     Sound(Box<Loaded>, BTreeMap<String, String>),
 }
@@ -43,19 +48,9 @@ pub(super) async fn load(
     State(handle): State<CoordinatorHandle>,
     body: Bytes,
 ) -> Result<Json<LoadResponse>, ApiError> {
-    let worked = tokio::task::spawn_blocking(move || {
-        let request: LoadRequest = serde_json::from_slice(&body).map_err(|error| {
-            ApiError::new(
-                ErrorCode::BadRequest,
-                format!("the body is no request to load: {error}"),
-            )
-        })?;
-        check(&request)?;
-        let read = read(&request)?;
-        Ok::<_, ApiError>((read, request.sources))
-    });
-    let (read, sources) = worked.await.map_err(|error| ApiError::internal(&error))??;
+    let (read, sources) = read_with_names(&handle, body).await?;
     let (loaded, parameters) = match read {
+        Read::Wants(_) => return Err(ApiError::new(ErrorCode::Internal, "a name has no answer")),
         Read::Needs(needs) => {
             return Ok(Json(LoadResponse {
                 needs,
@@ -77,6 +72,34 @@ pub(super) async fn load(
         spec: Some(loaded.finish(&contents)),
         parameters,
     }))
+}
+
+/// Reads the pipeline, and again with what the catalog says of names that only it may know.
+async fn read_with_names(
+    handle: &CoordinatorHandle,
+    body: Bytes,
+) -> Result<(Read, Vec<LoadSource>), ApiError> {
+    let mut learned: Vec<(Wanted, Answer)> = Vec::new();
+    for _ in 0..ROUNDS_MAX {
+        let (body, known) = (body.clone(), learned.clone());
+        let worked = tokio::task::spawn_blocking(move || {
+            let request: LoadRequest = serde_json::from_slice(&body).map_err(|error| {
+                ApiError::new(
+                    ErrorCode::BadRequest,
+                    format!("the body is no request to load: {error}"),
+                )
+            })?;
+            check(&request)?;
+            let read = read(&request, known)?;
+            Ok::<_, ApiError>((read, request.sources))
+        });
+        match worked.await.map_err(|error| ApiError::internal(&error))?? {
+            (Read::Wants(wanted), _) => learned.extend(answers(handle, wanted).await?),
+            done => return Ok(done),
+        }
+    }
+    let message = "names in components lead to ever further names";
+    Err(ApiError::new(ErrorCode::BadRequest, message))
 }
 
 /// Refuses what is too much, and paths that are none.
@@ -109,21 +132,29 @@ fn check(request: &LoadRequest) -> Result<(), ApiError> {
 }
 
 /// Reads the pipeline among what the client told of.
-fn read(request: &LoadRequest) -> Result<Read, ApiError> {
+fn read(request: &LoadRequest, learned: Vec<(Wanted, Answer)>) -> Result<Read, ApiError> {
     let shelf = shelf(request);
     let layers: Vec<_> = request
         .workspace
         .iter()
         .map(|layer| (layer.path.clone().into(), layer.text.clone()))
         .collect();
-    let workspace = Workspace::from_toml_layers(&layers).map_err(ApiError::invalid)?;
+    let mut workspace = Workspace::from_toml_layers(&layers).map_err(ApiError::invalid)?;
+    for (wanted, answer) in learned {
+        workspace.learn(wanted, answer);
+    }
     let file = Path::new(&request.file);
-    let loaded = load_from(&shelf, file, &workspace);
+    let reading = read_from(&shelf, file, &workspace);
     let needs = shelf.take_needs();
     if !needs.is_empty() {
         return Ok(Read::Needs(needs.iter().map(need).collect()));
     }
-    let mut loaded = loaded.map_err(|problems| ApiError::invalid(problems.to_problems()))?;
+    if !reading.wanted.is_empty() {
+        return Ok(Read::Wants(reading.wanted));
+    }
+    let mut loaded = reading
+        .outcome
+        .map_err(|problems| ApiError::invalid(problems.to_problems()))?;
     let mut parameters = request.parameters.clone();
     let folder = file.parent().unwrap_or(Path::new(""));
     let taken = loaded.take_data_from(&shelf, &mut parameters, folder);

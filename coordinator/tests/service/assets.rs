@@ -322,3 +322,29 @@ async fn a_pipeline_that_could_never_run_is_not_published() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test]
+async fn a_pipeline_that_is_read_for_a_client_takes_names_from_the_catalog() {
+    let service = Service::start().await;
+    let one = stored(&service, b"one").await;
+    add(&service, "data/iris", &content(one)).await;
+    let text = |name: &str| {
+        format!(
+            "type: pipeline\nsettings: {{default_compute: cpu}}\njobs:\n  a: {{type: command, command: 'cat ${{{{inputs.x}}}}', inputs: {{x: {{type: uri_file, path: 'azureml:{name}'}}}}}}\n"
+        )
+    };
+    let request = |name: &str| json!({"file": "p.yml", "texts": [{"path": "p.yml", "text": text(name)}]});
+    let load = "/api/v1/pipelines/load";
+    let (status, read) = service.post(load, &request("iris@latest")).await;
+    assert_eq!(status, StatusCode::OK, "{read}");
+    let used = &read["spec"]["assets"][0];
+    assert_eq!((&used["name"], &used["version"]), (&json!("iris"), &json!("1")));
+    assert_eq!(read["spec"]["contents"][0]["digest"], one.digest.to_string());
+    let (status, refused) = service.post(load, &request("iris:7")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let help = refused["problems"][0]["help"].as_str().unwrap();
+    assert!(
+        help.contains("tidemill data add iris") && !help.contains("no coordinator"),
+        "{help}"
+    );
+}

@@ -68,7 +68,12 @@ pub fn read(file: &Path, workspace: &Workspace) -> Reading {
     read_from(&Disk, file, workspace)
 }
 
-/// The same with files from elsewhere: from these, and from nowhere else.
+/// [`load`] with files from elsewhere: from these, and from nowhere else.
+pub fn load_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Result<Loaded, Problems> {
+    read_from(files, file, workspace).outcome
+}
+
+/// [`read`] with files from elsewhere: from these, and from nowhere else.
 pub fn read_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Reading {
     let mut loader = Loader::new(files, workspace);
     let spec = loader.pipeline_file(file);

@@ -3,8 +3,8 @@
 mod artifacts;
 mod assets;
 mod audit;
-mod datastores;
 mod contents;
+mod datastores;
 mod enrolment;
 mod error;
 mod lineage;
@@ -23,9 +23,8 @@ pub use assets::{
     AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
 };
 pub use audit::{AuditDecision, AuditEntry};
-pub use datastores::{DatastoreTestView, DatastoreView};
-pub use datastores::DatastoreView;
 pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
+pub use datastores::{DatastoreTestView, DatastoreView};
 pub use enrolment::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,
     QuarantineRequest, QuarantineView,

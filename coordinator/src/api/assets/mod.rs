@@ -3,11 +3,13 @@
 
 mod browse;
 mod change;
+mod names;
 mod publish;
 mod source;
 
 pub(super) use browse::{list, show, show_version, versions};
 pub(super) use change::{add, describe, describe_version, label, remove_version, unlabel};
+pub(super) use names::answers;
 pub(super) use publish::start;
 
 // What `routes!` looks for beside each handler.

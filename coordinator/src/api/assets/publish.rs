@@ -91,7 +91,8 @@ fn default_of(pipeline: &crate::catalog::Asset) -> Version {
     }
 }
 
-async fn read(handle: &CoordinatorHandle, spec: ArtifactRef) -> Result<PipelineSpec, ApiError> {
+/// Reads a pipeline or component that was frozen.
+pub(super) async fn read(handle: &CoordinatorHandle, spec: ArtifactRef) -> Result<PipelineSpec, ApiError> {
     let bytes = handle.inner.store.get_bytes(&spec.digest, SPEC_BYTES_MAX).await?;
     let reading = tokio::task::spawn_blocking(move || serde_json::from_slice(&bytes));
     let read = reading.await.map_err(|error| ApiError::internal(&error))?;
