@@ -69,9 +69,8 @@ fn sandbox(port: u16) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("pipeline.yml", PIPELINE);
     let mut set = sandbox.command(["secret", "set", "lake-key"]);
-    sandbox
-        .finish_with_input(&mut set, b"very-secret-key-of-the-lake")
-        .expect_code(0);
+    let set = sandbox.finish_with_input(&mut set, b"very-secret-key-of-the-lake");
+    drop(set.expect_code(0));
     let endpoint = format!("aws_endpoint=http://127.0.0.1:{port}");
     sandbox.ok([
         "datastore",
