@@ -129,9 +129,13 @@ pub(crate) struct AssetAddArgs {
     /// An output of a step that ended well
     #[arg(long, value_name = "RUN/STEP/OUTPUT")]
     pub(crate) from: Option<String>,
-    /// What the files mean: uri_file, uri_folder, mltable, mlflow_model,
-    /// custom_model or triton_model [default: by what is there]
-    #[arg(long = "type", value_name = "TYPE", value_parser = data_type)]
+    /// What the files mean [default: by what is there]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = data_type,
+        long_help = "What the files mean: uri_file, uri_folder, mltable, mlflow_model,\ncustom_model or triton_model [default: by what is there]"
+    )]
     pub(crate) data_type: Option<DataType>,
     /// Its version [default: the next number]
     #[arg(long, value_name = "VERSION")]
