@@ -68,6 +68,23 @@ pub(crate) fn check_queue(settings: &Settings, url: &str) -> Result<(), Failure>
     .help("or, for a service, set `insecure_plaintext = true` or $TIDEMILL_INSECURE_PLAINTEXT"))
 }
 
+/// Refuses to send a password to this management API if others could read it.
+pub(crate) fn check_management(settings: &Settings, url: &str) -> Result<(), Failure> {
+    if settings.insecure_plaintext || !is_readable_on_the_way(url) {
+        return Ok(());
+    }
+    let shown = without_password(url);
+    Err(Failure::new(
+        Exit::Usage,
+        format!(
+            "{shown} (queue_management_url) is not encrypted: whoever sits between could read the password"
+        ),
+    )
+    .code("plaintext")
+    .help("write the address as https://host:15671")
+    .help(WANTED))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,10 @@
 //! What an operator sees of the queues: the coordinator's backlog beside RabbitMQ's own figures, once and as they change.
 
 use std::fs;
-use testkit::{BEGIN_DEADLINE, Cluster, Daemon, END_DEADLINE, Gate, Store, WorkerPlan, eventually};
-use tidemill_protocol::api::QueueView;
+use testkit::{
+    BEGIN_DEADLINE, BrokerAccess, Cluster, Daemon, END_DEADLINE, Gate, Rabbit, Store, WorkerPlan, eventually,
+};
+use tidemill_protocol::api::{BrokerQueueView, QueueView, Untold};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::status::RunStatus;
 
@@ -68,7 +70,15 @@ fn both_views_agree_on_what_waits_and_what_runs() {
         "nothing moves"
     );
 
-    let table = cluster.ok(["queue", "list"]).stdout;
+    let broker = full.broker.expect("it answers");
+    assert_eq!(
+        (broker.unacknowledged, broker.untold),
+        (None, Some(Untold::NotAsked)),
+        "AMQP does not tell, and nobody else was named"
+    );
+    let listed = cluster.ok(["queue", "list"]);
+    assert!(listed.stderr.contains("queue_management_url"), "{listed}");
+    let table = listed.stdout;
     for column in [
         "BACKLOG",
         "QUEUED",
@@ -161,4 +171,53 @@ fn there_is_nothing_to_watch_where_no_coordinator_runs() {
     let nobody = ["queue", "watch", "--url", "http://127.0.0.1:1"];
     let refused = sandbox.tidemill(nobody).expect_code(UNREACHABLE);
     assert!(refused.stderr.contains("help: "), "{refused}");
+}
+
+#[test]
+fn what_a_worker_holds_unacknowledged_is_told_by_the_management_api() {
+    let rabbit = Rabbit::start_managed();
+    let broker = BrokerAccess {
+        url: rabbit.url(),
+        authorities: None,
+    };
+    let url = rabbit.management_url();
+    let mut cluster = Cluster::prepare(
+        broker,
+        Store::Folder,
+        &[("TIDEMILL_QUEUE_MANAGEMENT_URL", url.as_str())],
+    );
+    cluster.start_all(&[ONE]);
+    let wait_for = |what: &str, wanted: &dyn Fn(&BrokerQueueView) -> bool| {
+        eventually(BEGIN_DEADLINE, what, || queue(&cluster).broker.filter(wanted))
+    };
+    // A queue is there from its first task on.
+    let gate = Gate::new(&cluster.sandbox, "gate");
+    gate.open();
+    let submit = || cluster.submit("gate.yml", &["-p", &gate.parameter(), "--force-rerun"]);
+    cluster.wait_for_run(&submit(), RunStatus::Succeeded, END_DEADLINE);
+    let idle = wait_for("it is asked", &|view| view.unacknowledged.is_some());
+    assert_eq!((idle.unacknowledged, idle.untold), (Some(0), None));
+
+    // A worker that is given a task and cannot claim it.
+    cluster.worker(ONE.name).freeze();
+    let run = submit();
+    wait_for("it is held", &|view| {
+        (view.ready, view.unacknowledged) == (0, Some(1))
+    });
+    let listed = cluster.ok(["queue", "list"]);
+    assert!(!listed.stderr.contains("UNACKED"), "nothing is missing: {listed}");
+
+    cluster.worker(ONE.name).thaw();
+    cluster.wait_for_run(&run, RunStatus::Succeeded, END_DEADLINE);
+    wait_for("it is acknowledged", &|view| view.unacknowledged == Some(0));
+
+    // Nobody may look any more, and nothing but the display suffers.
+    rabbit.ctl(["set_user_tags", "guest"]);
+    wait_for("it says that it does not know", &|view| {
+        view.untold == Some(Untold::NoAnswer)
+    });
+    cluster.wait_for_run(&submit(), RunStatus::Succeeded, END_DEADLINE);
+    let listed = cluster.ok(["queue", "list"]);
+    assert!(listed.stderr.contains("has not answered"), "{listed}");
+    assert!(cluster.coordinator().log().contains("monitoring"));
 }

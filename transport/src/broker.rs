@@ -100,6 +100,17 @@ pub struct Depth {
     pub consumers: u64,
 }
 
+/// What somebody beside the bus says of a queue's messages that are delivered and not settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsettled {
+    /// So many, some seconds ago.
+    Count(u64),
+    /// Nobody is asked.
+    NotAsked,
+    /// Who is asked does not answer, or does not know the queue yet.
+    NoAnswer,
+}
+
 /// A bus.
 #[async_trait]
 pub trait Broker: fmt::Debug + Send + Sync + 'static {
@@ -115,6 +126,11 @@ pub trait Broker: fmt::Debug + Send + Sync + 'static {
 
     /// Asks how full a queue is.
     async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError>;
+
+    /// What is known of unsettled messages where [`Depth`] does not tell; for people, not to decide anything by. Answers from memory.
+    fn unsettled(&self, _queue: &Queue) -> Unsettled {
+        Unsettled::NotAsked
+    }
 
     /// Deletes every ready message of a queue (an operator's tool); answers how many.
     async fn purge(&self, queue: &Queue) -> Result<u64, BrokerError>;

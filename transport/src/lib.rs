@@ -13,6 +13,6 @@ pub mod topology;
 pub use amqp::{AmqpBroker, AmqpConfig};
 pub use broker::{
     Broker, BrokerError, Consumer, DELIVERY_LIMIT, Delivery, Depth, Link, MESSAGE_BYTES_MAX, Queue, Settle,
-    Source, WINDOW_MAX,
+    Source, Unsettled, WINDOW_MAX,
 };
 pub use local::{DROPPING_MESSAGES_MAX, DURABLE_MESSAGES_MAX, LocalBroker};

@@ -18,6 +18,8 @@ pub struct Rights {
     pub write: String,
     /// What it may take from, and purge.
     pub read: String,
+    /// What RabbitMQ calls tags, separated by commas: what it may see in the management API.
+    pub tags: &'static str,
 }
 
 impl Topology {
@@ -29,6 +31,7 @@ impl Topology {
             configure: format!("^{own}$"),
             write: format!("^({own}|amq\\.default)$"),
             read: format!("^{own}$"),
+            tags: "monitoring",
         }
     }
 
@@ -48,6 +51,7 @@ impl Topology {
             configure: format!("^{controls}$"),
             write: format!("^{}$", escape(&self.inbox())),
             read: format!("^({})$", readable.join("|")),
+            tags: "",
         }
     }
 
@@ -114,6 +118,7 @@ mod tests {
                 configure: r"^tm\.a\.control\.gpu\..*$".into(),
                 write: r"^tm\.a\.inbox$".into(),
                 read: r"^(tm\.a\.tasks\.gpu-a100|tm\.a\.control\.gpu\..*)$".into(),
+                tags: "",
             }
         );
     }
@@ -123,6 +128,7 @@ mod tests {
         let rights = topology("tm").coordinator_rights();
         assert_eq!(rights.configure, r"^tm(\..*)?$");
         assert_eq!(rights.write, r"^(tm(\..*)?|amq\.default)$");
+        assert_eq!(rights.tags, "monitoring", "and see what AMQP does not tell");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(super) async fn run(session: &mut Session, command: QueueCommand) -> Result<
 async fn list(session: &mut Session, client: &Client) -> Result<Exit, Failure> {
     let queues = client.queues().await?;
     show(session, &queues)?;
+    explain(session, &queues);
     Ok(Exit::Good)
 }
 
@@ -42,6 +43,13 @@ fn show(session: &mut Session, queues: &[QueueView]) -> Result<(), Failure> {
     session.printer.list(queues, &views::queues::columns(), |queue| {
         queue.target.to_string()
     })
+}
+
+/// Says below a table how to get the figures that it lacks.
+fn explain(session: &mut Session, queues: &[QueueView]) {
+    if let Some(note) = views::queues::footnote(queues).filter(|_| session.printer.is_for_people()) {
+        session.printer.help(note);
+    }
 }
 
 /// Shows the queues again and again. A coordinator that is away for a while is waited for; that it never answered is a failure.
@@ -69,12 +77,17 @@ async fn watch(session: &mut Session, connection: &Connection, every: Duration) 
         };
         match queues {
             Ok(queues) => {
+                let is_screen = session.printer.is_for_people() && session.printer.shows_progress();
+                let is_first = !has_answered;
                 (has_answered, is_away) = (true, false);
-                if session.printer.is_for_people() && session.printer.shows_progress() {
+                if is_screen {
                     session.printer.line(CLEAR)?;
                 }
                 show(session, &queues)?;
                 session.printer.flush();
+                if is_screen || is_first {
+                    explain(session, &queues);
+                }
             }
             Err(failure) if has_answered && failure.exit == Exit::Unreachable => {
                 if !is_away {

@@ -2,7 +2,9 @@
 //! `--standby` it first waits until nobody else is the coordinator.
 
 use super::up::{Listener, check_address};
-use crate::embedded::{STOP_PATIENCE, StoreAddress, connect, coordinator_config, lock_now, open_store};
+use crate::embedded::{
+    STOP_PATIENCE, StoreAddress, connect_coordinator, coordinator_config, lock_now, open_store,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::tone::Tone;
@@ -80,7 +82,7 @@ async fn start(
 ) -> Result<Coordinator, Failure> {
     let settings = &session.settings;
     let parts = tidemill_coordinator::Parts {
-        broker: connect(settings, queue_url, "coordinator").await?,
+        broker: connect_coordinator(settings, queue_url).await?,
         store: open_store(settings, &StoreAddress::of(settings)).await?,
         clock: Arc::new(session.clock),
     };

@@ -3,7 +3,7 @@
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::plaintext::check_queue;
+use crate::plaintext::{check_management, check_queue};
 use crate::settings::{Settings, without_password};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +18,19 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 const PEM_MARK: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Begins to connect.
-fn amqp(settings: &Settings, url: &str, name: &str) -> Result<Arc<AmqpBroker>, Failure> {
+fn amqp(
+    settings: &Settings,
+    url: &str,
+    name: &str,
+    management_url: Option<&str>,
+) -> Result<Arc<AmqpBroker>, Failure> {
     check_queue(settings, url)?;
+    if let Some(url) = management_url {
+        check_management(settings, url)?;
+    }
     let config = AmqpConfig {
         authorities: authorities(settings, url)?,
+        management_url: management_url.map(str::to_owned),
         prefix: settings.queue_prefix.clone(),
         ..AmqpConfig::new(url, name)
     };
@@ -31,7 +40,20 @@ fn amqp(settings: &Settings, url: &str, name: &str) -> Result<Arc<AmqpBroker>, F
 
 /// Begins to connect, for a daemon: it waits for a broker that is away, but not for one that nobody vouches for.
 pub(crate) async fn connect(settings: &Settings, url: &str, name: &str) -> Result<Arc<AmqpBroker>, Failure> {
-    let broker = amqp(settings, url, name)?;
+    trusted(settings, url, amqp(settings, url, name, None)?).await
+}
+
+/// The same for a coordinator, which also asks the broker's management API where the settings name it.
+pub(crate) async fn connect_coordinator(settings: &Settings, url: &str) -> Result<Arc<AmqpBroker>, Failure> {
+    let management_url = settings.queue_management_url.as_deref();
+    trusted(settings, url, amqp(settings, url, "coordinator", management_url)?).await
+}
+
+async fn trusted(
+    settings: &Settings,
+    url: &str,
+    broker: Arc<AmqpBroker>,
+) -> Result<Arc<AmqpBroker>, Failure> {
     if is_tls(url)
         && let Err(error) = broker.check_trust(FIRST_LOOK).await
     {

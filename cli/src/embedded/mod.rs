@@ -6,7 +6,7 @@ mod secrets;
 mod targets;
 mod wiring;
 
-pub(crate) use bus::connect;
+pub(crate) use bus::{connect, connect_coordinator};
 pub(crate) use wiring::{StoreAddress, coordinator_config, hidden_verb, open_store, worker_config};
 
 use crate::client::Client;

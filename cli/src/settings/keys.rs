@@ -138,6 +138,12 @@ pub(crate) const KEYS: &[Key] = &[
         "a file of certificates (PEM) that vouch for an amqps:// RabbitMQ too",
     ),
     key(
+        "queue_management_url",
+        Shape::Text,
+        "",
+        "the management API of that RabbitMQ, as http://host:15672 or https://…, which a coordinator asks what is unacknowledged; user and password are those of queue_url unless it names its own",
+    ),
+    key(
         "queue_prefix",
         Shape::Text,
         "tidemill",
@@ -250,6 +256,12 @@ pub(crate) const KEYS: &[Key] = &[
         Shape::List,
         "",
         "absolute paths that steps in the strict sandbox may write",
+    ),
+    key(
+        "step_user",
+        Shape::Text,
+        "off",
+        "as whom the steps of a worker that is root run: off (as root), auto (each attempt as a user of its own, where the system has users for that) or FIRST-LAST (as users with these numbers, or the worker does not start)",
     ),
     key(
         "step_processes",

@@ -26,7 +26,7 @@ use std::time::Duration;
 use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::time::Millis;
-use tidemill_worker::{Reach, Sandbox, StepLimits};
+use tidemill_worker::{Reach, RunAs, Sandbox, StepLimits};
 
 /// Where the API of a machine's own coordinator is when nobody says.
 pub(crate) const DEFAULT_PORT: u16 = 7470;
@@ -118,6 +118,8 @@ pub(crate) struct Settings {
     pub(crate) queue_url: Option<String>,
     /// Certificates that vouch for the cluster's RabbitMQ beside the system's own.
     pub(crate) queue_ca: Option<PathBuf>,
+    /// The management API of the cluster's RabbitMQ.
+    pub(crate) queue_management_url: Option<String>,
     /// What the names of queues start with.
     pub(crate) queue_prefix: String,
     /// The object store; none means a folder in `state_dir`.
@@ -146,6 +148,8 @@ pub(crate) struct Settings {
     pub(crate) sandbox: Sandbox,
     /// What a strict sandbox leaves open beside the system.
     pub(crate) sandbox_reach: Reach,
+    /// As whom the worker's steps run.
+    pub(crate) run_as: RunAs,
     /// What each step may use.
     pub(crate) step_limits: StepLimits,
     /// How long a stopped step has to save what it has.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_protocol::destination::Destinations;
-use tidemill_worker::{Reach, Sandbox, StepLimits};
+use tidemill_worker::{Reach, RunAs, Sandbox, StepLimits};
 
 /// The settings that the command line gave.
 #[derive(Debug, Clone, Default)]
@@ -269,6 +269,14 @@ impl Layers {
         limits.map_err(|(key, wanted)| invalid(key, &self.0[key], &wanted))
     }
 
+    /// As whom steps run.
+    fn run_as(&self) -> Result<RunAs, Failure> {
+        let wanted = "`off`, `auto` or a range of users such as 70000-70999";
+        Ok(self
+            .parsed("step_user", RunAs::parse, wanted)?
+            .unwrap_or_default())
+    }
+
     /// Places on networks.
     fn destinations(&self, key: &str) -> Result<Destinations, Failure> {
         Destinations::with(&self.list(key)?).map_err(|error| invalid(key, &self.0[key], &error.to_string()))
@@ -405,6 +413,7 @@ fn finish(
         api_ca: layers.path("api_ca")?,
         queue_url: layers.text("queue_url")?,
         queue_ca: layers.path("queue_ca")?,
+        queue_management_url: layers.text("queue_management_url")?,
         queue_prefix: layers
             .text("queue_prefix")?
             .unwrap_or_else(|| "tidemill".to_owned()),
@@ -426,6 +435,7 @@ fn finish(
         stop_grace: Duration::from_secs(stop_grace),
         sandbox: sandbox.unwrap_or_default(),
         sandbox_reach: layers.reach()?,
+        run_as: layers.run_as()?,
         step_limits: layers.step_limits()?,
         preemption_notice: layers.path("preemption_notice")?,
         lease: lease.unwrap_or(lease::DEFAULT),

@@ -8,10 +8,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use futures_util::future::join_all;
 use std::time::Duration;
-use tidemill_protocol::api::{BrokerQueueView, ErrorBody, ErrorCode, QueueView, WorkerView};
+use tidemill_protocol::api::{BrokerQueueView, ErrorBody, ErrorCode, QueueView, Untold, WorkerView};
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::wire::Control;
-use tidemill_transport::Queue;
+use tidemill_transport::{Queue, Unsettled};
 
 /// How long the broker may take to say how full its queues are.
 const DEPTH_WITHIN: Duration = Duration::from_millis(800);
@@ -106,9 +106,18 @@ pub(super) async fn queues(
 async fn depth(handle: &CoordinatorHandle, queue: Queue) -> Option<BrokerQueueView> {
     let asked = tokio::time::timeout(DEPTH_WITHIN, handle.inner.broker.depth(&queue)).await;
     let depth = asked.ok()?.ok()?;
+    let unsettled = depth
+        .unsettled
+        .map_or_else(|| handle.inner.broker.unsettled(&queue), Unsettled::Count);
+    let (unacknowledged, untold) = match unsettled {
+        Unsettled::Count(count) => (Some(count), None),
+        Unsettled::NotAsked => (None, Some(Untold::NotAsked)),
+        Unsettled::NoAnswer => (None, Some(Untold::NoAnswer)),
+    };
     Some(BrokerQueueView {
         ready: depth.ready,
-        unacknowledged: depth.unsettled,
+        unacknowledged,
+        untold,
         consumers: depth.consumers,
     })
 }

@@ -24,6 +24,18 @@ async fn a_step_without_a_worker_says_so_and_its_queue_shows_it() {
 }
 
 #[tokio::test]
+async fn a_bus_that_tells_what_is_unacknowledged_needs_nobody_else_for_it() {
+    let service = Service::start().await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    service.submit(chain(&["a"])).await;
+    worker.task().await;
+    let (_, queues) = service.get("/api/v1/queues").await;
+    let broker = &queues[0]["broker"];
+    assert!(broker["unacknowledged"].is_u64(), "{queues}");
+    assert!(broker.get("untold").is_none(), "{queues}");
+}
+
+#[tokio::test]
 async fn a_worker_is_listed_with_what_it_does_and_can_be_drained() {
     let service = Service::start().await;
     let mut worker = ScriptedWorker::join(&service, "w1").await;

@@ -15,6 +15,7 @@ mod runs;
 mod secrets;
 mod service;
 mod steps;
+mod sweep;
 mod tokens;
 mod workers;
 
@@ -32,7 +33,7 @@ pub use enrolment::{
 pub use error::{ErrorBody, ErrorCode};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
-pub use queues::{BrokerQueueView, QueueView};
+pub use queues::{BrokerQueueView, QueueView, Untold};
 pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
     StepDiffView, SubmitRequest,
@@ -40,5 +41,7 @@ pub use runs::{
 pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};
+pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, StepView, UsageView};
+pub use sweep::{SweepRequest, SweepView};
 pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};
 pub use workers::{RunningAttemptView, WorkerView};

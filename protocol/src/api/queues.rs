@@ -40,6 +40,20 @@ pub struct BrokerQueueView {
     /// Messages delivered and not acknowledged, where the broker tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unacknowledged: Option<u64>,
+    /// Why `unacknowledged` is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<Untold>,
     /// Consumers.
     pub consumers: u64,
+}
+
+/// Why it is not known how many messages of a queue are unacknowledged. AMQP does not tell; RabbitMQ's management API does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Untold {
+    /// The coordinator has no `queue_management_url`.
+    NotAsked,
+    /// The management API does not answer the coordinator, or does not know the queue yet.
+    #[serde(other)]
+    NoAnswer,
 }

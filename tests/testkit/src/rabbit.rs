@@ -59,6 +59,7 @@ pub struct Rabbit {
     folder: PathBuf,
     port: u16,
     distribution_port: u16,
+    management_port: Option<u16>,
     server: Option<Daemon>,
     house: Arc<House>,
 }
@@ -74,6 +75,31 @@ impl Rabbit {
         rabbit
     }
 
+    /// The same with its management API.
+    ///
+    /// # Panics
+    /// When RabbitMQ is not installed, lacks the plugin or does not come up.
+    pub fn start_managed() -> Self {
+        let [port] = free_ports();
+        let configuration = format!("management.tcp.port = {port}\nmanagement.tcp.ip = 127.0.0.1\n");
+        let mut rabbit = Self::prepare(&House::open(), &configuration);
+        fs::write(rabbit.folder.join("plugins"), "[rabbitmq_management].").expect("a file can be written");
+        rabbit.management_port = Some(port);
+        rabbit.restart();
+        rabbit
+    }
+
+    /// Where its management API is, with its user and no password.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn management_url(&self) -> String {
+        let port = self
+            .management_port
+            .expect("it was started with a management API");
+        format!("http://guest@127.0.0.1:{port}")
+    }
+
     /// One that does not run yet.
     pub(crate) fn prepare(house: &Arc<House>, configuration: &str) -> Self {
         let [port, distribution_port] = free_ports();
@@ -85,6 +111,7 @@ impl Rabbit {
             folder,
             port,
             distribution_port,
+            management_port: None,
             server: None,
             house: Arc::clone(house),
         }

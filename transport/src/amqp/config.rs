@@ -14,6 +14,9 @@ pub struct AmqpConfig {
     pub url: String,
     /// Certificates in PEM form of authorities that may vouch for an `amqps://` broker beside the system's own. None by default.
     pub authorities: Option<String>,
+    /// `http://user:password@host:15672` of the broker's management API, which knows what AMQP does not tell ([`crate::Broker::unsettled`]); without user or password
+    /// those of `url`. None by default.
+    pub management_url: Option<String>,
     /// Begins every name on the broker. Default `tidemill`.
     pub prefix: String,
     /// What operators see as the connections' name, such as `coordinator` or `worker/gpu-1`.
@@ -38,6 +41,7 @@ impl AmqpConfig {
         Self {
             url: url.into(),
             authorities: None,
+            management_url: None,
             prefix: PREFIX_DEFAULT.to_owned(),
             name: name.into(),
             heartbeat: Duration::from_secs(10),

@@ -9,6 +9,7 @@ mod fault;
 mod inbox;
 mod lane;
 mod ledger;
+mod management;
 mod publish;
 mod session;
 mod silence;
@@ -18,7 +19,9 @@ mod verdicts;
 
 pub use config::AmqpConfig;
 
-use crate::broker::{Broker, BrokerError, Consumer, Depth, Link, MESSAGE_BYTES_MAX, Queue, WINDOW_MAX};
+use crate::broker::{
+    Broker, BrokerError, Consumer, Depth, Link, MESSAGE_BYTES_MAX, Queue, Unsettled, WINDOW_MAX,
+};
 use crate::topology::Topology;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +30,7 @@ use inbox::Inbox;
 use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
+use management::Management;
 use publish::{BACKLOG_MAX, Outgoing};
 use session::{Session, within};
 use silence::{Silences, replace_if_mute};
@@ -65,6 +69,8 @@ struct Shared {
     declared: Mutex<BTreeSet<Queue>>,
     /// Durable queues that did not answer.
     silences: Silences,
+    /// Who tells what AMQP does not.
+    management: Option<Management>,
     closed: CancellationToken,
 }
 
@@ -156,7 +162,9 @@ impl AmqpBroker {
         // TLS needs one process-wide choice of cryptography; whoever chose before us is welcome.
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();
         let (uri, topology) = config.resolve()?;
+        let management = Management::of(&config, &uri)?;
         let shared = Arc::new(Shared {
+            management,
             config,
             uri,
             topology,
@@ -170,6 +178,12 @@ impl AmqpBroker {
         let tasks = TaskTracker::new();
         tasks.spawn(supervisor::supervise(Arc::clone(&shared)));
         tasks.spawn(publish::publish(Arc::clone(&shared), outgoing));
+        let asking = Arc::clone(&shared);
+        tasks.spawn(async move {
+            if let Some(management) = &asking.management {
+                management.ask(&asking.closed).await;
+            }
+        });
         Ok(Arc::new(Self {
             outbox,
             tasks,
@@ -311,6 +325,13 @@ impl Broker for AmqpBroker {
             ready: answer.message_count().into(),
             unsettled: None,
             consumers: answer.consumer_count().into(),
+        })
+    }
+
+    fn unsettled(&self, queue: &Queue) -> Unsettled {
+        let management = self.shared.management.as_ref();
+        management.map_or(Unsettled::NotAsked, |management| {
+            management.unsettled(&self.shared.topology.name(queue))
         })
     }
 

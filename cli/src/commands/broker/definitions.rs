@@ -22,7 +22,7 @@ pub(super) fn definitions(vhost: &str, users: &[User]) -> Result<Value, Failure>
             "name": user.rights.user,
             "password_hash": user.password.hash()?,
             "hashing_algorithm": "rabbit_password_hashing_sha256",
-            "tags": "",
+            "tags": user.rights.tags,
         }))
     };
     let permission = |user: &User| {
@@ -31,6 +31,7 @@ pub(super) fn definitions(vhost: &str, users: &[User]) -> Result<Value, Failure>
             configure,
             write,
             read,
+            tags: _,
         } = &user.rights;
         json!({"user": user, "vhost": vhost, "configure": configure, "write": write, "read": read})
     };
@@ -49,6 +50,10 @@ pub(super) fn script(vhost: &str, users: &[User]) -> String {
     let lines = users.iter().flat_map(|User { rights, file, .. }| {
         let user = quoted(&rights.user);
         let [configure, write, read] = [&rights.configure, &rights.write, &rights.read].map(|p| quoted(p));
+        let tags = (!rights.tags.is_empty()).then(|| {
+            let tags = quoted(rights.tags);
+            format!("rabbitmqctl set_user_tags {user} {tags}")
+        });
         [
             format!(
                 "rabbitmqctl add_user {user} < {}",
@@ -56,6 +61,8 @@ pub(super) fn script(vhost: &str, users: &[User]) -> String {
             ),
             format!("rabbitmqctl set_permissions --vhost {vhost} {user} {configure} {write} {read}"),
         ]
+        .into_iter()
+        .chain(tags)
     });
     make.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }
