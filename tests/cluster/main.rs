@@ -18,6 +18,8 @@ mod recovery;
 #[cfg(test)]
 mod rights;
 #[cfg(test)]
+mod settings_file;
+#[cfg(test)]
 mod standby;
 #[cfg(test)]
 mod submission;

@@ -263,3 +263,94 @@ fn the_shapes_of_this_machine_are_kept() {
     hold_fields(&place, &["doctor"], "check verdict what");
     hold_fields(&place, &["config", "show"], "name value origin variable meaning");
 }
+
+const ENDLESS: &str = "\
+type: pipeline
+display_name: endless
+settings:
+  default_compute: local
+jobs:
+  wait:
+    type: command
+    command: sleep 600
+";
+
+#[test]
+fn the_shapes_of_runs_that_are_cancelled_and_retried_are_kept() {
+    let place = place();
+    place.write("endless.yml", ENDLESS);
+    let served = Served::start(&place, &[]);
+    assert_eq!(place.outcome(&["submit", "endless.yml"]).0, 0);
+    // How far the run has come by then changes from time to time; the fields do not.
+    let fields = "id pipeline display_name status steps tags submitted_by submitted_at";
+    for caution in ["--dry-run", "--yes"] {
+        hold_fields_of_one(&place, &["runs", "cancel", "last", caution], fields);
+    }
+    // 3: it was cancelled.
+    assert_eq!(place.outcome(&["runs", "wait", "last"]).0, 3);
+    assert_eq!(place.outcome(&["submit", "fail.yml", "--wait"]).0, 5);
+    hold_fields_of_one(&place, &["runs", "retry", "last"], fields);
+    drop(served);
+}
+
+#[test]
+fn the_shapes_of_secrets_join_tokens_and_the_audit_log_are_kept() {
+    let place = place();
+    let served = Served::start(&place, &[]);
+    let set = place
+        .tidemill(&["secret", "set", "db", "-o", "json"])
+        .write_stdin("a value that nobody sees")
+        .output()
+        .unwrap();
+    let (code, stdout, stderr) = Place::text(&set);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(!stdout.contains("a value"), "{stdout}");
+    let value: Value = serde_json::from_str(&stdout).unwrap();
+    insta::assert_json_snapshot!("secret_set", redacted(&place, &value));
+    hold(
+        &place,
+        &[
+            ("secret_list", &["secret", "list"]),
+            ("secret_remove", &["secret", "remove", "db"]),
+            (
+                "worker_token_create",
+                &["worker", "token", "create", "--expires", "1h"],
+            ),
+            ("worker_token_list", &["worker", "token", "list"]),
+        ],
+    );
+    let tokens = place.items(&["worker", "token", "list", "-o", "json"]);
+    let id = tokens[0]["id"].as_str().unwrap();
+    hold(
+        &place,
+        &[("worker_token_revoke", &["worker", "token", "revoke", id])],
+    );
+    hold_fields(
+        &place,
+        &["audit"],
+        "sequence at decision who from method previous",
+    );
+    drop(served);
+}
+
+#[test]
+fn the_shape_of_what_a_broker_is_told_is_kept() {
+    let place = place();
+    let setup = ["broker", "setup", "--worker", "gpu=gpu-a100", "-o", "json"];
+    let mut told = place.json(&setup);
+    for user in told["users"].as_array_mut().unwrap() {
+        // Salted: another one each time.
+        assert!(user["password_hash"].is_string(), "{user}");
+        user["password_hash"] = "[hash]".into();
+    }
+    // RabbitMQ's own form, so without our mark.
+    insta::assert_json_snapshot!("broker_setup", told);
+}
+
+/// Holds the one thing that is printed to these fields.
+fn hold_fields_of_one(place: &Place, arguments: &[&str], fields: &str) {
+    let one = shape(place, arguments);
+    for field in fields.split(' ') {
+        assert!(one.get(field).is_some(), "{arguments:?} lacks {field}: {one}");
+    }
+}
