@@ -2,6 +2,7 @@
 
 use crate::error::StartError;
 use crate::secrets::{default_dir, dir_in};
+use crate::users::{RunAs, USERS_DIR};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,10 @@ pub struct WorkerConfig {
     pub secrets_dir: PathBuf,
     /// How long a step waits for its secrets while the coordinator does not answer, before it is made elsewhere. Default: 2 min.
     pub secrets_patience: Duration,
+    /// As whom steps run. Default: as the worker's own user.
+    pub run_as: RunAs,
+    /// Where the users that attempts have are noted, for all workers of this machine; made where it is needed. Default: [`USERS_DIR`].
+    pub users_dir: PathBuf,
 }
 
 impl WorkerConfig {
@@ -98,6 +103,8 @@ impl WorkerConfig {
             environment_unused_max: Duration::from_hours(30 * 24),
             secrets_dir,
             secrets_patience: Duration::from_mins(2),
+            run_as: RunAs::default(),
+            users_dir: USERS_DIR.into(),
         }
     }
 

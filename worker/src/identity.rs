@@ -29,7 +29,14 @@ impl Identity {
     pub fn open(config: &WorkerConfig) -> Result<Self, StartError> {
         let dir = &config.state_dir;
         fs::create_dir_all(dir).map_err(StartError::state(dir))?;
-        fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(StartError::state(dir))?;
+        let mode = fs::metadata(dir)
+            .map_err(StartError::state(dir))?
+            .permissions()
+            .mode();
+        // Steps that run as users of their own go through it, also while this daemon starts.
+        if mode & 0o066 != 0 || mode & 0o700 != 0o700 {
+            fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(StartError::state(dir))?;
+        }
         let path = dir.join(KEY_FILE);
         Ok(Self {
             id: worker_id(config)?,

@@ -23,9 +23,11 @@ mod outbox;
 mod pace;
 mod probe;
 mod quarantine;
+mod run_as;
 mod secrets;
 mod slots;
 mod supervisor;
+mod users;
 mod worker;
 
 pub use clock::SystemClock;
@@ -36,4 +38,5 @@ pub use identity::Identity;
 pub use metrics::METRICS;
 pub use secrets::{AskError, SecretSource};
 pub use supervisor::{ConfineError, Reach, Sandbox, StepLimits, confine, supervise, supervise_nothing};
+pub use users::{RunAs, USERS_DIR, UserRange, let_through, shut};
 pub use worker::{Parts, Worker, start};

@@ -1,7 +1,7 @@
 //! Puts a worker together: its state folder, its supervisor, what an earlier daemon left, its subscriptions; then everything runs until a drain is over or
 //! the token is cancelled.
 
-use crate::attempt::{Folder, Folders, Sources, Tools, attempt_key, find_program, remove};
+use crate::attempt::{Folders, Sources, Tools, attempt_key, find_program, remove};
 use crate::config::WorkerConfig;
 use crate::control::ControlIntake;
 use crate::driver::{Books, Driver};
@@ -15,9 +15,11 @@ use crate::metrics::Counters;
 use crate::outbox::{Outbox, OutboxConfig, Postman, Settled, next_incarnation};
 use crate::pace::Pace;
 use crate::probe::{Machine, probe};
+use crate::run_as::{Left, keep_users, open_users};
 use crate::secrets::{SecretSource, clear_all_but};
 use crate::slots::{Capacity, Slots};
 use crate::supervisor::client::{Client, Connection, SupervisorHandle};
+use crate::users::Users;
 use bytes::Bytes;
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeSet;
@@ -167,9 +169,11 @@ struct Opened {
     client: Client,
     connection: Connection,
     supervisor: SupervisorHandle,
+    users: Arc<Users>,
 }
 
 async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartError> {
+    let users = Arc::new(open_users(&mut config)?);
     let (mut client, supervisor) = Client::new(&config.supervisor_dir(), &config.supervisor);
     offer_python(&mut config);
     let gpus_visible = config.gpus_visible.clone();
@@ -188,6 +192,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
     let fetcher = Fetcher::new(config.fetch_allow.clone(), limits);
     let tools = BuildTools {
         variables: config.base_environment.clone(),
+        users: Arc::clone(&users),
     };
     let files = tokio::task::spawn_blocking(move || {
         let cache = Cache::open(&cache_dir, bytes_max).map_err(|source| StartError::Cache {
@@ -216,6 +221,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         client,
         connection: connection.map_err(StartError::Supervisor)?,
         supervisor,
+        users,
     })
 }
 
@@ -240,6 +246,9 @@ impl Assembly {
     ) -> Result<JoinSet<()>, StartError> {
         let attempts = opened.config.state_dir.join("attempts");
         let (folders, left) = Folders::open(&attempts).map_err(StartError::state(attempts))?;
+        let left: Vec<_> = left.into_iter().map(|f| (f.read_record(), f)).collect();
+        keep_users(&opened.users, &opened.config.state_dir, &left, &settled)
+            .map_err(StartError::state(&opened.config.state_dir))?;
         let (rubbish, to_remove) = mpsc::channel(RUBBISH_MAX);
         let disk = Reserve::new(&opened.config.state_dir, opened.config.disk_reserve);
         let offer = Offer {
@@ -258,6 +267,7 @@ impl Assembly {
             secrets: self.parts.secrets.clone(),
             clock: self.parts.clock.clone(),
             rubbish,
+            users: opened.users,
         });
         // Ends what serves the driver, once the driver has ended.
         let rest = CancellationToken::new();
@@ -366,13 +376,12 @@ fn capacity(config: &WorkerConfig, machine: &Machine) -> Capacity {
 }
 
 /// Goes on with what an earlier daemon began, and clears away what it had finished.
-async fn take_over(driver: &mut Driver, left: Vec<Folder>, mut known: BTreeSet<String>, settled: &Settled) {
+async fn take_over(driver: &mut Driver, left: Vec<Left>, mut known: BTreeSet<String>, settled: &Settled) {
     for (attempt, token) in settled {
         driver.note_ended(*attempt, *token);
     }
     let mut alive = BTreeSet::new();
-    for folder in left {
-        let record = folder.read_record();
+    for (record, folder) in left {
         let unsettled = record.filter(|r| !settled.contains(&(r.task.attempt, r.task.token)));
         match unsettled {
             Some(record) => {

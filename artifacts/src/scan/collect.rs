@@ -23,23 +23,42 @@ use std::path::{Path, PathBuf};
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::name::ArtifactPath;
 
-/// Names the content of a step's output. Blocks.
+/// Names the content of a step's output. Blocks. Whoever cannot vouch for the folders above it asks [`collect_within`].
 ///
 /// # Errors
 /// Whatever is not a plain file or folder of the step's own, by name: see [`ScanError`].
 pub fn collect(path: &Path, kind: ArtifactKind) -> Result<Scan, ScanError> {
-    let unknown = HashCache::default();
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let name = path.file_name().map_or(path, Path::new);
+    gather(&Way::open(base.unwrap_or(Path::new(".")), name, path)?, kind)
+}
+
+/// Does what [`collect`] does at `path`, which is somewhere in `base`: a folder that the step cannot replace. No link leads from there to the output, whoever
+/// makes one and when. Blocks.
+///
+/// # Errors
+/// Whatever is not a plain file or folder of the step's own, by name: see [`ScanError`].
+pub fn collect_within(base: &Path, path: &Path, kind: ArtifactKind) -> Result<Scan, ScanError> {
+    let relative = path.strip_prefix(base).map_err(|_| ScanError::Link {
+        path: path.to_owned(),
+        reason: "it is not in the folder of the step",
+    })?;
+    gather(&Way::open(base, relative, path)?, kind)
+}
+
+fn gather(way: &Way<'_>, kind: ArtifactKind) -> Result<Scan, ScanError> {
+    let (path, unknown) = (way.path, HashCache::default());
     match kind {
         ArtifactKind::Blob => {
-            let file = open_single(path)?;
+            let file = way.open_single()?;
             let found = accept(path, None, &file)?.found;
-            let files = hash::hash_all(vec![found], &unknown, &|found: &Found| {
-                hash::open_regular(&found.path)
+            let files = hash::hash_all(vec![found], &unknown, &|_: &Found| {
+                require_regular(File::from(way.open_end(OFlags::NONBLOCK)?))
             })?;
             Ok(Scan::new(files, None))
         }
         ArtifactKind::Tree => {
-            let output = Output::open(path)?;
+            let output = way.open_output()?;
             let listing = output.list()?;
             let files = hash::hash_all(listing.files, &unknown, &|found: &Found| output.open_found(found))?;
             Ok(Scan::new(files, listing.empty_folders))
@@ -47,36 +66,119 @@ pub fn collect(path: &Path, kind: ArtifactKind) -> Result<Scan, ScanError> {
     }
 }
 
-fn open_single(path: &Path) -> Result<File, ScanError> {
-    let failed = |error| ScanError::file("open", path, error);
-    let metadata = path.symlink_metadata().map_err(failed)?;
-    if metadata.is_dir() {
-        return Err(ScanError::WrongKind {
-            path: path.to_owned(),
-            expected: "file",
-        });
+/// The way from a folder that is trusted to an output.
+struct Way<'a> {
+    base: OwnedFd,
+    relative: &'a Path,
+    path: &'a Path,
+}
+
+impl<'a> Way<'a> {
+    fn open(base: &Path, relative: &'a Path, path: &'a Path) -> Result<Self, ScanError> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(base, flags, Mode::empty());
+        Ok(Self {
+            base: handle.map_err(|error| ScanError::file("open", path, error))?,
+            relative,
+            path,
+        })
     }
-    if metadata.is_symlink() {
-        return Err(ScanError::Link {
-            path: path.to_owned(),
-            reason: "an output file must be the file itself",
-        });
+
+    /// Opens what is at its end, through no link.
+    fn open_end(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        if self.relative.as_os_str().is_empty() {
+            return rustix::io::dup(&self.base);
+        }
+        open_beneath(&self.base, self.relative, flags, Links::Refused)
     }
-    if let Some(kind) = special(metadata.file_type()) {
-        return Err(ScanError::Special {
-            path: path.to_owned(),
-            kind,
-        });
+
+    fn open_single(&self) -> Result<File, ScanError> {
+        let path = self.path;
+        let failed = |error| ScanError::file("open", path, error);
+        let metadata = path.symlink_metadata().map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(ScanError::WrongKind {
+                path: path.to_owned(),
+                expected: "file",
+            });
+        }
+        if metadata.is_symlink() {
+            return Err(self.link("an output file must be the file itself"));
+        }
+        if let Some(kind) = special(metadata.file_type()) {
+            return Err(ScanError::Special {
+                path: path.to_owned(),
+                kind,
+            });
+        }
+        let handle = self
+            .open_end(OFlags::NONBLOCK)
+            .map_err(|error| self.refused(error))?;
+        let file = require_regular(File::from(handle)).map_err(failed)?;
+        let names = file.metadata().map_err(failed)?.nlink();
+        if names > 1 {
+            return Err(ScanError::HardLinked {
+                path: path.to_owned(),
+                names,
+            });
+        }
+        Ok(file)
     }
-    let file = hash::open_regular(path).map_err(failed)?;
-    let names = file.metadata().map_err(failed)?.nlink();
-    if names > 1 {
-        return Err(ScanError::HardLinked {
-            path: path.to_owned(),
-            names,
-        });
+
+    fn open_output(&self) -> Result<Output, ScanError> {
+        let handle = match self.open_end(OFlags::DIRECTORY) {
+            Ok(handle) => handle,
+            Err(Errno::NOTDIR) => {
+                return Err(ScanError::WrongKind {
+                    path: self.path.to_owned(),
+                    expected: "folder",
+                });
+            }
+            // What is no folder itself is told apart from a way that leads elsewhere.
+            Err(Errno::LOOP) if self.path.symlink_metadata().is_ok_and(|found| found.is_symlink()) => {
+                return Err(ScanError::WrongKind {
+                    path: self.path.to_owned(),
+                    expected: "folder",
+                });
+            }
+            Err(error) => return Err(self.refused(error)),
+        };
+        let root = self.path.canonicalize();
+        Ok(Output {
+            root: root.map_err(|error| ScanError::file("open", self.path, error))?,
+            handle,
+        })
     }
-    Ok(file)
+
+    fn refused(&self, error: Errno) -> ScanError {
+        match error {
+            Errno::LOOP | Errno::XDEV => self.link("a link leads to it"),
+            error => ScanError::file("open", self.path, error),
+        }
+    }
+
+    fn link(&self, reason: &'static str) -> ScanError {
+        ScanError::Link {
+            path: self.path.to_owned(),
+            reason,
+        }
+    }
+}
+
+/// Opens a path that the kernel resolves beneath a folder and nowhere else.
+fn open_beneath(folder: &OwnedFd, relative: &Path, flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
+    let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    if links == Links::Refused {
+        resolve |= ResolveFlags::NO_SYMLINKS;
+    }
+    let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+    loop {
+        // The kernel gives up with EAGAIN when something is renamed at the same moment.
+        match rustix::fs::openat2(folder, relative, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            result => return result,
+        }
+    }
 }
 
 /// An open regular file.
@@ -120,24 +222,6 @@ enum Links {
 }
 
 impl Output {
-    fn open(path: &Path) -> Result<Self, ScanError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let handle = match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(handle) => handle,
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                return Err(ScanError::WrongKind {
-                    path: path.to_owned(),
-                    expected: "folder",
-                });
-            }
-            Err(error) => return Err(ScanError::file("open", path, error)),
-        };
-        let root = path
-            .canonicalize()
-            .map_err(|error| ScanError::file("open", path, error))?;
-        Ok(Self { root, handle })
-    }
-
     fn list(&self) -> Result<Listing, ScanError> {
         let mut listed = Listed::default();
         let mut waiting = vec![PathBuf::new()];
@@ -221,20 +305,8 @@ impl Output {
         require_regular(File::from(handle))
     }
 
-    /// Opens a path that the kernel resolves beneath the output and nowhere else.
     fn open_beneath(&self, relative: &Path, flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
-        let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-        if links == Links::Refused {
-            resolve |= ResolveFlags::NO_SYMLINKS;
-        }
-        let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
-        loop {
-            // The kernel gives up with EAGAIN when something is renamed at the same moment.
-            match rustix::fs::openat2(&self.handle, relative, flags, Mode::empty(), resolve) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return result,
-            }
-        }
+        open_beneath(&self.handle, relative, flags, links)
     }
 }
 

@@ -11,7 +11,7 @@ mod options;
 mod source;
 mod walk;
 
-pub use collect::collect;
+pub use collect::{collect, collect_within};
 pub use content::{Scan, ScannedFile};
 pub use error::ScanError;
 pub(crate) use hash::{hash_open_file, open_regular, open_regular_sized};

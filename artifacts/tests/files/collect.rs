@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use tidemill_artifacts::{ScanError, collect};
+use tidemill_artifacts::{ScanError, collect, collect_within};
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::digest::Digest;
 
@@ -178,4 +178,31 @@ fn a_folder_swapped_for_a_link_in_mid_walk_never_leads_out() {
         }
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn no_link_on_the_way_from_the_steps_folder_is_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, elsewhere) = (folder.path().join("base"), folder.path().join("elsewhere"));
+    for made in [&base.join("outputs/plain"), &elsewhere.join("sub")] {
+        fs::create_dir_all(made).unwrap();
+        fs::write(made.join("file"), "x").unwrap();
+    }
+    fs::write(elsewhere.join("file"), "not the step's").unwrap();
+    symlink(&elsewhere, base.join("outputs/linked")).unwrap();
+    let at = |path: &str, kind| collect_within(&base, &base.join("outputs").join(path), kind);
+    assert!(at("plain/file", ArtifactKind::Blob).is_ok() && at("plain", ArtifactKind::Tree).is_ok());
+    for (path, kind) in [
+        ("linked/file", ArtifactKind::Blob),
+        ("linked", ArtifactKind::Tree),
+        ("linked/sub", ArtifactKind::Tree),
+    ] {
+        let refused = at(path, kind).unwrap_err();
+        assert!(
+            !matches!(refused, ScanError::NotFound { .. }),
+            "{path}: {refused}"
+        );
+    }
+    let outside = collect_within(&base, &elsewhere.join("file"), ArtifactKind::Blob).unwrap_err();
+    assert!(matches!(outside, ScanError::Link { .. }), "{outside}");
 }

@@ -190,6 +190,9 @@ pub(crate) struct ConfineArgs {
     /// The program's `HOME`
     #[arg(long)]
     pub(crate) home: PathBuf,
+    /// The user and group that the program runs as
+    #[arg(long, value_name = "ID")]
+    pub(crate) user: Option<u32>,
     /// The program's path, the name that it is called by, its arguments
     #[arg(last = true, required = true)]
     pub(crate) command: Vec<OsString>,

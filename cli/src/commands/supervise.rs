@@ -23,7 +23,7 @@ pub(super) fn supervise(args: SuperviseArgs) -> Exit {
 /// Shuts this process in and becomes a step's program.
 pub(super) fn confine(args: ConfineArgs) -> Exit {
     let reach: Reach = args.reach.into();
-    let error = tidemill_worker::confine(&reach, &args.home, &args.command);
+    let error = tidemill_worker::confine(&reach, &args.home, args.user, &args.command);
     let what = "this step's program was not started in the strict sandbox";
     let failure = Failure::because(Exit::Failure, what, &error)
         .help("the operator names what steps may use beside the system in `sandbox_readable` and `sandbox_writable`");

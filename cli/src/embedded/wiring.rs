@@ -9,7 +9,7 @@ use tidemill_artifacts::{ArtifactStore, StoreConfig};
 use tidemill_coordinator::CoordinatorConfig;
 use tidemill_protocol::compute::{COMPUTE_TYPES, ComputeTarget};
 use tidemill_protocol::name::Name;
-use tidemill_worker::{Sandbox, WorkerConfig};
+use tidemill_worker::{RunAs, Sandbox, WorkerConfig, let_through, shut};
 
 /// Variables of this process that its steps find too, where the settings say nothing else: a step sees the Python, the proxy and the language that
 /// the person at the keyboard sees.
@@ -100,6 +100,18 @@ pub(crate) fn worker_config(
     let state_dir = settings.state_dir.join("worker");
     let mut supervisor = hidden_verb("supervise", Some(&state_dir.join("supervisor")))?;
     supervisor.extend(sandbox(settings)?);
+    if settings.run_as == RunAs::Worker {
+        shut(&settings.state_dir)
+            .context(|| format!("cannot close {} to others", settings.state_dir.display()))?;
+    } else if rustix::process::geteuid().is_root() {
+        // The users of steps come to the worker's folder, and to nothing beside it.
+        let_through(&settings.state_dir, &["worker"]).context(|| {
+            format!(
+                "cannot open {} to the users of steps",
+                settings.state_dir.display()
+            )
+        })?;
+    }
     let mut config = WorkerConfig {
         slots: settings.slots,
         cache_bytes_max: settings.cache_bytes_max,
@@ -107,6 +119,7 @@ pub(crate) fn worker_config(
         disk_reserve: settings.disk_reserve,
         stop_grace: settings.stop_grace,
         preemption_notice: settings.preemption_notice.clone(),
+        run_as: settings.run_as,
         ..WorkerConfig::new(targets, state_dir, supervisor)
     };
     if let Some(id) = &settings.worker_id {

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidemill_artifacts::{Access, ScanError, collect};
+use tidemill_artifacts::{Access, ScanError, collect_within};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::failure::Failure;
 use tidemill_protocol::wire::{ReportBody, StepTask};
@@ -148,9 +148,10 @@ impl<'a> Saver<'a> {
     }
 
     async fn store(&self) -> Result<ArtifactRef, String> {
-        let place = self.place.clone();
+        let (base, place) = (self.attempt.folder.root().to_owned(), self.place.clone());
         let scan = blocking(move || {
-            collect(&place, ArtifactKind::Tree).map_err(|error: ScanError| crate::error::chain(&error))
+            collect_within(&base, &place, ArtifactKind::Tree)
+                .map_err(|error: ScanError| crate::error::chain(&error))
         })
         .await?;
         let store = &self.attempt.tools.sources.store;

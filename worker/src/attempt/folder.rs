@@ -30,6 +30,9 @@ pub(crate) struct AttemptRecord {
     pub preparing_ms: u64,
     /// What could not be honoured to the letter so far.
     pub notes: Vec<String>,
+    /// The user that its process runs as, where that is not the worker's.
+    #[serde(default)]
+    pub user: Option<u32>,
 }
 
 /// The name of an attempt on this worker: no two tasks share it, because no two share their token.

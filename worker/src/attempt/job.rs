@@ -10,8 +10,9 @@ use crate::outbox::Outbox;
 use crate::secrets::SecretSource;
 use crate::slots::Grant;
 use crate::supervisor::client::SupervisorHandle;
+use crate::users::Users;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tidemill_artifacts::{Materialized, Reserve};
 use tidemill_protocol::failure::Failure;
@@ -40,6 +41,8 @@ pub(crate) struct Tools {
     pub clock: Arc<dyn Clock>,
     /// Takes folders that are not needed any more.
     pub rubbish: mpsc::Sender<PathBuf>,
+    /// The users that attempts run as.
+    pub users: Arc<Users>,
 }
 
 /// An attempt to make.
@@ -99,6 +102,8 @@ pub(super) struct Attempt {
     pub stop: Stop,
     pub key: String,
     pub folder: Folder,
+    /// As whom its process runs, once that is known and is not the worker's user.
+    pub user: OnceLock<u32>,
 }
 
 impl Attempt {

@@ -4,6 +4,7 @@
 use super::folder::{Folder, remove};
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tidemill_protocol::time::Timestamp;
@@ -18,6 +19,8 @@ const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// Moves the folder of a fenced attempt into `dir` under its key, without its inputs, and makes room. Answers where it lies. Blocks.
 pub(crate) fn keep(folder: &Folder, dir: &Path, key: &str, now: Timestamp) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
+    // Also where steps have users of their own: what is kept here is no step's any more.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     for unneeded in [folder.inputs(), folder.temporary()] {
         remove(&unneeded)?;
     }

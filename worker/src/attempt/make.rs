@@ -10,7 +10,7 @@ use super::stop::StopCause;
 use crate::environments::Ready;
 use crate::logs;
 use crate::supervisor::message::{End, ExitRecord, Start};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tidemill_protocol::failure::{Failure, FailureReason, STDERR_TAIL_BYTES_MAX};
 use tidemill_protocol::wire::{AttemptUsage, Phase, ReportBody, StopReason, Success};
 use tidemill_transport::Delivery;
@@ -34,6 +34,7 @@ pub(crate) async fn make(tools: Arc<Tools>, job: Job) -> Option<Folder> {
         stop,
         key,
         folder,
+        user: OnceLock::new(),
     };
     let mut progress = Progress::default();
     let ended = attempt.work(origin, &mut progress).await;
@@ -57,12 +58,15 @@ pub(crate) async fn make(tools: Arc<Tools>, job: Job) -> Option<Folder> {
     attempt.folder.close();
     attempt.tools.supervisor.forget(&attempt.key).await;
     attempt.status.secrets.clear();
+    attempt.part_from_user().await;
     if was_stopped && attempt.is_fenced() {
         attempt.keep().await;
     }
     // Whoever follows its log is not to find another attempt's there.
     let is_read = attempt.status.was_followed();
-    let reused = (!is_read).then(|| attempt.folder.reuse()).flatten();
+    // And a step that was another user could have left something in it for the next one, and have hidden that.
+    let serves_again = !is_read && attempt.user().is_none();
+    let reused = serves_again.then(|| attempt.folder.reuse()).flatten();
     if reused.is_none() {
         let root = attempt.folder.root().to_owned();
         // When the daemon ends first, the next one clears it away.
@@ -101,6 +105,9 @@ impl Attempt {
             Origin::Started(record) => {
                 progress.usage.preparing_ms = record.preparing_ms;
                 progress.usage.notes = record.notes;
+                if let Some(user) = record.user {
+                    self.user.get_or_init(|| user);
+                }
                 self.run(None).await
             }
             Origin::Begun => self.start(None, progress).await,
@@ -122,17 +129,20 @@ impl Attempt {
     /// Claims the task and prepares its folder side by side, then starts the process and waits for it.
     async fn start(&self, delivery: Option<Delivery>, progress: &mut Progress) -> Result<ExitRecord, Ending> {
         let began = self.tools.clock.monotonic();
+        let user = self.take_user().await;
         let mut record = AttemptRecord {
             task: (*self.task).clone(),
             grant: self.grant.clone(),
             preparing_ms: 0,
             notes: self.grant.notes.clone(),
+            user: self.user(),
         };
         let folder_made = self
             .folder
             .make()
             .and_then(|()| self.folder.write_record(&record));
         let prepare = async {
+            user?;
             folder_made.map_err(|e| stage::disk(&e))?;
             self.stoppable(self.prepare(progress)).await
         };
@@ -142,6 +152,7 @@ impl Attempt {
         let mut start = prepared?;
         // Boxed, because few steps have any.
         Box::pin(self.add_secrets(&mut start)).await?;
+        self.hand_over(start.own.writable.clone()).await?;
         if self.stop.is_asked() {
             return Err(Ending::Stopped);
         }
@@ -188,6 +199,8 @@ impl Attempt {
             never = saving => match never {},
         };
         let mut exit = exit.ok_or(Ending::LeftToNextDaemon)?;
+        // Before anything of it is looked at for the last time.
+        exit.notes.extend(self.end_leftovers().await);
         if let Some(saver) = saver {
             // After a good end nobody goes on from here, and of a fenced attempt nobody wants to hear.
             let is_wanted = exit.end != End::Exited(0) && !self.is_fenced();

@@ -21,6 +21,7 @@ mod snapshot;
 mod stage;
 mod status;
 mod stop;
+mod user;
 mod variables;
 
 pub(crate) use command::find_program;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidemill_artifacts::{ArtifactStore, Scan, ScanError, StoreError, collect};
+use tidemill_artifacts::{ArtifactStore, Scan, ScanError, StoreError, collect_within};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef, Tree};
 use tidemill_protocol::codec;
 use tidemill_protocol::failure::{Failure, FailureReason};
@@ -47,7 +47,7 @@ pub(crate) async fn store(
         .ok()
         .and_then(|bytes| codec::decode(&bytes).ok())
     {
-        return store_rest(found, store).await;
+        return store_rest(found, folder, store).await;
     }
     let (outputs, place) = (task.template.work.outputs.clone(), folder.clone());
     let scans = tokio::task::spawn_blocking(move || find(&outputs, &place))
@@ -63,7 +63,7 @@ pub(crate) async fn store(
             // What was sent so far need not be sent again.
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%error, "an output could not be stored; trying again");
-                store_found(&found, store).await?
+                store_found(&found, folder, store).await?
             }
             Err(error) => return Err(not_stored(&found.name, &error)),
         };
@@ -86,20 +86,21 @@ impl Found {
 /// Goes on where an earlier daemon, or an earlier try, was interrupted.
 async fn store_rest(
     found: Vec<Found>,
+    folder: &Folder,
     store: &ArtifactStore,
 ) -> Result<BTreeMap<PortName, ArtifactRef>, Failure> {
     let mut stored = BTreeMap::new();
     for output in found {
-        stored.insert(output.name.clone(), store_found(&output, store).await?);
+        stored.insert(output.name.clone(), store_found(&output, folder, store).await?);
     }
     Ok(stored)
 }
 
 /// Stores what is still in the output's place, then sees to it that everything that was found is in the store.
-async fn store_found(found: &Found, store: &ArtifactStore) -> Result<ArtifactRef, Failure> {
+async fn store_found(found: &Found, folder: &Folder, store: &ArtifactStore) -> Result<ArtifactRef, Failure> {
     let mut pauses = STORE_PAUSES.into_iter();
     loop {
-        match try_store_found(found, store).await {
+        match try_store_found(found, folder, store).await {
             Ok(()) => return Ok(found.reference),
             Err(error) if error.is_retryable() => match pauses.next() {
                 Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
@@ -110,9 +111,9 @@ async fn store_found(found: &Found, store: &ArtifactStore) -> Result<ArtifactRef
     }
 }
 
-async fn try_store_found(found: &Found, store: &ArtifactStore) -> Result<(), StoreError> {
-    let (path, kind) = (found.path.clone(), found.reference.kind);
-    let left = tokio::task::spawn_blocking(move || collect(&path, kind)).await;
+async fn try_store_found(found: &Found, folder: &Folder, store: &ArtifactStore) -> Result<(), StoreError> {
+    let (base, path, kind) = (folder.root().to_owned(), found.path.clone(), found.reference.kind);
+    let left = tokio::task::spawn_blocking(move || collect_within(&base, &path, kind)).await;
     if let Ok(Ok(scan)) = left {
         store.upload_moving(scan, &()).await?;
     }
@@ -142,26 +143,26 @@ fn find(outputs: &BTreeMap<PortName, OutputPort>, folder: &Folder) -> Result<Vec
             PortType::File => ArtifactKind::Blob,
             PortType::Folder | PortType::Literal => ArtifactKind::Tree,
         };
-        if let Some(found) = find_one(name, path, kind, port.optional)? {
+        if let Some(found) = find_one(folder, name, (path, kind), port.optional)? {
             all.push(found);
         }
     }
     let name: PortName = ARTIFACTS.parse().expect("the name keeps the grammar");
     let path = folder.output_folder(ARTIFACTS);
     if !outputs.contains_key(&name) && path.is_dir() {
-        all.extend(find_one(&name, path, ArtifactKind::Tree, true)?);
+        all.extend(find_one(folder, &name, (path, ArtifactKind::Tree), true)?);
     }
     Ok(all)
 }
 
 fn find_one(
+    folder: &Folder,
     name: &PortName,
-    path: PathBuf,
-    kind: ArtifactKind,
+    (path, kind): (PathBuf, ArtifactKind),
     optional: bool,
 ) -> Result<Option<(Found, Scan)>, Failure> {
     let output = name.to_string();
-    match collect(&path, kind) {
+    match collect_within(folder.root(), &path, kind) {
         Ok(scan) => {
             let found = Found {
                 name: name.clone(),

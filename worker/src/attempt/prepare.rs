@@ -59,6 +59,9 @@ impl Attempt {
         if let Some(checkpoint) = &checkpoint {
             environment.insert("TIDEMILL_CHECKPOINT".into(), text(checkpoint));
         }
+        if self.user().is_some() {
+            self.be_at_home(&mut environment);
+        }
         let start_failed = |why| Failure::with_message(FailureReason::StartFailed, why);
         let search_path = environment.get("PATH").cloned().unwrap_or_default();
         let invocation =
@@ -70,6 +73,16 @@ impl Attempt {
             launched(invocation, &members, &search_path, &mut environment).map_err(start_failed)?;
         let own = self.own_files(checkpoint.as_deref(), progress);
         Ok(self.assemble(invocation, environment, members, own))
+    }
+
+    /// The worker's own home is closed to another user, whose name nobody knows: programs that ask for either find these.
+    fn be_at_home(&self, environment: &mut BTreeMap<String, String>) {
+        let home = text(&self.folder.temporary());
+        let own = [("HOME", home.as_str()), ("USER", "step"), ("LOGNAME", "step")];
+        let authors = &self.task.template.work.environment_variables;
+        for (name, value) in own.into_iter().filter(|(name, _)| !authors.contains_key(*name)) {
+            environment.insert(name.to_owned(), value.to_owned());
+        }
     }
 
     fn command(&self) -> Result<&Command, Failure> {
@@ -109,6 +122,7 @@ impl Attempt {
             memory_bytes: self.grant.memory_reserved,
             log_bytes_max: self.tools.config.log_bytes_max,
             own,
+            user: self.user(),
         }
     }
 

@@ -104,7 +104,8 @@ impl Attempt {
             }
         }
         let kept = &self.status.secrets;
-        kept.put(uses, given).map_err(|error| stage::disk(&error))?;
+        kept.put(uses, given, self.user())
+            .map_err(|error| stage::disk(&error))?;
         let mut any_file = false;
         for (variable, wanted) in uses {
             let file = text(&kept.file(variable));

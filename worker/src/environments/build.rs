@@ -1,7 +1,7 @@
 //! Builds a Python environment: `uv` when the worker has it, else `venv` and pip. It is built where it will stay, because virtual environments cannot be
 //! moved; the marker that is written last says that it is whole.
 
-use super::builders::BuildTools;
+use super::builders::{BuildTools, Builder};
 use super::python::{Choice, Python, choose};
 use super::shelf::{Shelf, blocking};
 use crate::secrets::Redaction;
@@ -13,7 +13,6 @@ use std::sync::Arc;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::failure::STDERR_TAIL_BYTES_MAX;
 use tidemill_protocol::plan::PythonEnvironment;
-use tokio::process::Command;
 
 /// Builds an environment unless another process has meanwhile; answers its notes, or why it failed with the end of the log.
 pub(super) async fn build(
@@ -34,10 +33,13 @@ pub(super) async fn build(
     }
     let log = shelf.log(digest);
     File::create(&log).map_err(io)?;
+    let builder = Builder::of(tools, &folder).map_err(io)?;
     let built = match tools.find("uv") {
-        Some(uv) => with_uv(tools, &uv, &folder, wanted, &log).await,
-        None => with_pip(tools, &folder, wanted, &log).await,
+        Some(uv) => with_uv(&builder, &uv, &folder, wanted, &log).await,
+        None => with_pip(&builder, &folder, wanted, &log).await,
     };
+    let finished = builder.finish(&folder).map_err(io);
+    let built = built.and_then(|notes| finished.map(|()| notes));
     match built {
         Ok(notes) => {
             shelf.finish(digest, &notes).map_err(io)?;
@@ -55,7 +57,7 @@ pub(super) async fn build(
 
 /// The worker's own Python, or one that uv fetches.
 async fn with_uv(
-    tools: &BuildTools,
+    builder: &Builder<'_>,
     uv: &str,
     folder: &Path,
     wanted: &PythonEnvironment,
@@ -64,10 +66,10 @@ async fn with_uv(
     let version = wanted.version.as_deref();
     let create = async |python: &str| {
         let arguments = ["venv", "--seed", "--python", python, &text(folder)].map(str::to_owned);
-        run(tools, uv, &arguments, log).await
+        run(builder, uv, &arguments, log).await
     };
     let mut notes = Vec::new();
-    match (choose(tools, version).await, version) {
+    match (choose(builder.tools, version).await, version) {
         (Choice::Fitting(python), _) => create(&python.program).await?,
         (Choice::Another(python), Some(version)) => {
             if create(version).await.is_err() {
@@ -86,19 +88,19 @@ async fn with_uv(
         let file = write_requirements(folder, wanted)?;
         let program = text(&folder.join("bin/python"));
         let install = ["pip", "install", "--python", &program, "-r", &file].map(str::to_owned);
-        run(tools, uv, &install, log).await?;
+        run(builder, uv, &install, log).await?;
     }
     Ok(notes)
 }
 
 async fn with_pip(
-    tools: &BuildTools,
+    builder: &Builder<'_>,
     folder: &Path,
     wanted: &PythonEnvironment,
     log: &Path,
 ) -> Result<Vec<String>, String> {
     let version = wanted.version.as_deref();
-    let (python, notes) = match choose(tools, version).await {
+    let (python, notes) = match choose(builder.tools, version).await {
         Choice::Fitting(python) => (python, Vec::new()),
         Choice::Another(python) => {
             let note = another(version.unwrap_or_default(), &python);
@@ -107,7 +109,7 @@ async fn with_pip(
         Choice::Nothing(why) => return Err(why),
     };
     let create = ["-m", "venv", &text(folder)].map(str::to_owned);
-    run(tools, &python.program, &create, log).await?;
+    run(builder, &python.program, &create, log).await?;
     if !wanted.requirements.is_empty() {
         let file = write_requirements(folder, wanted)?;
         let program = text(&folder.join("bin/python"));
@@ -123,7 +125,7 @@ async fn with_pip(
             .chain(["-r", &file])
             .map(str::to_owned)
             .collect();
-        run(tools, &program, &install, log).await?;
+        run(builder, &program, &install, log).await?;
     }
     Ok(notes)
 }
@@ -147,7 +149,7 @@ fn write_requirements(folder: &Path, wanted: &PythonEnvironment) -> Result<Strin
 }
 
 /// Runs one builder with its output in the log. It ends with the daemon: a half-built environment is built anew.
-async fn run(tools: &BuildTools, program: &str, arguments: &[String], log: &Path) -> Result<(), String> {
+async fn run(builder: &Builder<'_>, program: &str, arguments: &[String], log: &Path) -> Result<(), String> {
     let words = std::iter::once(program).chain(arguments.iter().map(String::as_str));
     let line = words.collect::<Vec<_>>().join(" ");
     let open = || -> std::io::Result<(File, File)> {
@@ -156,10 +158,9 @@ async fn run(tools: &BuildTools, program: &str, arguments: &[String], log: &Path
         Ok((file.try_clone()?, file))
     };
     let (stdout, stderr) = open().map_err(|error| format!("cannot write the build's log: {error}"))?;
-    let status = Command::new(program)
+    let status = builder
+        .command(program)
         .args(arguments)
-        .env_clear()
-        .envs(&tools.variables)
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(stdout)

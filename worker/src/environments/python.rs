@@ -105,6 +105,7 @@ async fn ask(tools: &BuildTools, name: &str) -> Option<Python> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::users::Users;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
@@ -122,7 +123,8 @@ mod tests {
         }
         let path = dir.path().to_str().unwrap().to_owned();
         let variables = [("PATH".to_owned(), path)].into();
-        (dir, BuildTools { variables })
+        let users = Users::open(None, dir.path(), dir.path()).unwrap().into();
+        (dir, BuildTools { variables, users })
     }
 
     async fn chosen(programs: &[(&str, &str)], wanted: Option<&str>) -> Choice {

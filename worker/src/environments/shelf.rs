@@ -84,7 +84,14 @@ impl Shelf {
 
     /// Marks an environment as whole.
     pub(super) fn finish(&self, digest: &Digest, notes: &[String]) -> io::Result<()> {
-        fs::write(self.folder(digest).join(MARKER), notes.join("\n"))
+        let marker = self.folder(digest).join(MARKER);
+        match fs::remove_file(&marker) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // Never through a link that the build has put there.
+        let mut file = OpenOptions::new().write(true).create_new(true).open(marker)?;
+        io::Write::write_all(&mut file, notes.join("\n").as_bytes())
     }
 
     /// Removes environments that were not used for too long or are too many, the longest unused first; those in use stay. Blocks.

@@ -2,6 +2,7 @@
 //! restarted daemon knows again what to cover. Nothing of it is on a disk (where the system has a file system in memory), and nothing is left after the attempt.
 
 use super::redactor::Redactor;
+use crate::users::{hand_over, own};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -9,11 +10,14 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::plan::SecretUse;
+use tidemill_protocol::plan::{SecretForm, SecretUse};
 use tidemill_protocol::secret::{GivenSecrets, SecretValue};
 
 /// What the kernel calls its file system in memory.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
+
+/// The mode of the folder of all attempts' where steps are other users: they go through and list nothing.
+const PASSAGE: u32 = 0o711;
 
 /// What is to be covered in what an attempt's process wrote.
 #[derive(Debug, Clone)]
@@ -52,8 +56,13 @@ impl Keep {
         self.folder.join(variable)
     }
 
-    /// Puts the secrets there for a process that is about to start. Blocks.
-    pub(crate) fn put(&self, uses: &BTreeMap<String, SecretUse>, given: &GivenSecrets) -> io::Result<()> {
+    /// Puts the secrets there for a process that is about to start, and gives the files to its user where that is another. Blocks.
+    pub(crate) fn put(
+        &self,
+        uses: &BTreeMap<String, SecretUse>,
+        given: &GivenSecrets,
+        user: Option<u32>,
+    ) -> io::Result<()> {
         let dir = self.folder.parent().unwrap_or(Path::new("/"));
         // First, because it takes an empty folder of all attempts' with it.
         self.clear();
@@ -67,6 +76,16 @@ impl Keep {
                 .mode(0o400)
                 .open(self.file(variable))?;
             file.write_all(value.reveal())?;
+            if wanted.form == SecretForm::File
+                && let Some(user) = user
+            {
+                own(&self.file(variable), user)?;
+            }
+        }
+        if let Some(user) = user {
+            // It finds its own files by their names; whoever else comes through finds nothing.
+            hand_over(&self.folder, [], user)?;
+            fs::set_permissions(dir, fs::Permissions::from_mode(PASSAGE))?;
         }
         let redactor = Redactor::new(given.0.values()).map_err(io::Error::other)?;
         // Known before the process starts: what it writes is never looked at without.
@@ -138,7 +157,7 @@ fn is_own_memory(place: &Path, uid: u32) -> bool {
     is_own && rustix::fs::statfs(place).is_ok_and(|found| found.f_type == TMPFS)
 }
 
-/// Makes a folder that only this user enters; one that is there already must be such. In a place where everybody may make folders, somebody else may have.
+/// Makes a folder that only this user enters; one that is there already must be such, or a mere passage. In a place where everybody may make folders, somebody else may have.
 fn make_private(folder: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -146,7 +165,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
     }
     let found = fs::symlink_metadata(folder)?;
     let is_ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw();
-    let is_open = found.permissions().mode() & 0o077 != 0;
+    let is_open = found.permissions().mode() & 0o066 != 0;
     if is_ours && !is_open {
         return Ok(());
     }
@@ -157,7 +176,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill_protocol::plan::SecretForm;
 
     fn uses() -> BTreeMap<String, SecretUse> {
         let wanted = SecretUse {
@@ -178,7 +196,7 @@ mod tests {
         let all = dir.path().join("all");
         let keep = Keep::new(&all, "attempt-1");
         assert!(matches!(keep.redaction(), Redaction::Nothing));
-        keep.put(&uses(), &given()).unwrap();
+        keep.put(&uses(), &given(), None).unwrap();
         let file = keep.file("DB");
         assert_eq!(fs::read(&file).unwrap(), b"hunter2");
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o400);
@@ -192,7 +210,7 @@ mod tests {
     #[test]
     fn a_restarted_daemon_knows_the_secrets_again_or_knows_that_it_does_not() {
         let dir = tempfile::tempdir().unwrap();
-        Keep::new(dir.path(), "a").put(&uses(), &given()).unwrap();
+        Keep::new(dir.path(), "a").put(&uses(), &given(), None).unwrap();
         let found = Keep::new(dir.path(), "a");
         found.take_up(&uses());
         assert!(matches!(found.redaction(), Redaction::Of(_)));
@@ -209,7 +227,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let all = dir.path().join("all");
         for key in ["a", "b"] {
-            Keep::new(&all, key).put(&uses(), &given()).unwrap();
+            Keep::new(&all, key).put(&uses(), &given(), None).unwrap();
         }
         clear_all_but(&all, &BTreeSet::from(["b".to_owned()]));
         assert!(!all.join("a").exists() && all.join("b").exists());
@@ -224,10 +242,10 @@ mod tests {
         fs::create_dir(&all).unwrap();
         fs::write(all.join("somebody's"), "").unwrap();
         fs::set_permissions(&all, fs::Permissions::from_mode(0o777)).unwrap();
-        let refused = Keep::new(&all, "a").put(&uses(), &given()).unwrap_err();
+        let refused = Keep::new(&all, "a").put(&uses(), &given(), None).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::PermissionDenied);
         fs::remove_dir_all(&all).unwrap();
         std::os::unix::fs::symlink(dir.path(), &all).unwrap();
-        assert!(Keep::new(&all, "a").put(&uses(), &given()).is_err());
+        assert!(Keep::new(&all, "a").put(&uses(), &given(), None).is_err());
     }
 }

@@ -40,13 +40,25 @@ enum Ask {
 #[derive(Debug, Clone)]
 pub(crate) struct SupervisorHandle {
     asks: mpsc::Sender<Ask>,
-    reads_secrets: Arc<AtomicBool>,
+    abilities: Arc<Abilities>,
+}
+
+/// What the supervisor at the other end can do; one of an earlier version may be still there.
+#[derive(Debug, Default)]
+struct Abilities {
+    reads_secrets: AtomicBool,
+    gives_users: AtomicBool,
 }
 
 impl SupervisorHandle {
     /// Whether the supervisor at the other end gives secrets to what it starts.
     pub(crate) fn reads_secrets(&self) -> bool {
-        self.reads_secrets.load(Ordering::Relaxed)
+        self.abilities.reads_secrets.load(Ordering::Relaxed)
+    }
+
+    /// Whether the supervisor at the other end makes what it starts another user's.
+    pub(crate) fn gives_users(&self) -> bool {
+        self.abilities.gives_users.load(Ordering::Relaxed)
     }
 
     /// Starts an attempt's processes and waits until they have ended; none when the daemon is about to end.
@@ -90,7 +102,7 @@ pub(crate) struct Client {
     dir: PathBuf,
     argv: Vec<OsString>,
     asks: mpsc::Receiver<Ask>,
-    reads_secrets: Arc<AtomicBool>,
+    abilities: Arc<Abilities>,
     child: Option<Child>,
     /// Who waits for which attempt, and what to ask for again if the supervisor is lost.
     waiting: HashMap<String, Waiting>,
@@ -111,7 +123,8 @@ pub(crate) struct Connection {
     writer: OwnedWriteHalf,
     /// Attempts that ran or had ended when the connection was made.
     pub(crate) known: BTreeSet<String>,
-    reads_secrets: bool,
+    /// Whether it reads secrets, and whether it gives users.
+    can: (bool, bool),
     answers: Vec<Answer>,
 }
 
@@ -119,20 +132,17 @@ impl Client {
     /// A client of the supervisor in `dir`, which is started by this argument vector when there is none.
     pub(crate) fn new(dir: &Path, argv: &[OsString]) -> (Self, SupervisorHandle) {
         let (tx, asks) = mpsc::channel(ASKS_MAX);
-        let reads_secrets = Arc::<AtomicBool>::default();
+        let abilities = Arc::<Abilities>::default();
         let client = Self {
             dir: dir.to_owned(),
             argv: argv.to_vec(),
             asks,
-            reads_secrets: Arc::clone(&reads_secrets),
+            abilities: Arc::clone(&abilities),
             child: None,
             waiting: HashMap::new(),
             ended: HashMap::new(),
         };
-        let handle = SupervisorHandle {
-            asks: tx,
-            reads_secrets,
-        };
+        let handle = SupervisorHandle { asks: tx, abilities };
         (client, handle)
     }
 
@@ -258,8 +268,11 @@ impl Client {
             if let Ok(stream) = connect_socket(&self.dir).await
                 && let Ok(connection) = greet(stream).await
             {
-                self.reads_secrets
-                    .store(connection.reads_secrets, Ordering::Relaxed);
+                let (reads_secrets, gives_users) = connection.can;
+                self.abilities
+                    .reads_secrets
+                    .store(reads_secrets, Ordering::Relaxed);
+                self.abilities.gives_users.store(gives_users, Ordering::Relaxed);
                 return Ok(connection);
             }
             let gone = match &mut self.child {
@@ -310,12 +323,16 @@ async fn greet(stream: UnixStream) -> io::Result<Connection> {
     let mut reader = FramedRead::new(reader, codec);
     let first = reader.next().await.ok_or(io::ErrorKind::UnexpectedEof)??;
     let mut answers = unframe::<Answer>(&first)?;
-    let (known, reads_secrets) = match answers.first() {
+    let (known, can) = match answers.first() {
         Some(Answer::Known {
             running,
             ended,
             reads_secrets,
-        }) => (running.iter().chain(ended).cloned().collect(), *reads_secrets),
+            gives_users,
+        }) => (
+            running.iter().chain(ended).cloned().collect(),
+            (*reads_secrets, *gives_users),
+        ),
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
     answers.remove(0);
@@ -323,7 +340,7 @@ async fn greet(stream: UnixStream) -> io::Result<Connection> {
         reader,
         writer,
         known,
-        reads_secrets,
+        can,
         answers,
     })
 }

@@ -1,6 +1,7 @@
 //! The strict sandbox: a process that gives up every file that its step has no business with, by Landlock (Linux 5.13 and later), and then becomes the step's
 //! program. The supervisor starts each process through it; what may be reached is said here (the system), by the operator, and with each attempt.
 
+use super::user::become_user;
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, PathFdError, Ruleset,
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
@@ -117,20 +118,21 @@ pub(super) fn check() -> Result<(), ConfineError> {
         .map_err(|_| ConfineError::Unavailable)
 }
 
-/// Shuts this process in and makes it the program: the path, the name that it is called by, and its arguments. `home` becomes its `HOME`. Returns only when
-/// that fails; no program is ever started outside the walls.
-pub fn confine(reach: &Reach, home: &Path, command: &[OsString]) -> ConfineError {
+/// Shuts this process in and makes it the program: the path, the name that it is called by, and its arguments. `home` becomes its `HOME`, and it becomes `user`, if one is
+/// given. Returns only when that fails; no program is ever started outside the walls.
+pub fn confine(reach: &Reach, home: &Path, user: Option<u32>, command: &[OsString]) -> ConfineError {
     let [program, name, arguments @ ..] = command else {
         return ConfineError::NoProgram;
     };
     if let Err(error) = shut_in(reach) {
         return error;
     }
-    let source = Command::new(program)
-        .arg0(name)
-        .args(arguments)
-        .env("HOME", home)
-        .exec();
+    let mut command = Command::new(program);
+    command.arg0(name).args(arguments).env("HOME", home);
+    if let Some(user) = user {
+        become_user(&mut command, user);
+    }
+    let source = command.exec();
     ConfineError::Start {
         program: program.to_string_lossy().into_owned(),
         source,

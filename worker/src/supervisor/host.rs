@@ -12,6 +12,7 @@ use super::procfs::{self, Identity};
 use super::record::{Left, Record, Records};
 use super::running::Running;
 use super::spawner::{self, Order, Walls};
+use super::user;
 use crate::clock::SystemClock;
 use crate::error::SuperviseError;
 use rustix::io::Errno;
@@ -227,6 +228,7 @@ impl Host {
             running: self.running.keys().cloned().collect(),
             ended: self.ended.keys().cloned().collect(),
             reads_secrets: true,
+            gives_users: true,
         });
         self.answers
             .extend(self.ended.values().cloned().map(Answer::Ended));
@@ -280,6 +282,7 @@ impl Host {
             memory_bytes: start.memory_bytes,
         });
         running.notes.extend(notes);
+        running.notes.extend(start.user.map(user::in_force));
         let door = group.as_ref().map(Group::door);
         running.group = group;
         for member in 0..start.members.len() {

@@ -70,6 +70,9 @@ pub(crate) struct Start {
     /// What its processes reach of the worker's own folders when they are shut in.
     #[serde(default)]
     pub own: OwnFiles,
+    /// The user, and the group of the same number, that its processes become; none for the supervisor's own.
+    #[serde(default)]
+    pub user: Option<u32>,
 }
 
 /// A variable whose value is a secret.
@@ -104,6 +107,9 @@ pub(crate) enum Answer {
         /// Whether the supervisor knows of [`Start::secrets`]; one of an earlier version would start a step without them.
         #[serde(default)]
         reads_secrets: bool,
+        /// Whether the supervisor knows of [`Start::user`]; one of an earlier version would start a step as its own user.
+        #[serde(default)]
+        gives_users: bool,
     },
     /// An attempt has ended; said again on every connection until it is to be forgotten.
     Ended(ExitRecord),

@@ -22,6 +22,7 @@ mod record;
 mod running;
 mod sandbox;
 mod spawner;
+mod user;
 
 pub use confine::{ConfineError, Reach, confine};
 pub use limits::StepLimits;

@@ -86,6 +86,7 @@ impl Nothing {
                     running: Vec::new(),
                     ended: self.ended.keys().cloned().collect(),
                     reads_secrets: true,
+                    gives_users: true,
                 });
                 self.answers
                     .extend(self.ended.values().cloned().map(Answer::Ended));
@@ -179,6 +180,7 @@ mod tests {
             memory_bytes: 0,
             log_bytes_max: 0,
             own: OwnFiles::default(),
+            user: None,
         };
         Request::Start {
             start: Box::new(start),

@@ -6,6 +6,7 @@ use super::cookie::{Cookie, VARIABLE};
 use super::event::Event;
 use super::group::Door;
 use super::message::{SecretVariable, Start};
+use super::user::become_user;
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -54,6 +55,8 @@ impl Walls {
         all.extend(options("--readable", &start.own.readable));
         all.extend(options("--writable", &start.own.writable));
         all.extend(options("--home", [&start.own.home]));
+        // The launcher becomes the user: others than this process's own may not start this program.
+        all.extend(options("--user", start.user.map(|user| user.to_string())));
         all.push("--".into());
         all.push(start.program.clone().into());
         all.extend(start.arguments.iter().map(OsString::from));
@@ -117,9 +120,12 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
         .env(VARIABLE, order.cookie.to_string())
         .current_dir(&start.folder)
         .stdin(Stdio::null())
-        .stdout(log_file(&start.stdout)?)
-        .stderr(log_file(&start.stderr)?)
+        .stdout(log_file(&start.stdout, start.user)?)
+        .stderr(log_file(&start.stderr, start.user)?)
         .process_group(0);
+    if let Some(user) = start.user.filter(|_| walls.is_none()) {
+        become_user(&mut command, user);
+    }
     let child = match &order.door {
         Some(door) => door.through(|| command.spawn()),
         None => command.spawn(),
@@ -146,10 +152,12 @@ fn secrets(start: &Start) -> io::Result<Vec<(&str, OsString)>> {
         .collect()
 }
 
-fn log_file(path: &str) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
+/// A stream's file. It is the step's, which may open it by name (`/dev/stdout`).
+fn log_file(path: &str, user: Option<u32>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.create(true).append(true).mode(0o600).open(path)?;
+    if user.is_some() {
+        std::os::unix::fs::fchown(&file, user, user)?;
+    }
+    Ok(file)
 }

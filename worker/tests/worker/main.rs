@@ -17,6 +17,7 @@ mod messages;
 mod processes;
 mod secrets;
 mod staging;
+mod users;
 
 /// The variable that tells this binary which supervisor it is to be.
 const SUPERVISOR_DIR: &str = "TIDEMILL_TEST_SUPERVISOR_DIR";
