@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path as ObjectPath;
 use object_store::{Error, ObjectStoreExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::digest::Digest;
@@ -41,7 +41,16 @@ impl ArtifactStore {
     pub async fn put_file(&self, path: &Path) -> Result<ArtifactRef> {
         let path = path.to_owned();
         if let Some(local) = self.local() {
-            return blocking(move || local.put_file(&path)).await;
+            let put = |local: Arc<LocalFolder>, path: PathBuf| blocking(move || local.put_file(&path));
+            let stored = put(Arc::clone(&local), path.clone()).await?;
+            if self.pins().are_kept() {
+                // Its name is known only now, and what was found under it may have been on its way out.
+                let absent = self.absent(&[stored.digest], layout::blob).await?;
+                if !absent.is_empty() {
+                    return put(local, path).await;
+                }
+            }
+            return Ok(stored);
         }
         let scanned = blocking(move || scan(&path, &ScanOptions::data()).map_err(StoreError::from)).await?;
         self.upload(&scanned, &()).await
@@ -60,6 +69,7 @@ impl ArtifactStore {
         digests: &[Digest],
         key: fn(&Digest) -> ObjectPath,
     ) -> Result<Vec<Digest>> {
+        self.pins().pin(digests.iter().copied()).await;
         if let Some(local) = self.local() {
             return absent_locally(&local, digests, key).await;
         }
@@ -81,6 +91,7 @@ impl ArtifactStore {
 
     /// Stores bytes under the key that their digest makes, unless they are there.
     pub(crate) async fn put_content(&self, key: &ObjectPath, bytes: Bytes) -> Result<()> {
+        self.pins().pin(layout::digest_of(key)).await;
         if let Some(local) = self.local() {
             // On a local disk the question is free and the refused write is not.
             let (there, length) = (key.clone(), bytes.len() as u64);

@@ -107,6 +107,11 @@ pub enum StoreError {
         #[source]
         source: object_store::Error,
     },
+    /// More was stored and asked for in the last hours than is remembered, so nobody knows what a sweep must spare.
+    #[error(
+        "more contents were stored in the last hours than are remembered: sweep when there is less going on"
+    )]
+    Busy,
     /// The process is shutting down: its blocking pool no longer runs our work.
     #[error("the process is shutting down")]
     ShuttingDown,

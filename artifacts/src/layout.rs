@@ -15,7 +15,7 @@
 use object_store::path::Path;
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::{AttemptId, FencingToken, StepIndex};
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex};
 use tidemill_protocol::sha256::Sha256;
 use uuid::Uuid;
 
@@ -68,6 +68,11 @@ pub(crate) fn manifest(attempt: &AttemptId, token: FencingToken) -> Path {
     ])
 }
 
+/// The folder of what a run's attempts produced.
+pub(crate) fn attempts_of(run: RunId) -> Path {
+    Path::from_iter([ATTEMPTS, &run.to_string()])
+}
+
 /// Where a corrupt object is kept.
 pub(crate) fn quarantine(kind: ArtifactKind, digest: &Digest) -> Path {
     let folder = match kind {
@@ -107,7 +112,7 @@ pub(crate) fn digest_of(path: &Path) -> Option<Digest> {
 }
 
 /// The run that an attempt's key belongs to.
-pub(crate) fn run_of(path: &Path) -> Option<tidemill_protocol::ids::RunId> {
+pub(crate) fn run_of(path: &Path) -> Option<RunId> {
     path.parts().nth(1)?.as_ref().parse().ok()
 }
 
@@ -120,7 +125,6 @@ fn content(folder: &str, digest: &Digest) -> Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidemill_protocol::ids::RunId;
 
     #[test]
     fn content_is_spread_over_256_folders() {

@@ -27,6 +27,7 @@ mod layout;
 mod local;
 mod multipart;
 mod open;
+mod pins;
 mod progress;
 mod quarantine;
 mod ranges;
@@ -49,6 +50,8 @@ pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
 pub use remote::{Brought, RemoteStore};
 pub use room::Reserve;
-pub use scan::{FILES_MAX, IGNORE_FILES, Scan, ScanError, ScanOptions, ScannedFile, collect, scan};
+pub use scan::{
+    FILES_MAX, IGNORE_FILES, Scan, ScanError, ScanOptions, ScannedFile, collect, collect_within, scan,
+};
 pub use store::ArtifactStore;
 pub use sweep::{Marks, SweepOptions, Swept};

@@ -8,8 +8,8 @@ use crate::store::ArtifactStore;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use object_store::path::Path as ObjectPath;
-use object_store::{Error, ObjectStoreExt as _};
-use tidemill_protocol::ids::{AttemptId, FencingToken};
+use object_store::{Error, ObjectMeta, ObjectStoreExt as _};
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId};
 
 impl ArtifactStore {
     /// Creates a record. Durable when it returns; repeating it with the same bytes is harmless. `name` is made of hexadecimal digits, numbers, fixed
@@ -59,6 +59,20 @@ impl ArtifactStore {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(StoreError::backend("delete", &key, error)),
         }
+    }
+
+    /// Every attempt of a run that has committed a manifest here, with its token.
+    pub async fn list_committed_of(&self, run: RunId) -> Result<Vec<(AttemptId, FencingToken)>> {
+        let folder = layout::attempts_of(run);
+        let listed = self.objects().list(Some(&folder));
+        let listed: Vec<ObjectMeta> = listed
+            .try_collect()
+            .await
+            .map_err(|error| StoreError::backend("list", &folder, error))?;
+        let attempts = listed
+            .iter()
+            .filter_map(|meta| layout::attempt_of(&meta.location));
+        Ok(attempts.collect())
     }
 
     /// Every attempt that has committed a manifest here, with its token, at most `attempts_max` of them.

@@ -4,6 +4,7 @@
 use crate::error::{Result, StoreError};
 use crate::local::LocalFolder;
 use crate::open::{self, Opened, StoreConfig};
+use crate::pins::Pins;
 use object_store::ObjectStore;
 use std::fmt;
 use std::num::NonZero;
@@ -29,6 +30,7 @@ struct Inner {
     objects: Arc<dyn ObjectStore>,
     local: Option<Arc<LocalFolder>>,
     memory: Semaphore,
+    pins: Pins,
 }
 
 impl ArtifactStore {
@@ -47,6 +49,7 @@ impl ArtifactStore {
             objects: opened.objects,
             local: opened.folder.map(LocalFolder::new).map(Arc::new),
             memory: Semaphore::new(MEMORY_UNITS_MAX as usize),
+            pins: Pins::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -56,6 +59,16 @@ impl ArtifactStore {
     /// The store's address without credentials.
     pub fn url(&self) -> &str {
         &self.inner.url
+    }
+
+    /// Remembers from here on what is stored and asked for, so that [`Self::sweep`] spares it. To be called once by a process that will sweep, before it does anything
+    /// else with the store; all clones share it.
+    pub fn keep_pins(&self) {
+        self.inner.pins.keep();
+    }
+
+    pub(crate) fn pins(&self) -> &Pins {
+        &self.inner.pins
     }
 
     pub(crate) fn objects(&self) -> &dyn ObjectStore {

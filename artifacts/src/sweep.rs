@@ -1,9 +1,10 @@
 //! Finds what nothing names any more and deletes it: first trees, then files that no remaining tree names, then what attempts of forgotten
 //! runs left, then unfinished files of a local store. What is young stays, because an upload under way is not named yet.
 //!
-//! Contents that an upload finds in a local store are made young again. A remote store cannot do that: a content that was garbage for
-//! longer than the grace, and is produced again in the seconds between the sweep's look and its deletion, is lost. Its readers
-//! fail with an error that says so ([`crate::StoreError::is_data_loss`]), and producing it again stores it.
+//! Contents that an upload finds in a local store are made young again, and what this very process stores or is asked for is spared (`pins`). Of uploads of
+//! other processes to a remote store neither is true: a content that was garbage for longer than the grace, and is produced again by a worker in the moment
+//! between the sweep's last look and its deletion, is lost. Its readers fail with an error that says so ([`crate::StoreError::is_data_loss`]), and
+//! producing it again stores it.
 
 use crate::error::{Result, StoreError};
 use crate::layout;
@@ -71,10 +72,13 @@ impl ArtifactStore {
     /// Deletes what nothing names.
     ///
     /// # Errors
-    /// The store's own; also [`StoreError::Corrupt`] when a tree that stays cannot be read, before any file is deleted, because
+    /// The store's own; [`StoreError::Busy`] when more was stored lately than can be remembered; also [`StoreError::Corrupt`] when a tree that stays cannot be read, before any file is deleted, because
     /// then nobody knows which files it names.
     pub async fn sweep(&self, marks: &Marks, options: &SweepOptions) -> Result<Swept> {
         let mut swept = Swept::default();
+        if self.pins().held().await.is_short() {
+            return Err(StoreError::Busy);
+        }
         let named = self.sweep_trees(marks, options, &mut swept).await?;
         let blobs = self.objects().list(Some(&ObjectPath::from(layout::BLOBS)));
         let judge = |meta: &ObjectMeta| match layout::digest_of(&meta.location) {
@@ -132,9 +136,19 @@ impl ArtifactStore {
                 swept.young += 1;
             }
         }
-        let garbage = futures_util::stream::iter(garbage).map(Ok).boxed();
-        self.sweep_list(garbage, |_| Verdict::Garbage, options, swept)
-            .await?;
+        for meta in garbage {
+            if self.remove(&meta, options).await? {
+                swept.deleted += 1;
+                swept.deleted_bytes += meta.size;
+                continue;
+            }
+            // Somebody is about to name it, and all that is in it.
+            swept.young += 1;
+            if let Some(digest) = layout::digest_of(&meta.location) {
+                let tree = self.get_tree(&digest).await?;
+                named.extend(tree.entries.iter().map(|entry| entry.digest));
+            }
+        }
         Ok(named)
     }
 
@@ -152,8 +166,8 @@ impl ArtifactStore {
         });
         let mut done = judged
             .map_ok(|(meta, verdict)| async move {
-                if matches!(verdict, Verdict::Garbage) && !options.dry_run {
-                    self.delete(&meta.location).await?;
+                if matches!(verdict, Verdict::Garbage) && !self.remove(&meta, options).await? {
+                    return Ok((meta, Verdict::Young));
                 }
                 Ok((meta, verdict))
             })
@@ -171,9 +185,25 @@ impl ArtifactStore {
         Ok(())
     }
 
-    async fn delete(&self, key: &ObjectPath) -> Result<()> {
+    /// Deletes an object that nothing names, or would in earnest; false when it is spared after all: it was pinned, or made young again since it was listed.
+    async fn remove(&self, meta: &ObjectMeta, options: &SweepOptions) -> Result<bool> {
+        let key = &meta.location;
+        // Held over the deletion: whoever pins waits for it, and looks afterwards.
+        let pinned = self.pins().held().await;
+        if layout::digest_of(key).is_some_and(|digest| pinned.has(&digest)) {
+            return Ok(false);
+        }
+        if options.dry_run {
+            return Ok(true);
+        }
+        match self.objects().head(key).await {
+            Ok(now) if options.is_young(&now) => return Ok(false),
+            Ok(_) => {}
+            Err(Error::NotFound { .. }) => return Ok(true),
+            Err(error) => return Err(StoreError::backend("look at", key, error)),
+        }
         match self.objects().delete(key).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(true),
             Err(error) => Err(StoreError::backend("delete", key, error)),
         }
     }

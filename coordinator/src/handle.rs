@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     /// What the disk of the state folder has for new runs.
     pub(crate) room: Reserve,
     pub(crate) token: CancellationToken,
+    /// Held while the store is swept.
+    pub(crate) sweeping: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for Request {
@@ -242,6 +244,11 @@ impl CoordinatorHandle {
     /// Gives the steps of a run that did not end well another chance.
     pub async fn retry(&self, run: RunId, by: String) -> Result<(), CommandError> {
         self.command(Command::RetryRun { run, by }).await
+    }
+
+    /// Forgets a run that has ended; what only it named in the store is garbage from then on.
+    pub async fn forget(&self, run: RunId) -> Result<(), CommandError> {
+        self.command(Command::ForgetRun { run }).await
     }
 
     /// Sends an instruction to a worker; it may be lost.

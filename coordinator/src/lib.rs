@@ -21,6 +21,7 @@ mod effects;
 pub mod enrolment;
 mod entry;
 mod error;
+mod garbage;
 mod handle;
 mod import;
 mod inbox;

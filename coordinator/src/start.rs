@@ -88,6 +88,8 @@ pub async fn start(
     token: CancellationToken,
 ) -> Result<Coordinator, StartError> {
     config.validate()?;
+    // Before anybody stores anything through this process.
+    parts.store.keep_pins();
     let state_error = |source| StartError::State {
         state_dir: config.state_dir.clone(),
         source,
@@ -256,6 +258,7 @@ fn wire_up(
         secrets_key: kept.secrets_key,
         room: kept.room,
         token: token.clone(),
+        sweeping: Arc::default(),
     };
     let handle = CoordinatorHandle {
         inner: Arc::new(inner),

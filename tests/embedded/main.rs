@@ -33,7 +33,11 @@ mod secrets;
 #[cfg(test)]
 mod shut_in;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod users;
 #[cfg(test)]
 mod validate;
 mod waiting;

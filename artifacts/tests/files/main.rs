@@ -7,4 +7,5 @@ mod collect;
 mod copies;
 mod local;
 mod scan;
+mod sweep;
 mod tree;

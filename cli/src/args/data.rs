@@ -1,8 +1,10 @@
 //! Arguments of the verbs around artifacts, reuse and the journal.
 
+use super::{Caution, length};
 use crate::subject::Subject;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+use tidemill_protocol::time::Millis;
 
 /// `tidemill artifacts …`.
 #[derive(Debug, Subcommand)]
@@ -29,6 +31,28 @@ EXAMPLES
     /// Compare two outputs file by file
     #[command(after_help = "EXAMPLES\n  tidemill artifacts diff 0198c3/prep/data last/prep/data")]
     Diff(ArtifactsDiffArgs),
+    /// Delete from the store what nothing names any more
+    #[command(after_help = "\
+Kept is what runs, attempts under way and the catalog name, what is young, and
+the journal's archive. `tidemill runs delete` forgets runs.
+
+EXAMPLES
+  tidemill artifacts sweep --dry-run
+  tidemill artifacts sweep --older-than 30d --yes")]
+    Sweep(ArtifactsSweepArgs),
+}
+
+/// `tidemill artifacts sweep`.
+#[derive(Debug, Args)]
+pub(crate) struct ArtifactsSweepArgs {
+    /// Keep what is younger than this, at least 1h
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = length)]
+    pub(crate) older_than: Millis,
+    /// Sweep although other coordinators have kept records in this store
+    #[arg(long)]
+    pub(crate) ignore_others: bool,
+    #[command(flatten)]
+    pub(crate) caution: Caution,
 }
 
 /// `tidemill artifacts list`.

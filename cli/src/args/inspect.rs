@@ -50,6 +50,12 @@ EXAMPLES
   tidemill runs cancel 0198c3 0198d1 --yes
   tidemill runs cancel @nightly --dry-run")]
     Cancel(RunsCancelArgs),
+    /// Forget runs that have ended; `artifacts sweep` frees what only they named
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs delete 0198c3 --dry-run
+  tidemill runs delete 0198c3 0198d1 --yes")]
+    Delete(RunsCancelArgs),
     /// Give the steps that ended badly another chance; what ended well stays
     #[command(after_help = "\
 EXAMPLES

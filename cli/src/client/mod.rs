@@ -33,7 +33,7 @@ use tidemill_protocol::access::TokenId;
 use tidemill_protocol::api::{
     ArtifactView, AuditEntry, CallerView, CoordinatorView, CreateTokenRequest, CreatedToken, ExplanationView,
     MissingRequest, MissingResponse, Page, PlanView, QueueView, RunDiffView, RunSummary, RunView, SecretView,
-    StepView, SubmitRequest, TokenView, WorkerView, routes,
+    StepView, SubmitRequest, SweepRequest, SweepView, TokenView, WorkerView, routes,
 };
 use tidemill_protocol::artifact::{ArtifactRef, Tree};
 use tidemill_protocol::digest::Digest;
@@ -232,6 +232,17 @@ impl Client {
     pub(crate) async fn missing(&self, request: &MissingRequest) -> Result<MissingResponse, Failure> {
         self.post(routes::MISSING.to_owned(), Payload::json(request)?)
             .await
+    }
+
+    /// Forgets a run that has ended, in this name.
+    pub(crate) async fn delete_run(&self, run: &str, by: &str) -> Result<RunSummary, Failure> {
+        let path = with_query(&run_path(run, ""), &[("by", Some(by.to_owned()))]);
+        decode(self.transport.send(Method::DELETE, &path, Payload::Empty).await?).await
+    }
+
+    /// Deletes what nothing names any more, or counts it.
+    pub(crate) async fn sweep(&self, request: &SweepRequest) -> Result<SweepView, Failure> {
+        self.post(routes::SWEEP.to_owned(), Payload::json(request)?).await
     }
 
     /// Sends a file, announced under its digest, and tells of each piece that is on its way.

@@ -54,6 +54,7 @@ async fn dispatch(
         }
         RunsCommand::Wait(args) => wait(session, connection, &args.runs.runs, args.timeout).await,
         RunsCommand::Cancel(args) => cancel(session, client, &args.runs.runs, args.caution).await,
+        RunsCommand::Delete(args) => delete(session, client, &args.runs.runs, args.caution).await,
         RunsCommand::Retry(args) => {
             for run in &args.runs {
                 let retried = client.retry(run).await;
@@ -171,6 +172,32 @@ async fn cancel(
             )
         })?;
         say(session, &summary, "cancelling")?;
+    }
+    Ok(Exit::Good)
+}
+
+async fn delete(
+    session: &mut Session,
+    client: &Client,
+    runs: &[String],
+    caution: Caution,
+) -> Result<Exit, Failure> {
+    if caution.dry_run {
+        for run in runs {
+            let meant = client.run(run).await?.summary;
+            say(session, &meant, "would delete")?;
+        }
+        return Ok(Exit::Good);
+    }
+    let question = format!("Delete {}?", runs.join(", "));
+    asking::confirm(&mut session.printer, caution.yes, question).await?;
+    for run in runs {
+        let deleted = client.delete_run(run, &session.settings.user).await;
+        let summary = deleted.map_err(|failure| {
+            let first = format!("`tidemill runs cancel {run}` ends it first");
+            advise(failure, format_args!("{first}"))
+        })?;
+        say(session, &summary, "deleted")?;
     }
     Ok(Exit::Good)
 }

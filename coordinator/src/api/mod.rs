@@ -37,6 +37,7 @@ mod signed;
 mod standing;
 mod steps;
 mod streams;
+mod sweep;
 mod tokens;
 mod via;
 
@@ -81,7 +82,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         ));
     let answers = OpenApiRouter::new()
         .routes(routes!(health::coordinator))
-        .routes(routes!(runs::show))
+        .routes(routes!(runs::show, runs::delete))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
         .routes(routes!(runs::diff))
@@ -111,6 +112,9 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(logs::read))
         .routes(routes!(audit::export))
         .layer(middleware::from_fn(streams::take_a_place));
+    let long = OpenApiRouter::new()
+        .routes(routes!(sweep::sweep))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let contents = OpenApiRouter::new()
         .routes(routes!(artifacts::put_blob, artifacts::get_blob))
         .routes(routes!(contents::put_content))
@@ -119,6 +123,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(submissions.merge(answers).layer(timeout))
         .merge(streams)
+        .merge(long)
         .merge(contents)
 }
 

@@ -238,6 +238,24 @@ pub(super) async fn retry(
     Ok(Json(summary(&handle, run).await?))
 }
 
+/// Forgets a run that has ended. What it alone named in the store goes with the next sweep; results that others reuse stay.
+#[utoipa::path(delete, path = "/api/v1/runs/{run}", tag = "runs", security(("token" = ["submitter"])), params(("run" = String, Path), ByQuery), responses(
+    (status = 200, description = "The run as it was.", body = RunSummary),
+    (status = 404, description = "There is no such run.", body = ErrorBody),
+    (status = 409, description = "The run has not ended.", body = ErrorBody),
+))]
+pub(super) async fn delete(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path(run): Path<String>,
+    Query(query): Query<ByQuery>,
+) -> Result<Json<RunSummary>, ApiError> {
+    let (run, _) = resolve(&handle, caller, (run, query)).await?;
+    let was = summary(&handle, run).await?;
+    handle.forget(run).await?;
+    Ok(Json(was))
+}
+
 /// Compares two runs.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/diff/{other}", tag = "runs", security(("token" = ["reader"])),
     params(("run" = String, Path), ("other" = String, Path)), responses(

@@ -28,5 +28,6 @@ mod runs;
 mod secrets;
 mod standing;
 mod streams;
+mod sweep;
 mod tokens;
 mod worker;

@@ -9,6 +9,7 @@
 //! POST /api/v1/runs                 SubmitRequest     → RunSummary          201; 200 when the idempotency key was used before
 //! GET  /api/v1/runs                 ?limit&cursor&status&pipeline&experiment → Page<RunSummary>, newest first
 //! GET  /api/v1/runs/{run}                             → RunView
+//! DELETE /api/v1/runs/{run}                           → RunSummary          of a run that has ended
 //! POST /api/v1/runs/{run}/cancel                      → RunSummary
 //! POST /api/v1/runs/{run}/retry                       → RunSummary
 //! GET  /api/v1/runs/{run}/events    ?after=SEQUENCE   → text/event-stream of EventView; id = sequence; ends after the run's last event
@@ -20,6 +21,7 @@
 //!                                                     → the bytes; with `follow` until the attempt ends
 //! POST /api/v1/plan                 SubmitRequest     → PlanView            changes nothing
 //! POST /api/v1/artifacts/missing    MissingRequest    → MissingResponse
+//! POST /api/v1/artifacts/sweep      SweepRequest      → SweepView           begins with blank lines, for as long as it takes
 //! POST /api/v1/contents/missing     ContentsRequest   → ContentsResponse
 //! PUT  /api/v1/contents/{sha256}     bytes             → ArtifactRef         the same for clients that have SHA-256 only
 //! POST /api/v1/contents/artifacts   AssembleRequest   → ArtifactRef         a file or folder of what was sent
@@ -80,6 +82,8 @@ pub const RUNS: &str = "/api/v1/runs";
 pub const PLAN: &str = "/api/v1/plan";
 /// Which contents the store lacks.
 pub const MISSING: &str = "/api/v1/artifacts/missing";
+/// Deleting what nothing names any more.
+pub const SWEEP: &str = "/api/v1/artifacts/sweep";
 /// Files by digest.
 pub const BLOBS: &str = "/api/v1/blobs";
 /// Folders by digest.

@@ -1,7 +1,8 @@
-//! `tidemill artifacts …`: list the outputs of a run, print one, fetch one, compare two.
+//! `tidemill artifacts …`: list the outputs of a run, print one, fetch one, compare two; and sweep the store.
 
 mod fetch;
 mod locate;
+mod sweep;
 
 pub(super) use fetch::fetch;
 pub(super) use locate::Found;
@@ -48,6 +49,7 @@ async fn dispatch(
             let found = locate(client, &args.artifact).await?;
             cat(session, client, &found).await?;
         }
+        ArtifactsCommand::Sweep(args) => return sweep::sweep(session, client, &args).await,
         ArtifactsCommand::Diff(args) => {
             let left = tree_of(client, &args.left).await?;
             let right = tree_of(client, &args.right).await?;
