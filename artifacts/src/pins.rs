@@ -28,7 +28,7 @@ pub(crate) struct Pinned {
     before: HashSet<Digest>,
     /// Whether there were more than are remembered.
     is_short: [bool; 2],
-    pinned_max: usize,
+    room: usize,
 }
 
 impl Default for Pinned {
@@ -38,7 +38,7 @@ impl Default for Pinned {
             now: HashSet::new(),
             before: HashSet::new(),
             is_short: [false; 2],
-            pinned_max: PINNED_MAX,
+            room: PINNED_MAX,
         }
     }
 }
@@ -85,7 +85,7 @@ impl Pinned {
             self.since = now;
         }
         for digest in digests {
-            if self.now.len() >= self.pinned_max && !self.now.contains(&digest) {
+            if self.now.len() >= self.room && !self.now.contains(&digest) {
                 self.is_short[0] = true;
                 return;
             }
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn more_than_can_be_remembered_is_known_to_be_more() {
         let mut pinned = Pinned {
-            pinned_max: 2,
+            room: 2,
             ..Pinned::default()
         };
         let start = pinned.since;

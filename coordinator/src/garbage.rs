@@ -49,7 +49,7 @@ pub(crate) async fn marks(handle: &CoordinatorHandle) -> Result<Marks, MarksErro
         open,
         specs,
         ledgers,
-    } = handle.look(|sight| named(sight)).await?;
+    } = handle.look(named).await?;
     // Every digest that any ledger holds, whatever it means there: one too many costs room, one too few costs data.
     marks.artifacts.extend(digests_in(&ledgers?));
     let store = &handle.inner.store;

@@ -88,8 +88,6 @@ pub async fn start(
     token: CancellationToken,
 ) -> Result<Coordinator, StartError> {
     config.validate()?;
-    // Before anybody stores anything through this process.
-    parts.store.keep_pins();
     let state_error = |source| StartError::State {
         state_dir: config.state_dir.clone(),
         source,
@@ -229,6 +227,8 @@ fn wire_up(
     kept: Kept,
     token: &CancellationToken,
 ) -> (CoordinatorHandle, Outbox, Mailboxes) {
+    // Before anybody stores anything through this process.
+    parts.store.keep_pins();
     let (requests, requests_in) = mpsc::channel(REQUESTS_MAX);
     let (outgoing, outgoing_in) = mpsc::channel(OUTGOING_MAX);
     let (alarms, alarms_in) = mpsc::channel(ALARMS_MAX);

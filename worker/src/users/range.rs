@@ -45,7 +45,7 @@ pub enum RunAs {
 
 impl UserRange {
     /// How many there are.
-    pub(crate) const fn len(&self) -> u32 {
+    pub(crate) const fn len(self) -> u32 {
         self.last - self.first + 1
     }
 
@@ -66,7 +66,7 @@ impl UserRange {
     }
 
     /// Whether this process may become each of them.
-    fn is_mapped(&self) -> bool {
+    fn is_mapped(self) -> bool {
         ["/proc/self/uid_map", "/proc/self/gid_map"].iter().all(|map| {
             let map = fs::read_to_string(map).unwrap_or_default();
             map.lines().any(|line| self.is_in(line))
@@ -74,7 +74,7 @@ impl UserRange {
     }
 
     /// Whether a line of such a map (first number inside, first outside, how many) holds all of them.
-    fn is_in(&self, line: &str) -> bool {
+    fn is_in(self, line: &str) -> bool {
         let numbers: Vec<u64> = line
             .split_ascii_whitespace()
             .filter_map(|number| number.parse().ok())
