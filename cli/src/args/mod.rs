@@ -19,9 +19,8 @@ pub(crate) use assets::{
 };
 pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
-pub(crate) use data::{ArtifactsCommand, CacheCommand, JournalCommand, RecoverArgs};
-pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
 pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, JournalCommand, RecoverArgs};
+pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use operate::{

@@ -41,7 +41,6 @@ pub use runs::{
 pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};
-pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, StepView, UsageView};
 pub use sweep::{SweepRequest, SweepView};
 pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};
 pub use workers::{RunningAttemptView, WorkerView};
