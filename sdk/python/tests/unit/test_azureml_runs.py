@@ -306,7 +306,11 @@ def test_environments_and_models_are_those_of_the_catalog(fake: Fake, ws: Worksp
 
 def test_a_module_is_a_component_with_versions(fake: Fake, ws: Workspace) -> None:
     fake.on("GET", "/api/v1/assets/component/prep", answer({"message": "no"}, status=404))
-    fake.on("POST", "/api/v1/pipelines/load", answer({"needs": [], "spec": {"name": "prep"}}))
+    fake.on(
+        "POST",
+        "/api/v1/pipelines/load",
+        answer({"needs": [], "spec": {"root": 1, "components": [{"body": {"command": {}}}, {"body": {"graph": {}}}]}}),
+    )
 
     def add(request: Any) -> Any:
         return answer(
@@ -328,8 +332,11 @@ def test_a_module_is_a_component_with_versions(fake: Fake, ws: Workspace) -> Non
     loaded = __import__("json").loads(
         next(r for r in fake.requests if r.path.endswith("load")).json["texts"][0]["text"]
     )
-    assert loaded["command"] == "python3 prep.py --in ${{inputs.rows}} --out ${{outputs.out}} ${{inputs.rate}}"
-    assert loaded["inputs"]["rate"] == {"type": "number", "default": 0.1}
+    (job,) = loaded["component"]["jobs"].values()
+    assert (
+        job["component"]["command"] == "python3 prep.py --in ${{inputs.rows}} --out ${{outputs.out}} ${{inputs.rate}}"
+    )
+    assert job["component"]["inputs"]["rate"] == {"type": "number", "default": 0.1}
     data, made = PipelineData("data"), PipelineData("made", pipeline_output_name="final")
     write = CommandStep(["ls >", data], "write", outputs=[data])
     step = ModuleStep(

@@ -316,7 +316,9 @@ def test_a_function_over_batches_is_a_parallel_node(ws: Workspace, tmp_path: Pat
     )
     data = Dataset.File.from_files("rows.csv").as_named_input("rows")
     step = ParallelRunStep("batch-scoring", config, [data], out, arguments=["--x", 1], allow_reuse=False)
-    found = drawn(ws, step)
+    with pytest.warns(UserWarning, match="`nodes` is a setting"):
+        found = drawn(ws, step)
+    assert "inputs" not in found
     node = found["jobs"]["batch_scoring"]
     assert node["type"] == "parallel"
     assert node["task"]["append_row_to"] == "${{outputs.scores}}"
@@ -325,7 +327,7 @@ def test_a_function_over_batches_is_a_parallel_node(ws: Workspace, tmp_path: Pat
     assert node["input_data"] == "${{inputs.rows}}"
     assert node["mini_batch_size"] == "5"
     assert node["retry_settings"] == {"max_retries": 3, "timeout": 600}
-    assert node["resources"] == {"instance_count": "${{parent.inputs.nodes}}"}
+    assert node["resources"] == {"instance_count": 2}
     assert (node["max_concurrency_per_instance"], node["mini_batch_error_threshold"], node["error_threshold"]) == (
         2,
         1,

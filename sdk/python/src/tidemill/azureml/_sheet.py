@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Document", "Sheet", "Words", "all_steps"]
 
 STEP_FOLDER = "_tidemill"
-_STANDS_FOR = re.compile(r"\$(?:AZUREML_DATAREFERENCE|AML_PARAMETER)_([A-Za-z0-9_]+)")
+_STANDS_FOR = re.compile(r"\$AZUREML_DATAREFERENCE_([A-Za-z0-9_]+)")
 
 
 class Document(Drawn):
@@ -219,7 +219,7 @@ class Words:
         at = 0
         for match in _STANDS_FOR.finditer(text):
             name = match[1]
-            if match[0].startswith("$AZUREML") and name in self._named:
+            if name in self._named:
                 if match.start() > at:
                     yield quoted(text[at : match.start()])
                 yield self._named[name]

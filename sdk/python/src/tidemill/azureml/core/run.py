@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill import Run as TidemillRun
 from tidemill.azureml._status import pipeline_status, run_status, step_status
 from tidemill.azureml._step.core.run import Run as InsideRun
+from tidemill.azureml._step.core.run import _OfflineRun
 from tidemill.azureml.core.tracked import ClientTracking, metrics_of, people_tags, tracked
 from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, not_supported, refuse, refused
 from tidemill.errors import NotFoundError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tidemill.azureml.core.model import Model
     from tidemill.azureml.core.workspace import Workspace
 
-__all__ = ["Run", "ScriptRun"]
+__all__ = ["Run", "ScriptRun", "_OfflineRun"]
 
 FOREVER_S = 10 * 365 * 24 * 3600
 

@@ -32,7 +32,7 @@ class Run(RunLog):
             if "TIDEMILL_RUN_ID" not in os.environ:
                 if not allow_offline:
                     raise RuntimeError("this process belongs to no run")
-                _context = Run("OfflineRun_" + str(uuid.uuid4()), None)
+                _context = _OfflineRun("OfflineRun_" + str(uuid.uuid4()), None)
             else:
                 run = os.environ["TIDEMILL_RUN_ID"]
                 found = tracking.here()
@@ -152,6 +152,10 @@ class Run(RunLog):
 
     def __repr__(self) -> str:
         return "<Run %s>" % self.id
+
+
+class _OfflineRun(Run):
+    """Outside of a step; scripts ask whether they are there."""
 
 
 class _PipelineRun(Run):

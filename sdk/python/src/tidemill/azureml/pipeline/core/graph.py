@@ -75,9 +75,6 @@ class PipelineParameter:
     def _as_given(self) -> Given:
         return Given(self._port, self._type(), self, table=getattr(self.default_value, "_table", None))
 
-    def __str__(self) -> str:
-        return f"$AML_PARAMETER_{self.name}"
-
     def __repr__(self) -> str:
         return f"PipelineParameter(name={self.name!r}, default_value={self.default_value!r})"
 

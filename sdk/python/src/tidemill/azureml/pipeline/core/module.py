@@ -174,7 +174,6 @@ class Module:
         variables.update({f"AML_PARAMETER_{name}": f"${{{{inputs.{name}}}}}" for name in literals})
         component: dict[str, Any] = {
             "type": "command",
-            "name": self.id,
             "inputs": {**declared, **literals},
             "outputs": made,
             "code": "./code-1",
@@ -189,7 +188,7 @@ class Module:
         client = self.workspace._client
         rendered = Rendered(
             f"{self.id}/{self.id}.json",
-            json.dumps(component, indent=2),
+            json.dumps(_around(self.id, component), indent=2),
             Path.cwd(),
             {f"{self.id}/code-1": Source(root, step_files())},
         )
@@ -261,6 +260,19 @@ class Module:
         for version in self.workspace._client.components[self.id].versions():
             version.describe(stage=stage)
         self.status = {"active": "Active"}.get(stage, stage.capitalize())
+
+
+def _around(name: str, component: Mapping[str, Any]) -> dict[str, Any]:
+    """The script as a pipeline of one step, which pipelines name as a step of theirs; the types of its inputs are said, their values come from there."""
+    inputs, outputs = component.get("inputs", {}), component.get("outputs", {})
+    job: dict[str, Any] = {
+        "component": component,
+        "inputs": {port: f"${{{{parent.inputs.{port}}}}}" for port in inputs},
+        "outputs": {port: f"${{{{parent.outputs.{port}}}}}" for port in outputs},
+    }
+    inner = {"type": "pipeline", "inputs": inputs, "outputs": outputs, "jobs": {"step": job}}
+    given = {port: {"type": declared["type"]} for port, declared in inputs.items() if "default" not in declared}
+    return {"type": "pipeline", "name": name, "inputs": given, "component": inner}
 
 
 def _literal(value: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidemill import Run as TidemillRun
-from tidemill.azureml._names import as_name, as_port
+from tidemill.azureml._names import as_name, as_port, as_step
 from tidemill.azureml._status import step_status
 from tidemill.azureml.core.run import FOREVER_S, Run, why
 from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, not_supported, refused
@@ -67,7 +67,10 @@ class PipelineRun(Run):
 
     def find_step_run(self, name: str) -> list[StepRun]:
         """The steps of this name."""
-        found = [step for step in self._run if name in (step.display_name, step.path)]
+        steps = list(self._run)
+        found = [step for step in steps if name in (step.display_name, step.path)]
+        # A step of a module is a pipeline of one step.
+        found = found or [step for step in steps if step.path.startswith(as_step(name) + ".")]
         return [StepRun._of(self._experiment, self._run, step.path) for step in found]
 
     def get_pipeline_output(self, pipeline_output_name: str) -> PortDataReference:
@@ -128,15 +131,19 @@ class StepRun(Run):
     ) -> str:
         """Waits for its end and answers how it stands."""
         deadline = time.monotonic() + min(timeout_seconds, FOREVER_S)
-        if show_output:
-            for line in self._step().logs(follow=True):
-                print(line)
+        shown = not show_output
         while (status := self.get_status()) not in ENDED:
+            if status == "Running" and not shown:
+                shown = True
+                self._print(follow=True)
+                continue
             if time.monotonic() > deadline:
                 raise WaitTimeoutError(
                     f"{self.id} is {status} after the time to wait", code="timeout", hint="it goes on"
                 )
             time.sleep(LOOK_EVERY_S)
+        if not shown and self._step().attempts:
+            self._print(follow=False)
         if raise_on_error and status != "Finished":
             raise ActivityFailedException(f"{self.id} {status}: {why(self._step())}", code="run_failed")
         return status
@@ -174,6 +181,10 @@ class StepRun(Run):
     def get_output_data(self, name: str) -> PortDataReference:
         """What is at an output."""
         return self._port_data(as_port(name), name)
+
+    def _print(self, *, follow: bool) -> None:
+        for line in self._step().logs(follow=follow):
+            print(line)
 
     def _port_data(self, output: str, shown: str) -> PortDataReference:
         artifact = self._output(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ class ParallelRunStep(OtherStep):
         super().__init__(name, [*inputs, *(side_inputs or [])], [output] if output is not None else [], arguments)
 
     def _settings(self, words: Words, sheet: Sheet) -> dict[str, Any]:
-        config, value = self._config, sheet.value
+        config, value = self._config, _fixed
         given = next(iter(self._given.values()))
         found: dict[str, Any] = {
             "type": "parallel",
@@ -127,7 +128,7 @@ class ParallelRunStep(OtherStep):
             found["partition_keys"] = value(config.partition_keys)
         else:
             is_table = given.table is not None
-            found["mini_batch_size"] = value(_size(config.mini_batch_size, is_table))
+            found["mini_batch_size"] = _size(value(config.mini_batch_size), is_table)
         if config.process_count_per_node is not None:
             found["max_concurrency_per_instance"] = value(config.process_count_per_node)
         if config.allowed_failed_count is not None:
@@ -157,12 +158,23 @@ class ParallelRunStep(OtherStep):
         return task
 
 
+def _fixed(value: Any) -> Any:
+    """A setting. How batches are run is fixed when a pipeline is submitted, so of a parameter its default counts; giving it another value is refused as unknown."""
+    if isinstance(value, PipelineParameter):
+        warnings.warn(
+            f"`{value.name}` is a setting of a ParallelRunStep: its default, {value.default_value!r}, counts",
+            stacklevel=2,
+        )
+        return value.default_value
+    return value
+
+
 def _tries(tries: Any) -> Any:
     """Tries as retries: one less."""
-    return max(int(tries) - 1, 0) if isinstance(tries, int) else tries
+    return max(int(tries) - 1, 0)
 
 
 def _size(size: Any, is_table: bool) -> Any:
     if size is None:
         return "1mb" if is_table else "10"
-    return size if isinstance(size, PipelineParameter) else str(size)
+    return str(size)

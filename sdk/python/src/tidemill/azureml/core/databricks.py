@@ -1,0 +1,39 @@
+"""`azureml.core.databricks`: known, so that its import is not what fails; a DatabricksStep is refused with what to do instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["EggLibrary", "JarLibrary", "MavenLibrary", "PyPiLibrary", "RCranLibrary"]
+
+
+class PyPiLibrary:
+    """A package of Python."""
+
+    def __init__(self, package: str | None = None, repo: str | None = None) -> None:
+        self.package = package
+        self.repo = repo
+
+
+class RCranLibrary(PyPiLibrary):
+    """A package of R."""
+
+
+class MavenLibrary:
+    """A package of Java."""
+
+    def __init__(self, coordinates: str | None = None, repo: str | None = None, exclusions: Any = None) -> None:
+        self.coordinates = coordinates
+        self.repo = repo
+        self.exclusions = exclusions
+
+
+class JarLibrary:
+    """A file of Java."""
+
+    def __init__(self, library: str | None = None) -> None:
+        self.library = library
+
+
+class EggLibrary(JarLibrary):
+    """A file of Python."""

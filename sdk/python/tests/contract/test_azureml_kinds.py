@@ -1,0 +1,102 @@
+"""Kinds of steps other than processes: what they are written as is what the coordinator reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tidemill
+from tidemill.azureml.core import Dataset, Environment, ScriptRunConfig, Workspace
+from tidemill.azureml.core.conda_dependencies import CondaDependencies
+from tidemill.azureml.data import DataReference
+from tidemill.azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter
+from tidemill.azureml.pipeline.steps import (
+    DataTransferStep,
+    HyperDriveStep,
+    MpiStep,
+    ParallelRunConfig,
+    ParallelRunStep,
+    PythonScriptStep,
+    SynapseSparkStep,
+)
+from tidemill.azureml.train.hyperdrive import (
+    BanditPolicy,
+    HyperDriveConfig,
+    PrimaryMetricGoal,
+    RandomParameterSampling,
+    choice,
+    uniform,
+)
+
+
+@pytest.fixture
+def ws(server: tidemill.Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    for name in ("train.py", "score.py"):
+        (tmp_path / "src" / name).write_text("print('hello')\n")
+    (tmp_path / "rows.csv").write_text("a\n")
+    return Workspace.of(server)
+
+
+def parallel(ws: Workspace, environment: Environment) -> Any:
+    config = ParallelRunConfig(environment, "score.py", 10, "append_row", "cpu", 2, 2, "5", "src", run_max_try=2)
+    rows = Dataset.File.from_files("rows.csv").as_named_input("rows")
+    return ParallelRunStep(
+        "score-all", config, [rows], PipelineData("scores"), arguments=["--x", PipelineParameter("x", 1)]
+    )
+
+
+def sweep(ws: Workspace, environment: Environment) -> Any:
+    config = HyperDriveConfig(
+        RandomParameterSampling({"--rate": uniform(0.1, 1), "--depth": choice(1, 2)}),
+        "accuracy",
+        PrimaryMetricGoal.MAXIMIZE,
+        8,
+        2,
+        policy=BanditPolicy(2, slack_factor=0.1),
+        run_config=ScriptRunConfig("src", "train.py", environment=environment),
+    )
+    model = PipelineData("model")
+    return HyperDriveStep("search", config, ["--model", model, "--x", PipelineParameter("x", 1)], outputs=[model])
+
+
+def spark(ws: Workspace, environment: Environment) -> Any:
+    arguments = ["--a", "two words", "--x", PipelineParameter("x", 1)]
+    return SynapseSparkStep("train.py", "src", "spark", "2g", 2, "4g", 3, 5, arguments=arguments, conf={"spark.x": "y"})
+
+
+def transfer(ws: Workspace, environment: Environment) -> Any:
+    store = ws.get_default_datastore()
+    store.upload_files(["rows.csv"], target_path="in", show_progress=False)
+    return DataTransferStep("copy", DataReference(store, "a", "in"), DataReference(store, "b", "out"))
+
+
+def mpi(ws: Workspace, environment: Environment) -> Any:
+    return MpiStep("mpi", "src", "train.py", node_count=2, process_count_per_node=2, environment_definition=environment)
+
+
+@pytest.mark.parametrize("make", [parallel, sweep, spark, transfer, mpi])
+def test_a_step_of_another_kind_is_read_and_planned(ws: Workspace, make: Any) -> None:
+    environment = Environment("mine")
+    environment.python.conda_dependencies = CondaDependencies.create(pip_packages=["numpy"], python_version="3.11")
+    pipeline = Pipeline(ws, [make(ws, environment)])
+    assert pipeline.validate() == []
+    assert len(ws._client.plan(pipeline._drawn("planned")).steps) == 1
+
+
+def test_what_is_wrong_is_listed(ws: Workspace) -> None:
+    step = PythonScriptStep("train.py", compute_target="<pool>", source_directory="src")
+    (problem,) = Pipeline(ws, [step]).validate()
+    assert "<pool>" in problem
+
+
+def test_a_step_is_waited_for_with_what_it_writes(ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("src/slow.py").write_text("import time\nprint('begun', flush=True)\ntime.sleep(0.1)\nprint('ended')\n")
+    run = Pipeline(ws, [PythonScriptStep("slow.py", source_directory="src", allow_reuse=False)]).submit("Waiting")
+    assert run.get_steps()[0].wait_for_completion(show_output=True) == "Finished"
+    assert capsys.readouterr().out == "begun\nended\n"
+    assert run.wait_for_completion(show_output=False) == "Finished"
