@@ -65,6 +65,9 @@ def test_a_notebook_with_datasets(server: tidemill.Local, tmp_path: Path) -> Non
         "steps: ['other']",
         "default: Finished",
         "model: a model 1",
+        "modules: Finished",
+        "use: a model",
+        "copies: 3 1",
         "failed: ActivityFailedException Failed",
         "failed: Failed True the script goes on to its end",
     ]:

@@ -5,8 +5,17 @@ import os
 from azureml.core import Dataset, Environment, Experiment, Model, ScriptRunConfig, Workspace
 from azureml.data import OutputFileDatasetConfig
 from azureml.exceptions import ActivityFailedException
-from azureml.pipeline.core import Pipeline, PipelineEndpoint, PublishedPipeline, StepSequence
-from azureml.pipeline.steps import CommandStep, PythonScriptStep
+from azureml.pipeline.core import (
+    Module,
+    Pipeline,
+    PipelineData,
+    PipelineEndpoint,
+    PipelineParameter,
+    PublishedPipeline,
+    StepSequence,
+)
+from azureml.pipeline.core.graph import InputPortDef, OutputPortDef
+from azureml.pipeline.steps import CommandStep, ModuleStep, PythonScriptStep
 
 ws = Workspace.from_config()
 store = ws.get_default_datastore()
@@ -81,3 +90,30 @@ except ActivityFailedException as error:
     print("failed:", type(error).__name__, run.get_status())
 step = run.find_step_run("fail.py")[0]
 print("failed:", step.get_status(), "too few rows" in step.get_stderr_log(), step.get_stdout_log().strip())
+
+# %% models as inputs, and modules
+use = PythonScriptStep("model.py", inputs=[Model(ws, "my_model").as_input()], source_directory="scripts", name="use")
+module = Module.create(ws, name="copy", description="copies rows")
+rows, copied = InputPortDef("rows"), OutputPortDef("copied")
+module.publish_python_script(
+    "copy_rows.py",
+    "copies once",
+    inputs=[rows],
+    outputs=[copied],
+    params={"times": 1},
+    version="1",
+    is_default=True,
+    source_directory="scripts",
+    arguments=["--rows", rows, "--copied", copied, "--times", PipelineParameter("times", 1)],
+)
+result = PipelineData("result", pipeline_output_name="result")
+copy_step = ModuleStep(
+    module=Module.get(ws, name="copy"),
+    inputs_map={"rows": Dataset.get_by_name(ws, "files").as_named_input("files").as_mount()},
+    outputs_map={"copied": result},
+    params={"times": PipelineParameter("how_often", 2)},
+)
+run = Experiment(ws, "Modules").submit(Pipeline(ws, [use, copy_step]), pipeline_parameters={"how_often": 3})
+print("modules:", run.wait_for_completion(show_output=False))
+print("use:", run.find_step_run("use")[0].get_stdout_log().strip())
+print("copies:", run.get_pipeline_output("result").download("result"), len(run.find_step_run("copy")))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill.azureml._names import as_name, as_port
-from tidemill.azureml._ports import Given, data_type
+from tidemill.azureml._ports import Given
 from tidemill.azureml._step.core.model import Model as ModelInside
 from tidemill.azureml.data.abstract_dataset import _copied
 from tidemill.azureml.data.dataset_consumption_config import DatasetConsumptionConfig
@@ -214,8 +214,8 @@ class Model:
     profile = deploy
 
     def _as_given(self) -> Given:
-        place = _copied(self._version)
-        return Given(as_port(self.name), data_type(place), place)
+        # An input of this type is looked up among models first.
+        return Given(as_port(self.name), "custom_model", f"azureml:{self.id}")
 
     def __repr__(self) -> str:
         return f"Model(name={self.name}, id={self.id}, version={self.version}, tags={self.tags})"

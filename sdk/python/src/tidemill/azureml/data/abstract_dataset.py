@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidemill.azureml._names import as_name, as_port
-from tidemill.azureml._ports import FILES, FOLDER, Given, data_type
+from tidemill.azureml._ports import FOLDER, Given, data_type
 from tidemill.azureml.data.dataset_consumption_config import DatasetConsumptionConfig
 from tidemill.azureml.exceptions import UserErrorException, not_supported
 from tidemill.errors import NotFoundError
@@ -117,6 +117,8 @@ class AbstractDataset:
             raise UserErrorException(
                 f"there is a dataset `{name}` already", code="exists", hint="create_new_version=True adds a version"
             )
+        if self._version is not None:
+            raise UserErrorException(f"{self} is registered already", code="exists", hint="it is a version, for ever")
         place = self._place()
         source: Any = place if "://" in place else Path(place)
         kind = self._type() if "://" in place else None
@@ -154,12 +156,15 @@ class AbstractDataset:
         return {READ_TAG: json.dumps(self._table, sort_keys=True)} if self._table else {}
 
     def _type(self) -> str:
-        return FILES if self._is_file else data_type(self._place()) if self._table else FOLDER
+        if self._version is not None:
+            return str(next(iter(self._version.view["body"].values()))["type"])
+        place = self._place()
+        return data_type(place) if self._table or self._is_file or "://" in place else FOLDER
 
     def _place(self) -> str:
-        """Where it is, as one place."""
+        """Where it is, as one place: its name, once it is registered."""
         if self._version is not None:
-            return _copied(self._version)
+            return f"azureml:{self.id}"
         if len(self._places) == 1 and "*" not in self._places[0]:
             place = self._places[0]
             one_file = "://" not in place and Path(place).is_file()
@@ -168,11 +173,7 @@ class AbstractDataset:
         return _gathered(self._places)
 
     def _as_given(self) -> Given:
-        place = self._place()
-        kind = data_type(place) if (self._table or self._is_file) else FOLDER
-        if "://" in place or self._version is not None:
-            kind = data_type(place)
-        return Given(as_port(self.name or "dataset"), kind, place, table=self._table)
+        return Given(as_port(self.name or "dataset"), self._type(), self._place(), table=self._table)
 
     def _files(self) -> list[Path]:
         """Its files on this machine."""
@@ -180,7 +181,7 @@ class AbstractDataset:
         return [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
 
     def _local(self) -> str:
-        place = self._place()
+        place = _copied(self._version) if self._version is not None else self._place()
         if "://" in place:
             raise not_supported(
                 f"reading {place} here", "an address is read by steps", "read it in a step, or download it yourself"
