@@ -7,6 +7,7 @@ use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::secrets::SecretFact;
+use crate::tracking::TrackingFact;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::codec::{self, DecodeError};
@@ -57,6 +58,7 @@ pub(crate) struct Spelled {
     catalog: Option<CatalogFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     datastores: Option<DatastoreFact>,
+    tracking: Option<TrackingFact>,
 }
 
 impl Spelled {
@@ -71,6 +73,7 @@ impl Spelled {
             secrets: None,
             catalog: None,
             datastores: None,
+            tracking: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -98,6 +101,10 @@ impl Spelled {
                     datastores: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Tracking(fact) => Self {
+                    tracking: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -112,6 +119,7 @@ impl Spelled {
             self.secrets.map(LedgerFact::from),
             self.catalog.map(LedgerFact::from),
             self.datastores.map(LedgerFact::from),
+            self.tracking.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

@@ -1,6 +1,6 @@
 //! The way to a coordinator from inside its process: cheap to clone, safe to use from anywhere. What it answers is durable.
 
-use crate::access::{Access, Guard};
+use crate::access::{Access, AttemptTokens, Guard};
 use crate::audit::AuditLog;
 use crate::datastores;
 use crate::driver::{DurableEvents, Request, Sight};
@@ -42,6 +42,8 @@ pub(crate) struct Inner {
     pub(crate) events: broadcast::Sender<Arc<DurableEvents>>,
     /// What the gate of the API remembers.
     pub(crate) guard: Guard,
+    /// The tokens that attempts are given.
+    pub(crate) attempt_tokens: AttemptTokens,
     /// The tokens as they are durable.
     pub(crate) access: watch::Receiver<Arc<Access>>,
     /// The workers that have keys, as they are durable.

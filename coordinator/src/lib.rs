@@ -35,6 +35,7 @@ mod operator;
 pub mod secrets;
 mod signing;
 mod start;
+pub mod tracking;
 mod views;
 
 #[cfg(feature = "fuzzing")]

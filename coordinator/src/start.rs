@@ -1,6 +1,6 @@
 //! Starting a coordinator: journal, key, epoch, driver, and the parts around it; and waiting for its end.
 
-use crate::access::{Access, Guard};
+use crate::access::{Access, AttemptTokens, Guard};
 use crate::api::{self, Api};
 use crate::archive::{self, Attached, Copying, Sure};
 use crate::audit::{self, AUDIT_DIR, AuditLog};
@@ -21,6 +21,7 @@ use crate::open::{open_journal, replay};
 use crate::operator;
 use crate::secrets::KeyFile;
 use crate::signing;
+use crate::tracking::run_sealer;
 use axum::Extension;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -75,6 +76,7 @@ struct Kept {
     roster: Roster,
     key: TrustedKey,
     guard: Guard,
+    attempt_tokens: AttemptTokens,
     secrets_key: KeyFile,
     metrics: Arc<Metrics>,
     room: Reserve,
@@ -106,13 +108,13 @@ pub async fn start(
         epoch: recovered.engine.epoch(),
     };
     let attached = attach(&config, &parts, &key, journal, &metrics).await?;
-    let known = recovered.engine.epoch();
-    let epoch = attached.as_ref().map_or(known + 1, |attached| attached.epoch);
+    let epoch = epoch_of(attached.as_ref(), &recovered);
     let view = view(&config, &parts, &key, epoch);
     let published = Published::of(&recovered.ledgers);
     let (audit, auditor) = open_audit(&config, &parts).await?;
     let kept = Kept {
         key: key.trusted(),
+        attempt_tokens: AttemptTokens::of(&key),
         audit,
         journal: log.reader(),
         uploads: fresh_uploads(&config.state_dir).map_err(state_error)?,
@@ -155,6 +157,11 @@ pub async fn start(
         .await;
     coordinator.spawn_inbox().await?;
     Ok(coordinator)
+}
+
+/// The epoch that begins: the one that was claimed in the archive, or else the one after the journal's last.
+fn epoch_of(attached: Option<&Attached>, recovered: &Recovered) -> u64 {
+    attached.map_or_else(|| recovered.engine.epoch() + 1, |attached| attached.epoch)
 }
 
 /// Attaches the journal to its archive, where it is to have one.
@@ -241,6 +248,7 @@ fn wire_up(
         requests,
         events: broadcast::Sender::new(WATCH_BATCHES),
         guard: kept.guard,
+        attempt_tokens: kept.attempt_tokens,
         audit: kept.audit.0,
         audit_dir: kept.audit.1,
         access: kept.access,
@@ -413,6 +421,7 @@ impl Coordinator {
             sure,
             clock: Arc::clone(&inner.clock),
             task_validity: config.task_validity,
+            attempt_tokens: inner.attempt_tokens.clone(),
             metrics: Arc::clone(&inner.metrics),
         };
         let token = self.token.clone();
@@ -428,6 +437,7 @@ impl Coordinator {
         reconciler.begin().await;
         let token = self.token.clone();
         self.spawn("reconciler", async move { reconciler.run(token).await });
+        self.spawn("sealer", run_sealer(self.handle(), self.token.clone()));
     }
 
     /// Subscribes before it returns: whoever hears of this coordinator may send to it.

@@ -61,5 +61,6 @@ pub(crate) fn task(run: &Run, step: StepIndex, attempt: u32, token: FencingToken
         inputs,
         checkpoint: run.state(step).checkpoint().copied(),
         trace_parent: None,
+        tracking: None,
     })
 }

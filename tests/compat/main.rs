@@ -21,3 +21,5 @@ mod messages;
 mod samples;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod tracking;

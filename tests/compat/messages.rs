@@ -8,9 +8,9 @@ use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{
-    Audience, Control, EnvelopeError, Heartbeat, Kind, LogChunk, LogStream, Offer, Phase, Report,
-    ReportBatch, ReportBody, RunningAttempt, SignerKey, StepTask, StopReason, TrustedKeys, open,
-    open_from_worker, open_unsigned, seal, seal_as_worker, seal_unsigned,
+    Audience, Control, EnvelopeError, Heartbeat, HiddenText, Kind, LogChunk, LogStream, Offer, Phase, Report,
+    ReportBatch, ReportBody, RunningAttempt, SignerKey, StepTask, StopReason, TrackingGrant, TrustedKeys,
+    open, open_from_worker, open_unsigned, seal, seal_as_worker, seal_unsigned,
 };
 
 fn task() -> StepTask {
@@ -28,6 +28,7 @@ fn task() -> StepTask {
         ]),
         checkpoint: None,
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        tracking: None,
     }
 }
 
@@ -81,12 +82,21 @@ fn every_task_that_was_ever_sent_is_read_as_it_was_meant() {
         template: Arc::new(s::template_with_secrets()),
         ..task()
     };
+    let that_logs = StepTask {
+        tracking: Some(TrackingGrant {
+            experiment: "1234".into(),
+            run: "0193-1-1".into(),
+            token: HiddenText::new("tma_0193-1-1_7_abc".into()),
+        }),
+        ..task()
+    };
     check(
         "tasks",
         &[
             ("task", task()),
             ("task-with-a-checkpoint", continued),
             ("task-with-secrets", with_secrets),
+            ("task-that-logs", that_logs),
         ],
     );
 }

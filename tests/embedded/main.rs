@@ -37,6 +37,8 @@ mod sweep;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
+mod tracking;
+#[cfg(test)]
 mod users;
 #[cfg(test)]
 mod validate;

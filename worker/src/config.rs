@@ -61,6 +61,8 @@ pub struct WorkerConfig {
     /// Where the secrets of steps lie while they run: a folder of this worker's own, in memory where the system has such a place. Default: below
     /// `/run/user/UID`, or `/run` for root, where that is in memory; else `state_dir/secrets`.
     pub secrets_dir: PathBuf,
+    /// Where steps log to: the address of the coordinator's API as their processes reach it. Default: none, and steps are told nothing.
+    pub tracking_url: Option<String>,
     /// How long a step waits for its secrets while the coordinator does not answer, before it is made elsewhere. Default: 2 min.
     pub secrets_patience: Duration,
     /// As whom steps run. Default: as the worker's own user.
@@ -102,6 +104,7 @@ impl WorkerConfig {
             environments_max: 20,
             environment_unused_max: Duration::from_hours(30 * 24),
             secrets_dir,
+            tracking_url: None,
             secrets_patience: Duration::from_mins(2),
             run_as: RunAs::default(),
             users_dir: USERS_DIR.into(),

@@ -1,6 +1,7 @@
 //! Arguments of the verbs with which people look at runs, steps and queues.
 
 use super::Pair;
+use super::metrics::RunsCompareArgs;
 use crate::output::humane::Since;
 use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
@@ -68,6 +69,12 @@ EXAMPLES
   tidemill runs diff 0198c3 last
   tidemill runs diff 0198c3 0198d1 -o json")]
     Diff(RunsDiffArgs),
+    /// Show parameters, metrics and outputs of runs side by side
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs compare 0198c3 0198d1 last
+  tidemill runs compare 0198c3 last --all -o json")]
+    Compare(RunsCompareArgs),
 }
 
 /// `tidemill runs list`.

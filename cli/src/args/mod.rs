@@ -9,6 +9,7 @@ mod data;
 mod datastores;
 mod enrolment;
 mod inspect;
+mod metrics;
 mod operate;
 mod secrets;
 
@@ -23,6 +24,7 @@ pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, Journa
 pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
+pub(crate) use metrics::{MetricsArgs, RunsCompareArgs};
 pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
     HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
@@ -56,6 +58,7 @@ Write pipelines:
 Look at runs:
   runs         List, show, watch, cancel, retry and compare runs
   logs         Print or follow what steps wrote
+  metrics      List the metrics that steps logged
   explain      Say why a step stands as it does, or what an error code means
   artifacts    List, fetch, print and compare outputs
   cache        Say why a step was or was not reused
@@ -244,6 +247,8 @@ pub(crate) enum Command {
     Runs(RunsCommand),
     /// Print or follow what steps wrote
     Logs(LogsArgs),
+    /// List the metrics that steps logged
+    Metrics(MetricsArgs),
     /// Say why a step stands as it does, or what an error code means
     Explain(ExplainArgs),
     /// List, fetch, print and compare outputs

@@ -32,8 +32,8 @@ use std::time::Duration;
 use tidemill_protocol::access::TokenId;
 use tidemill_protocol::api::{
     ArtifactView, AuditEntry, CallerView, CoordinatorView, CreateTokenRequest, CreatedToken, ExplanationView,
-    MissingRequest, MissingResponse, Page, PlanView, QueueView, RunDiffView, RunSummary, RunView, SecretView,
-    StepView, SubmitRequest, SweepRequest, SweepView, TokenView, WorkerView, routes,
+    MetricView, MissingRequest, MissingResponse, Page, PlanView, QueueView, RunDiffView, RunSummary, RunView,
+    SecretView, StepView, SubmitRequest, SweepRequest, SweepView, TokenView, WorkerView, routes,
 };
 use tidemill_protocol::artifact::{ArtifactRef, Tree};
 use tidemill_protocol::digest::Digest;
@@ -226,6 +226,12 @@ impl Client {
     /// The outputs of a run.
     pub(crate) async fn artifacts(&self, run: &str) -> Result<Vec<ArtifactView>, Failure> {
         self.get(run_path(run, "/artifacts")).await
+    }
+
+    /// The metrics that the steps of a run logged.
+    pub(crate) async fn metrics(&self, run: &str, step: Option<&str>) -> Result<Vec<MetricView>, Failure> {
+        let query = [("step", step.map(str::to_owned))];
+        self.get(with_query(&run_path(run, "/metrics"), &query)).await
     }
 
     /// Which of these contents the store lacks.

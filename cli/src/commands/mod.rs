@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod broker;
 mod cache;
+mod compare;
 mod completions;
 mod config;
 mod datastore;
@@ -19,6 +20,7 @@ mod journal;
 mod lineage;
 mod login;
 mod logs;
+mod metrics;
 mod plan;
 mod queue;
 mod run;
@@ -86,6 +88,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Schema => "schema",
         Command::Runs(_) => "runs",
         Command::Logs(_) => "logs",
+        Command::Metrics(_) => "metrics",
         Command::Explain(_) => "explain",
         Command::Artifacts(_) => "artifacts",
         Command::Cache(_) => "cache",
@@ -242,6 +245,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Schema => schema::run(session),
         Command::Runs(args) => Box::pin(runs::run(session, args)).await,
         Command::Logs(args) => Box::pin(logs::run(session, args)).await,
+        Command::Metrics(args) => Box::pin(metrics::run(session, args)).await,
         Command::Explain(args) => Box::pin(explain::run(session, args)).await,
         Command::Artifacts(args) => Box::pin(artifacts::run(session, args)).await,
         Command::Cache(args) => Box::pin(cache::run(session, args)).await,

@@ -1,5 +1,6 @@
 //! `tidemill runs …`: list, show, watch, cancel, retry and compare runs.
 
+use super::compare;
 use super::following::{Manner, to_its_end};
 use crate::args::{Caution, RunsCommand, RunsListArgs};
 use crate::asking;
@@ -71,6 +72,7 @@ async fn dispatch(
             }
             Ok(Exit::Good)
         }
+        RunsCommand::Compare(args) => compare::run(session, client, &args).await,
         RunsCommand::Diff(args) => {
             let diff = client.diff(&args.left, &args.right).await?;
             session

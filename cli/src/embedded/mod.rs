@@ -3,6 +3,7 @@
 
 mod bus;
 mod secrets;
+mod steps;
 mod targets;
 mod wiring;
 
@@ -21,6 +22,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use steps::StepsPort;
 use targets::Watched;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_coordinator::{Api, Coordinator};
@@ -51,6 +53,7 @@ pub(crate) struct Embedded {
     store: ArtifactStore,
     token: CancellationToken,
     targets: Option<targets::Follower>,
+    steps: Option<steps::Serving>,
     lock: StateLock,
 }
 
@@ -148,6 +151,7 @@ impl Embedded {
         let coordinator = tidemill_coordinator::start(config, parts, token.clone())
             .await
             .context(|| format!("cannot start from {}", settings.state_dir.display()))?;
+        let mut steps = None;
         let worker = if with_worker {
             let secrets = Arc::new(OwnSecrets::new(coordinator.handle()));
             let parts = tidemill_worker::Parts {
@@ -157,7 +161,13 @@ impl Embedded {
                 clock,
                 secrets: Some(secrets.clone()),
             };
-            let config = worker_config(settings, vec![wiring::local_target()])?;
+            let mut config = worker_config(settings, vec![wiring::local_target()])?;
+            if settings.tracking_url.is_none()
+                && let Some(port) = StepsPort::bind(settings).await
+            {
+                config.tracking_url = Some(port.url());
+                steps = Some(port.serve(coordinator.api(), token.clone()));
+            }
             // It signs like every worker, and needs no join token: it is this process.
             let identity = Identity::open(&config).context(|| "cannot start the worker")?;
             let own = identity.key.trusted();
@@ -179,6 +189,7 @@ impl Embedded {
             store,
             token,
             targets,
+            steps,
             lock,
         })
     }
@@ -223,6 +234,7 @@ impl Embedded {
             worker,
             token,
             targets,
+            steps,
             lock,
             ..
         } = self;
@@ -235,7 +247,7 @@ impl Embedded {
         let settled = tokio::time::timeout(STOP_PATIENCE, worker.as_mut());
         let is_settled = matches!(impatient.run_until_cancelled(settled).await, Some(Ok(())));
         token.cancel();
-        drop(targets);
+        drop((targets, steps));
         let ended = async {
             if !is_settled {
                 worker.await;

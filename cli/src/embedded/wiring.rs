@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
+use crate::plaintext::is_readable_on_the_way;
 use crate::settings::Settings;
 use std::ffi::OsString;
 use std::path::Path;
@@ -120,6 +121,7 @@ pub(crate) fn worker_config(
         stop_grace: settings.stop_grace,
         preemption_notice: settings.preemption_notice.clone(),
         run_as: settings.run_as,
+        tracking_url: tracking_url(settings)?,
         ..WorkerConfig::new(targets, state_dir, supervisor)
     };
     if let Some(id) = &settings.worker_id {
@@ -142,6 +144,21 @@ pub(crate) fn worker_config(
         }
     }
     Ok(config)
+}
+
+/// Where steps log to: where the settings say, or to the coordinator. Their tokens travel unencrypted to this machine only, unless the settings allow it.
+fn tracking_url(settings: &Settings) -> Result<Option<String>, Failure> {
+    let is_safe = |url: &str| settings.insecure_plaintext || !is_readable_on_the_way(url);
+    match &settings.tracking_url {
+        Some(url) if url == "off" => Ok(None),
+        Some(url) if is_safe(url) => Ok(Some(url.clone())),
+        Some(url) => {
+            let what = format!("the tokens of steps would travel unencrypted to {url}");
+            Err(Failure::new(Exit::Usage, what)
+                .help("give `tracking_url` an https:// address, `off`, or allow it with `insecure_plaintext = true`"))
+        }
+        None => Ok(settings.url.clone().filter(|url| is_safe(url))),
+    }
 }
 
 /// What the parent of the steps is told of the sandbox and of what steps may use.

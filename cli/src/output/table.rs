@@ -5,6 +5,7 @@ use anstyle::{AnsiColor, Color as StyleColor};
 use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table, Width,
 };
+use std::borrow::Cow;
 
 /// Spaces between two columns.
 const GAP: u16 = 2;
@@ -14,7 +15,7 @@ type Cells<T> = Box<dyn Fn(&T) -> (String, Tone)>;
 
 /// One column of a list of `T`.
 pub(crate) struct Column<T> {
-    title: &'static str,
+    title: Cow<'static, str>,
     cell: Cells<T>,
     is_number: bool,
     is_wide: bool,
@@ -35,14 +36,17 @@ enum Fit {
 
 impl<T> Column<T> {
     /// A column of plain text.
-    pub(crate) fn new(title: &'static str, cell: impl Fn(&T) -> String + 'static) -> Self {
+    pub(crate) fn new(title: impl Into<Cow<'static, str>>, cell: impl Fn(&T) -> String + 'static) -> Self {
         Self::toned(title, move |item| (cell(item), Tone::Plain))
     }
 
     /// A column of text that has a tone.
-    pub(crate) fn toned(title: &'static str, cell: impl Fn(&T) -> (String, Tone) + 'static) -> Self {
+    pub(crate) fn toned(
+        title: impl Into<Cow<'static, str>>,
+        cell: impl Fn(&T) -> (String, Tone) + 'static,
+    ) -> Self {
         Self {
-            title,
+            title: title.into(),
             cell: Box::new(cell),
             is_number: false,
             is_wide: false,
@@ -124,7 +128,7 @@ pub(crate) fn render<T>(items: &[T], columns: &[Column<T>], layout: Layout) -> S
     };
     if layout.has_headers {
         table.set_header(columns.iter().map(|column| {
-            let cell = Cell::new(column.title).add_attribute(Attribute::Dim);
+            let cell = Cell::new(&column.title).add_attribute(Attribute::Dim);
             if column.is_number {
                 cell.set_alignment(CellAlignment::Right)
             } else {

@@ -228,6 +228,12 @@ pub(crate) const KEYS: &[Key] = &[
         "places beside the public internet from which workers fetch inputs that are http addresses: networks such as 10.0.0.0/8, addresses, names of hosts",
     ),
     key(
+        "tracking_url",
+        Shape::Text,
+        "the coordinator's `url`, where nobody on the way can read along",
+        "where steps log to tracking: the address of the coordinator's API as steps reach it; `off` for nowhere",
+    ),
+    key(
         "disk_reserve",
         Shape::Text,
         "256MiB",

@@ -162,6 +162,8 @@ pub(crate) struct Settings {
     pub(crate) cache_bytes_max: u64,
     /// Places beside the public internet from which the worker fetches inputs.
     pub(crate) fetch_allow: Destinations,
+    /// Where steps log to tracking; none when nobody said so, `off` for nowhere.
+    pub(crate) tracking_url: Option<String>,
     /// Bytes that stay free on the disk of the state folder.
     pub(crate) disk_reserve: u64,
     /// Who sits at the keyboard.

@@ -441,6 +441,7 @@ fn finish(
         lease: lease.unwrap_or(lease::DEFAULT),
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
         fetch_allow: layers.destinations("fetch_allow")?,
+        tracking_url: layers.text("tracking_url")?,
         disk_reserve: layers.size("disk_reserve")?.unwrap_or(256 << 20),
         user: environment.user(),
         files,

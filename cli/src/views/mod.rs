@@ -6,6 +6,7 @@ pub(crate) mod datastores;
 pub(crate) mod explanation;
 pub(crate) mod join_tokens;
 pub(crate) mod lineage;
+pub(crate) mod metrics;
 pub(crate) mod outcome;
 pub(crate) mod plan;
 pub(crate) mod queues;

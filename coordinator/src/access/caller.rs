@@ -3,7 +3,7 @@
 use super::state::{Access, Refusal};
 use std::borrow::Cow;
 use tidemill_protocol::access::{Scope, TokenId};
-use tidemill_protocol::ids::WorkerId;
+use tidemill_protocol::ids::{AttemptId, WorkerId};
 use tidemill_protocol::time::Timestamp;
 
 /// Who asks.
@@ -34,6 +34,13 @@ pub(crate) enum Caller {
         /// The token.
         token: TokenId,
     },
+    /// The process of an attempt, by the token that it was given: may log, and look at what is in its experiment.
+    Attempt {
+        /// The attempt.
+        id: AttemptId,
+        /// The id of its experiment.
+        experiment: String,
+    },
     /// Nobody that we know; may use only what is open to everybody.
     Nobody,
 }
@@ -44,7 +51,7 @@ impl Caller {
         match self {
             Self::Operator | Self::Local => Some(Scope::Admin),
             Self::Token { scope, .. } => Some(*scope),
-            Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => None,
+            Self::Worker { .. } | Self::Joining { .. } | Self::Attempt { .. } | Self::Nobody => None,
         }
     }
 
@@ -53,7 +60,7 @@ impl Caller {
         match self {
             Self::Token { id, .. } => Some(id),
             Self::Joining { token } => Some(token),
-            Self::Operator | Self::Local | Self::Worker { .. } | Self::Nobody => None,
+            Self::Operator | Self::Local | Self::Worker { .. } | Self::Attempt { .. } | Self::Nobody => None,
         }
     }
 
@@ -62,14 +69,18 @@ impl Caller {
         // What a worker asks for is short, and whole before it could be taken away.
         matches!(
             self,
-            Self::Operator | Self::Worker { .. } | Self::Joining { .. } | Self::Nobody
+            Self::Operator | Self::Worker { .. } | Self::Joining { .. } | Self::Attempt { .. } | Self::Nobody
         )
     }
 
     /// Why they may not go on with what they began, if so.
     pub(crate) fn refusal(&self, access: &Access, now: Timestamp) -> Option<Refusal> {
         match self {
-            Self::Operator | Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => None,
+            Self::Operator
+            | Self::Worker { .. }
+            | Self::Joining { .. }
+            | Self::Attempt { .. }
+            | Self::Nobody => None,
             Self::Local => access.is_closed().then_some(Refusal::Closed),
             Self::Token { id, .. } => access
                 .token(id)
@@ -82,6 +93,8 @@ impl Caller {
         match self {
             Self::Token { subject, .. } => Some(subject.clone()),
             Self::Worker { .. } | Self::Joining { .. } => Some(self.name().into_owned()),
+            // Clients say who started them; that the attempt logged stands beside it.
+            Self::Attempt { .. } => said.or_else(|| Some(self.name().into_owned())),
             Self::Operator | Self::Local | Self::Nobody => said,
         }
     }
@@ -91,7 +104,7 @@ impl Caller {
         match self {
             Self::Token { subject, scope, .. } => *scope >= Scope::Operator || subject == submitted_by,
             Self::Operator | Self::Local => true,
-            Self::Worker { .. } | Self::Joining { .. } | Self::Nobody => false,
+            Self::Worker { .. } | Self::Joining { .. } | Self::Attempt { .. } | Self::Nobody => false,
         }
     }
 
@@ -103,6 +116,7 @@ impl Caller {
             Self::Token { subject, .. } => subject.into(),
             Self::Worker { id } => format!("worker {id}").into(),
             Self::Joining { .. } => "a worker that joins".into(),
+            Self::Attempt { id, .. } => format!("attempt {id}").into(),
             Self::Nobody => "nobody".into(),
         }
     }

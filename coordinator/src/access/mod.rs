@@ -1,6 +1,7 @@
 //! Who may do what: tokens, from the command that makes one to the question whether a request shows a good one. Pure: no clock, no randomness, no I/O;
 //! the driver makes the facts durable in the journal beside the engine's, and the gate of the API asks the state.
 
+mod attempt_token;
 mod attempts;
 mod caller;
 mod decide;
@@ -10,6 +11,7 @@ mod replays;
 mod secret;
 mod state;
 
+pub(crate) use attempt_token::AttemptTokens;
 pub(crate) use attempts::neighbourhood;
 pub(crate) use caller::Caller;
 pub use decide::{AccessCommand, AccessRejection, TOKENS_MAX};

@@ -10,7 +10,7 @@ use utoipa::{OpenApi, PartialSchema, ToSchema};
 #[derive(OpenApi)]
 #[openapi(info(
     title = "tidemill",
-    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may. A worker joins by a token of its own kind, `tmj_…`, and signs its requests from then on: `Authorization: Worker id=…,at=…,nonce=…,signature=…`."
+    description = "Runs machine-learning pipelines. `{run}` is an id, a unique prefix of one of at least 4 characters, `last`, or `@` and a name, which means the newest run with it; `{step}` is a step's path in its run. Every refusal and failure has the same body. Requests show a token as `Authorization: Bearer tmk_…`; each operation names the scope that it needs, and each scope (reader, submitter, operator, admin) may do what those before it may. A worker joins by a token of its own kind, `tmj_…`, and signs its requests from then on: `Authorization: Worker id=…,at=…,nonce=…,signature=…`. The process of a step shows the token of its attempt, `tma_…`, and may log by it."
 ), modifiers(&Schemes))]
 pub(super) struct Description;
 
@@ -23,6 +23,7 @@ impl utoipa::Modify for Schemes {
         let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         components.add_security_scheme(needs::TOKEN, bearer());
         components.add_security_scheme(needs::JOIN, bearer());
+        components.add_security_scheme(needs::ATTEMPT, bearer());
         let signed = ApiKeyValue::with_description(
             "Authorization",
             "`Worker id=NAME,at=MILLISECONDS,nonce=NUMBER,signature=HEX`, signed with the worker's own key.",

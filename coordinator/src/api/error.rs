@@ -1,5 +1,6 @@
 //! Refusals and failures on their way out: the only place that chooses a status code, and the one body that all of them have.
 
+use super::dialect::{self, TheirCode};
 use crate::error::{CommandError, Stopped};
 use crate::handle::SubmitError;
 use axum::body::{Body, to_bytes};
@@ -224,10 +225,11 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), ToOwned::to_owned);
     tracing::debug!(id, method = %request.method(), path = request.uri().path(), "request");
     request.extensions_mut().insert(RequestId(id.clone()));
+    let is_theirs = dialect::is_theirs(request.uri().path());
     let mut response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = with_body(response, &id).await;
+        response = with_body(response, &id, is_theirs).await;
         tracing::info!(id, status = status.as_u16(), "request refused or failed");
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -236,14 +238,18 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn with_body(response: Response, id: &str) -> Response {
+async fn with_body(response: Response, id: &str, is_theirs: bool) -> Response {
     let (mut parts, body) = response.into_parts();
     let mut error = match parts.extensions.remove::<ErrorBody>() {
         Some(error) => error,
         None => own_words(parts.status, body).await,
     };
     id.clone_into(&mut error.request_id);
-    let bytes = serde_json::to_vec(&error).expect("an error body is plain data");
+    let bytes = if is_theirs {
+        dialect::in_their_words(&error, parts.extensions.remove::<TheirCode>())
+    } else {
+        serde_json::to_vec(&error).expect("an error body is plain data")
+    };
     parts.headers.remove(header::CONTENT_LENGTH);
     parts
         .headers

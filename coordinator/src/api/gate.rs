@@ -8,8 +8,9 @@ use super::record::{self, Kind};
 use super::signed;
 use super::standing::Standing;
 use super::via::Via;
-use crate::access::{Caller, Presented, Purpose};
+use crate::access::{AttemptTokens, Caller, Presented, Purpose};
 use crate::handle::CoordinatorHandle;
+use crate::tracking::own_experiment_id;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
@@ -27,6 +28,12 @@ const SHOW_A_TOKEN: &str = "`tidemill login URL` keeps a token for this address;
 const ANOTHER_TOKEN: &str = "ask for a new one (`tidemill token create`) and give it to `tidemill login URL`";
 /// What is typed when a join token is not good any more.
 const ANOTHER_JOIN_TOKEN: &str = "ask for a new one: `tidemill worker token create`";
+
+/// What is typed when an attempt's token is not good any more.
+const ATTEMPT_TOKEN_ENDS: &str =
+    "a step logs while it runs and for some minutes after; others show a token of their own";
+/// How long after its end an attempt may log what it still has in hand.
+const LOGS_AFTER_ITS_END: Millis = Millis::from_secs(5 * 60);
 
 /// When to come back after the audit log could not be written.
 const UNWRITABLE_RETRY: Millis = Millis::from_secs(5);
@@ -165,9 +172,15 @@ async fn identify(
     found: &Found,
 ) -> Result<Caller, ApiError> {
     let via = request.extensions().get::<Via>().copied();
-    let proof = match bearer(request.headers()) {
+    let shown = bearer(request.headers());
+    let is_attempt = matches!(shown, Shown::Token(text) if AttemptTokens::is_one(text));
+    if matches!(via, Some(Via::Steps(_))) && !is_attempt {
+        return Ok(Caller::Nobody);
+    }
+    let proof = match shown {
         Shown::Proof(text) => text.parse::<RequestProof>().map_err(|error| error.to_string()),
         _ if via == Some(Via::InProcess) => return Ok(Caller::Operator),
+        Shown::Token(text) if is_attempt => return by_attempt_token(handle, via, text).await,
         Shown::Nothing => return without_token(handle, via, request.headers()),
         Shown::Token(text) => return by_token(handle, via, text),
         Shown::Other => Err("the Authorization header is not `Bearer` and one token".to_owned()),
@@ -237,10 +250,36 @@ fn by_token(handle: &CoordinatorHandle, via: Option<Via>, text: &str) -> Result<
     })
 }
 
+/// The process of an attempt, while it lives and a little longer.
+async fn by_attempt_token(
+    handle: &CoordinatorHandle,
+    via: Option<Via>,
+    text: &str,
+) -> Result<Caller, ApiError> {
+    let refuse = |message: &str| {
+        let refusal = ApiError::new(ErrorCode::Unauthorized, message).hint(ATTEMPT_TOKEN_ENDS);
+        failed(handle, via, refusal)
+    };
+    let read = handle.inner.attempt_tokens.read(text);
+    let (id, token) = read.ok_or_else(|| refuse("this is no token of an attempt"))?;
+    let now = handle.inner.clock.now();
+    let found = handle.look(move |sight| {
+        let run = sight.engine.run(id.run)?;
+        let place = usize::try_from(id.attempt.checked_sub(1)?).ok()?;
+        let attempt = run.step(id.step)?.attempts().get(place)?;
+        let lives = attempt
+            .end()
+            .is_none_or(|end| now.since(end.at) <= LOGS_AFTER_ITS_END);
+        (lives && attempt.token() == token).then(|| own_experiment_id(run.plan().experiment.as_str()))
+    });
+    let experiment = found.await?.ok_or_else(|| refuse("the attempt is over"))?;
+    Ok(Caller::Attempt { id, experiment })
+}
+
 /// A failed attempt: the refusal, or after too many of them the wish to be left alone.
 fn failed(handle: &CoordinatorHandle, via: Option<Via>, refusal: ApiError) -> ApiError {
     let from = match via {
-        Some(Via::Port(peer)) => peer.ip(),
+        Some(Via::Port(peer) | Via::Steps(peer)) => peer.ip(),
         // Nobody vouches for these: they share one place in the table.
         Some(Via::InProcess) | None => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };

@@ -7,9 +7,11 @@ mod assets;
 mod audit;
 mod blob;
 mod bodies;
+mod charts;
 mod contents;
 mod datastores;
 mod describe;
+mod dialect;
 mod docs;
 mod enrolment;
 mod error;
@@ -25,6 +27,7 @@ mod lineage;
 mod load;
 mod local;
 mod logs;
+mod mlflow;
 mod needs;
 mod plans;
 mod record;
@@ -86,6 +89,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
         .routes(routes!(runs::diff))
+        .routes(routes!(charts::list))
+        .routes(routes!(charts::chart))
         .routes(routes!(steps::show))
         .routes(routes!(steps::explain))
         .routes(routes!(artifacts::of_run))
@@ -105,6 +110,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(datastores::test))
         .routes(routes!(datastores::set, datastores::show, datastores::remove))
         .merge(operating())
+        .merge(mlflow::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);
     let streams = OpenApiRouter::new()
@@ -119,6 +125,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(artifacts::put_blob, artifacts::get_blob))
         .routes(routes!(contents::put_content))
         .routes(routes!(artifacts::put_tree, artifacts::get_tree))
+        .merge(mlflow::contents())
         .layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(submissions.merge(answers).layer(timeout))

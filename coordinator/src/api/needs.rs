@@ -1,5 +1,5 @@
 //! What each route needs, read from the API's own description: the `security` of an operation names the scope of people's tokens (`("token" = ["reader"])`), lets in
-//! requests that an enrolled worker has signed (`("worker" = [])`) or join tokens (`("join" = [])`), or several of these. There is no second list that could
+//! requests that an enrolled worker has signed (`("worker" = [])`), join tokens (`("join" = [])`) or the tokens of attempts (`("attempt" = [])`), or several of these. There is no second list that could
 //! fall behind, and an operation that names none is served to nobody.
 
 use crate::access::Caller;
@@ -11,6 +11,7 @@ use tidemill_protocol::access::Scope;
 pub(super) const TOKEN: &str = "token";
 pub(super) const WORKER: &str = "worker";
 pub(super) const JOIN: &str = "join";
+pub(super) const ATTEMPT: &str = "attempt";
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub(super) struct Keys {
     pub(super) worker: bool,
     /// A token by which a worker joins.
     pub(super) join: bool,
+    /// The token of an attempt.
+    pub(super) attempt: bool,
 }
 
 impl Keys {
@@ -38,6 +41,7 @@ impl Keys {
         match caller {
             Caller::Worker { .. } => self.worker,
             Caller::Joining { .. } => self.join,
+            Caller::Attempt { .. } => self.attempt,
             Caller::Operator | Caller::Local | Caller::Token { .. } | Caller::Nobody => {
                 self.scope.is_some_and(|needed| caller.scope() >= Some(needed))
             }
@@ -111,6 +115,7 @@ fn declared(security: &serde_json::Value) -> Option<Need> {
             (TOKEN, [scope]) => keys.scope.replace(scope.as_str()?.parse().ok()?).is_none(),
             (WORKER, []) => !std::mem::replace(&mut keys.worker, true),
             (JOIN, []) => !std::mem::replace(&mut keys.join, true),
+            (ATTEMPT, []) => !std::mem::replace(&mut keys.attempt, true),
             _ => false,
         };
         if !is_new || schemes.next().is_some() {
@@ -128,7 +133,15 @@ mod tests {
     #[test]
     fn what_is_not_declared_in_one_clear_way_is_not_declared() {
         assert_eq!(declared(&json!([{}])), Some(Need::Open));
-        let keys = |scope, worker, join| Some(Need::Shown(Keys { scope, worker, join }));
+        let keys = |scope, worker, join| {
+            let attempt = false;
+            Some(Need::Shown(Keys {
+                scope,
+                worker,
+                join,
+                attempt,
+            }))
+        };
         let reader = json!([{"token": ["reader"]}]);
         assert_eq!(declared(&reader), keys(Some(Scope::Reader), false, false));
         assert_eq!(declared(&json!([{"worker": []}])), keys(None, true, false));

@@ -17,13 +17,20 @@ use tidemill_protocol::time::Timestamp;
 const ID_CHARS_MAX: usize = 200;
 /// Requests that change nothing although their method and scope look like it.
 const QUESTIONS: [&str; 2] = ["/api/v1/artifacts/missing", "/api/v1/contents/missing"];
-/// Requests that come by the thousand and only add what nobody refers to yet.
-const UPLOADS: [&str; 5] = [
+/// Requests that come by the thousand and only add something.
+const UPLOADS: [&str; 12] = [
     "/api/v1/blobs/{digest}",
     "/api/v1/trees/{digest}",
     "/api/v1/contents/{sha256}",
     "/api/v1/contents/artifacts",
     "/api/v1/pipelines/load",
+    "/api/2.0/mlflow-artifacts/artifacts/{*path}",
+    "/api/2.0/mlflow/runs/log-metric",
+    "/api/2.0/mlflow/runs/log-parameter",
+    "/api/2.0/mlflow/runs/log-batch",
+    "/api/2.0/mlflow/runs/log-inputs",
+    "/api/2.0/mlflow/runs/outputs",
+    "/api/2.0/mlflow/runs/set-tag",
 ];
 
 /// What a handler made, for the audit log: resources that are not in the path.
@@ -49,6 +56,7 @@ pub(super) fn kind(request: &Request, caller: &Caller, needed: Option<Scope>) ->
         _ if is_look => Kind::Question,
         // They have no scope, and what they may do by another method changes something.
         _ if matches!(caller, Caller::Worker { .. } | Caller::Joining { .. }) => Kind::Change,
+        // What attempts may do stands beside the scope that others need for it.
         _ if needed.is_none_or(|needed| needed <= Scope::Reader) => Kind::Question,
         Some(route) if QUESTIONS.contains(&route) => Kind::Question,
         Some(route) if UPLOADS.contains(&route) => Kind::Upload,
@@ -61,7 +69,7 @@ pub(super) fn entry(request: &Request, at: Timestamp) -> AuditEntry {
     let extensions = request.extensions();
     let route = extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let from = match extensions.get::<Via>() {
-        Some(Via::Port(peer)) => peer.ip().to_canonical().to_string(),
+        Some(Via::Port(peer) | Via::Steps(peer)) => peer.ip().to_canonical().to_string(),
         Some(Via::InProcess) => "in process".to_owned(),
         None => "unknown".to_owned(),
     };

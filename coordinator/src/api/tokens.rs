@@ -36,6 +36,7 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<CallerV
         | Caller::Local
         | Caller::Worker { .. }
         | Caller::Joining { .. }
+        | Caller::Attempt { .. }
         | Caller::Nobody => (None, None),
     };
     Json(CallerView {

@@ -9,4 +9,6 @@ pub(crate) enum Via {
     InProcess,
     /// A port, from this address.
     Port(SocketAddr),
+    /// The port that is there for steps of this machine only, from this address.
+    Steps(SocketAddr),
 }

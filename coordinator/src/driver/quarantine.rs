@@ -39,6 +39,7 @@ impl Driver {
                 | LedgerFact::Access(_)
                 | LedgerFact::Catalog(_)
                 | LedgerFact::Datastores(_)
+                | LedgerFact::Tracking(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

@@ -2,8 +2,10 @@
 //! reconciler finds out what is missing, and every message may be repeated.
 
 use super::OUTGOING_MAX;
+use crate::access::AttemptTokens;
 use crate::archive::Sure;
 use crate::metrics::Metrics;
+use crate::tracking::{TrackedId, own_experiment_id};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -13,7 +15,9 @@ use tidemill_protocol::codec;
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::time::{Clock, Millis};
-use tidemill_protocol::wire::{Audience, Control, EnvelopeError, Kind, SignerKey, StepTask, seal};
+use tidemill_protocol::wire::{
+    Audience, Control, EnvelopeError, Kind, SignerKey, StepTask, TrackingGrant, seal,
+};
 use tidemill_transport::{Broker, BrokerError, Queue};
 use tokio::sync::{OnceCell, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -46,6 +50,8 @@ pub(crate) struct Publisher {
     pub(crate) sure: Sure,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) task_validity: Millis,
+    /// What attempts log with.
+    pub(crate) attempt_tokens: AttemptTokens,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -131,7 +137,21 @@ impl Publisher {
     fn seal_task(&self, task: &StepTask) -> Result<Vec<u8>, EnvelopeError> {
         let audience = Audience::target(task.template.rules.target.as_str());
         let not_after = self.clock.now() + self.task_validity;
-        seal(&self.key, Kind::Task, audience, not_after, &codec::encode(task))
+        let that_logs = StepTask {
+            tracking: Some(TrackingGrant {
+                experiment: own_experiment_id(task.experiment.as_str()),
+                run: TrackedId::of_attempt(task.attempt).to_string(),
+                token: self.attempt_tokens.make(task.attempt, task.token),
+            }),
+            ..task.clone()
+        };
+        seal(
+            &self.key,
+            Kind::Task,
+            audience,
+            not_after,
+            &codec::encode(&that_logs),
+        )
     }
 
     fn seal_control(&self, worker: &WorkerId, control: &Control) -> Result<Vec<u8>, EnvelopeError> {

@@ -5,6 +5,7 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::secrets::SecretFact;
+use crate::tracking::TrackingFact;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use tidemill_protocol::time::Timestamp;
@@ -31,6 +32,8 @@ pub enum LedgerFact {
     Catalog(CatalogFact),
     /// To a datastore.
     Datastores(DatastoreFact),
+    /// To something tracked.
+    Tracking(TrackingFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -73,6 +76,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Secrets(fact) => event.serialize_field("secrets", fact)?,
             LedgerFact::Catalog(fact) => event.serialize_field("catalog", fact)?,
             LedgerFact::Datastores(fact) => event.serialize_field("datastores", fact)?,
+            LedgerFact::Tracking(fact) => event.serialize_field("tracking", fact)?,
         }
         event.end()
     }

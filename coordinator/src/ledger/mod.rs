@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::datastores::Datastores;
 use crate::enrolment::Enrolment;
 use crate::secrets::Secrets;
+use crate::tracking::Tracking;
 use serde::{Deserialize, Serialize};
 use tidemill_protocol::time::Timestamp;
 
@@ -47,6 +48,8 @@ pub struct Ledgers {
     pub catalog: Catalog,
     /// Named places outside the store.
     pub datastores: Datastores,
+    /// What was logged.
+    pub tracking: Tracking,
 }
 
 impl Ledgers {
@@ -58,6 +61,7 @@ impl Ledgers {
             LedgerFact::Secrets(fact) => self.secrets.apply(event.at, fact),
             LedgerFact::Catalog(fact) => self.catalog.apply(event.at, fact),
             LedgerFact::Datastores(fact) => self.datastores.apply(event.at, fact),
+            LedgerFact::Tracking(fact) => self.tracking.apply(event.at, fact),
         }
     }
 

@@ -6,15 +6,18 @@ mod changes;
 mod explain;
 mod fleet;
 mod history;
+mod measured;
 mod plan;
 mod run;
 mod step;
+pub(crate) mod tracked;
 
 pub(crate) use assets::{asset_view, parameters_of, version_view};
 pub(crate) use changes::{Phrased, describe_changes};
 pub(crate) use explain::sentences;
 pub(crate) use fleet::{quarantined_of, queue_views, worker_views};
 pub(crate) use history::History;
+pub(crate) use measured::{Measured, bucket_view, measured};
 pub(crate) use plan::draft_plan;
 pub(crate) use run::{artifacts, draft_diff, run_summary, run_view};
 pub(crate) use step::{named_outputs, step_view};

@@ -30,4 +30,5 @@ mod standing;
 mod streams;
 mod sweep;
 mod tokens;
+mod tracking;
 mod worker;

@@ -9,6 +9,7 @@ mod enrolment;
 mod error;
 mod lineage;
 mod load;
+mod metrics;
 mod queues;
 pub mod routes;
 mod runs;
@@ -33,6 +34,7 @@ pub use enrolment::{
 pub use error::{ErrorBody, ErrorCode};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
+pub use metrics::{MetricBucket, MetricChart, MetricPoint, MetricSeries, MetricView};
 pub use queues::{BrokerQueueView, QueueView, Untold};
 pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,

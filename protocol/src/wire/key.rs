@@ -1,7 +1,7 @@
 //! Ed25519 keys: the coordinator's, with which it signs tasks, and the one that each worker draws for itself. What is signed, and under which domain, is in the
 //! files of the messages.
 
-use crate::digest::Digest;
+use crate::digest::{CanonicalHasher, Digest};
 use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -49,6 +49,13 @@ impl SignerKey {
     /// The public half, which others are told.
     pub fn trusted(&self) -> TrustedKey {
         TrustedKey(self.0.verifying_key())
+    }
+
+    /// A secret key of another kind that follows from this one, for what the domain names. Nobody learns this one from it.
+    pub fn derived(&self, domain: &str) -> [u8; 32] {
+        let mut hasher = CanonicalHasher::new(domain);
+        hasher.bytes(&self.0.to_bytes());
+        *hasher.finish().as_bytes()
     }
 
     /// Signs bytes that begin with a domain of their own.

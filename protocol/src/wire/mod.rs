@@ -5,6 +5,7 @@ mod envelope;
 mod key;
 mod report;
 mod task;
+mod tracking;
 
 pub use control::{Control, LogChunk, LogStream, StopReason};
 pub use envelope::{
@@ -16,3 +17,4 @@ pub use report::{
     AttemptUsage, Heartbeat, Offer, Phase, Report, ReportBatch, ReportBody, RunningAttempt, Success,
 };
 pub use task::StepTask;
+pub use tracking::{HiddenText, TrackingGrant};

@@ -1,5 +1,6 @@
 //! The message that asks a worker to make an attempt.
 
+use super::tracking::TrackingGrant;
 use crate::artifact::ArtifactRef;
 use crate::ids::{AttemptId, FencingToken, StepPath};
 use crate::key::{InputValue, StepKey};
@@ -35,4 +36,7 @@ pub struct StepTask {
     /// W3C trace context of the submission, if it had one.
     #[serde(default)]
     pub trace_parent: Option<String>,
+    /// How its process logs to the coordinator; put in when the task is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<TrackingGrant>,
 }

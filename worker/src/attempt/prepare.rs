@@ -5,6 +5,7 @@ use super::command::{Invocation, find_program, invocation};
 use super::job::{Attempt, Progress};
 use super::members::{Members, members};
 use super::stage::stage;
+use super::tracking;
 use super::variables::{text, value_variables, variables};
 use crate::supervisor::message::{OwnFiles, Start};
 use std::collections::BTreeMap;
@@ -56,6 +57,11 @@ impl Attempt {
             environment.insert("TIDEMILL_PARAMS_FILE".into(), text(&self.folder.parameters()));
             environment.extend(given);
         }
+        tracking::add(
+            &mut environment,
+            &self.task,
+            self.tools.config.tracking_url.as_deref(),
+        );
         if let Some(checkpoint) = &checkpoint {
             environment.insert("TIDEMILL_CHECKPOINT".into(), text(checkpoint));
         }

@@ -3,6 +3,7 @@
 use super::folder::attempt_key;
 use super::job::{Attempt, Ending, Origin, Tools};
 use super::stage;
+use super::tracking;
 use super::variables::text;
 use crate::secrets::{AskError, Keep, Redaction};
 use crate::supervisor::message::{SecretVariable, Start};
@@ -20,7 +21,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 impl Tools {
     /// The place of an attempt's secrets. Those that an earlier daemon put there are known from here on, before anybody could look at what its process wrote.
     pub(crate) fn secrets_of(&self, task: &StepTask, origin: &Origin) -> Keep {
-        let keep = Keep::new(&self.config.secrets_dir, &attempt_key(task));
+        let keep = Keep::new(&self.config.secrets_dir, &attempt_key(task))
+            .covering(tracking::token(task, self.config.tracking_url.as_deref()));
         if matches!(origin, Origin::Started(_)) {
             keep.take_up(&task.template.work.secrets);
         }

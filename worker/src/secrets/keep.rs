@@ -34,6 +34,9 @@ pub(crate) enum Redaction {
 #[derive(Debug)]
 pub(crate) struct Keep {
     folder: PathBuf,
+    /// What the process is given beside its secrets, to be covered like them.
+    token: Option<SecretValue>,
+    only_token: OnceLock<Redaction>,
     redaction: OnceLock<Redaction>,
 }
 
@@ -42,8 +45,16 @@ impl Keep {
     pub(crate) fn new(dir: &Path, key: &str) -> Self {
         Self {
             folder: dir.join(key),
+            token: None,
+            only_token: OnceLock::new(),
             redaction: OnceLock::new(),
         }
+    }
+
+    /// The same, where this is to be covered from the beginning.
+    pub(crate) fn covering(mut self, token: Option<SecretValue>) -> Self {
+        self.token = token;
+        self
     }
 
     /// The folder.
@@ -87,7 +98,7 @@ impl Keep {
             hand_over(&self.folder, [], user)?;
             fs::set_permissions(dir, fs::Permissions::from_mode(PASSAGE))?;
         }
-        let redactor = Redactor::new(given.0.values()).map_err(io::Error::other)?;
+        let redactor = Redactor::new(given.0.values().chain(&self.token)).map_err(io::Error::other)?;
         // Known before the process starts: what it writes is never looked at without.
         self.redaction.set(Redaction::Of(Arc::new(redactor))).ok();
         Ok(())
@@ -102,14 +113,25 @@ impl Keep {
             SecretValue::new(fs::read(self.file(variable))?).map_err(io::Error::other)
         };
         let values = uses.keys().map(read).collect::<io::Result<Vec<_>>>();
-        let redactor = values.and_then(|values| Redactor::new(&values).map_err(io::Error::other));
+        let redactor = values
+            .and_then(|values| Redactor::new(values.iter().chain(&self.token)).map_err(io::Error::other));
         let redaction = redactor.map_or(Redaction::Unknown, |found| Redaction::Of(Arc::new(found)));
         self.redaction.set(redaction).ok();
     }
 
     /// What is to be covered in what the process has written by now. To be asked after it was read: secrets are known before a process can write them.
     pub(crate) fn redaction(&self) -> Redaction {
-        self.redaction.get().cloned().unwrap_or(Redaction::Nothing)
+        if let Some(known) = self.redaction.get() {
+            return known.clone();
+        }
+        let Some(token) = &self.token else {
+            return Redaction::Nothing;
+        };
+        let covering = || {
+            let redactor = Redactor::new([token]);
+            redactor.map_or(Redaction::Unknown, |found| Redaction::Of(Arc::new(found)))
+        };
+        self.only_token.get_or_init(covering).clone()
     }
 
     /// Removes the secrets, and the folder of all attempts' when it was the last. Blocks.

@@ -424,6 +424,7 @@ impl Step {
             inputs: self.inputs,
             checkpoint: self.checkpoint,
             trace_parent: None,
+            tracking: None,
         }
     }
 }

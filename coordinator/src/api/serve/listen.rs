@@ -41,6 +41,8 @@ const NO_ROOM: &[u8] =
 pub struct Api {
     router: Router,
     handle: CoordinatorHandle,
+    /// Whether only attempts are served, by their tokens.
+    for_steps: bool,
 }
 
 /// How the API is served.
@@ -76,6 +78,16 @@ impl Api {
         Self {
             router: crate::api::router(handle),
             handle: handle.clone(),
+            for_steps: false,
+        }
+    }
+
+    /// The same for a port at which only the processes of steps are served, by the tokens of their attempts.
+    #[must_use]
+    pub fn for_steps(self) -> Self {
+        Self {
+            for_steps: true,
+            ..self
         }
     }
 
@@ -95,7 +107,12 @@ impl Api {
     /// Answers one request that came from this address.
     pub async fn answer(self, peer: SocketAddr, request: Request<Body>) -> Response<Body> {
         let mut request = request;
-        request.extensions_mut().insert(Via::Port(peer));
+        let via = if self.for_steps {
+            Via::Steps(peer)
+        } else {
+            Via::Port(peer)
+        };
+        request.extensions_mut().insert(via);
         match self.router.oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},

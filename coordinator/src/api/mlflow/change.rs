@@ -1,0 +1,64 @@
+//! How the handlers here change something. Of tidemill's own runs and of the experiments that these name, nothing is kept until something is logged: then what
+//! tidemill knows of them goes along.
+
+use super::fault::Fault;
+use super::reach;
+use crate::access::Caller;
+use crate::api::tokens::name_of;
+use crate::driver::Sight;
+use crate::handle::CoordinatorHandle;
+use crate::tracking::{
+    Base, TrackedId, Tracking, TrackingChange, TrackingCommand, TrackingFact, TrackingRejection,
+};
+use crate::views::tracked;
+
+/// Has a change made; answers what happened, nothing when all was so already.
+pub(super) async fn change(
+    handle: &CoordinatorHandle,
+    caller: &Caller,
+    change: TrackingChange,
+) -> Result<Vec<TrackingFact>, Fault> {
+    reach::check_change(handle, caller, &change).await?;
+    let command = TrackingCommand {
+        by: name_of(caller, None),
+        base: None,
+        change,
+    };
+    match handle.change::<Tracking>(command.clone()).await? {
+        Ok(facts) => Ok(facts),
+        Err(rejection) => {
+            let base = base_of(handle, &rejection).await?;
+            if base.is_none() {
+                return Err(rejection.into());
+            }
+            let command = TrackingCommand { base, ..command };
+            Ok(handle.change::<Tracking>(command).await??)
+        }
+    }
+}
+
+/// A look at what tidemill knows.
+type Look = Box<dyn FnOnce(&Sight<'_>) -> Option<Base> + Send>;
+
+/// What tidemill knows of something of which nothing is kept.
+async fn base_of(handle: &CoordinatorHandle, rejection: &TrackingRejection) -> Result<Option<Base>, Fault> {
+    let look: Look = match rejection {
+        TrackingRejection::UnknownRun(id) => {
+            let id = TrackedId::named(id);
+            Box::new(move |sight| tracked::base_of(sight.engine, &id))
+        }
+        TrackingRejection::UnknownExperiment(id) => {
+            let id = id.clone();
+            Box::new(move |sight| {
+                let found = tracked::experiment(sight.engine, &sight.ledgers.tracking, &id)?;
+                Some(Base {
+                    experiment: found.id,
+                    experiment_name: found.name,
+                    run: None,
+                })
+            })
+        }
+        _ => return Ok(None),
+    };
+    Ok(handle.look(look).await?)
+}

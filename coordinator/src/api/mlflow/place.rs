@@ -1,0 +1,99 @@
+//! Whose a path of an artifact is: `EXPERIMENT/RUN/artifacts/…` or `EXPERIMENT/models/MODEL/artifacts/…`. Files are put only where there is a run or a model for them.
+
+use super::fault::Fault;
+use crate::access::Caller;
+use crate::api::error::ApiError;
+use crate::driver::Sight;
+use crate::handle::CoordinatorHandle;
+use crate::tracking::TrackedId;
+use crate::views::tracked::shown_run;
+use tidemill_protocol::api::ErrorCode;
+use tidemill_protocol::name::ArtifactPath;
+
+/// Whose files are at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// A run's.
+    Run(TrackedId),
+    /// A logged model's.
+    Model(String),
+}
+
+/// A path whose owner is there.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The whole path.
+    pub(super) path: String,
+    /// Who logged to its owner first; none when nothing is kept of that yet.
+    by: Option<String>,
+    owner: Owner,
+    experiment: String,
+}
+
+/// Reads a path, and looks its owner up.
+pub(super) async fn place(handle: &CoordinatorHandle, path: &str) -> Result<Place, Fault> {
+    let path = path.trim_matches('/');
+    if let Err(error) = path.parse::<ArtifactPath>() {
+        return Err(Fault::invalid(error.to_string()));
+    }
+    let mut parts = path.splitn(4, '/');
+    let (experiment, second, third) = (parts.next(), parts.next(), parts.next());
+    let owner = match (second, third) {
+        (Some("models"), Some(model)) => Owner::Model(model.to_owned()),
+        (Some(run), _) => Owner::Run(TrackedId::named(run)),
+        (None, _) => return Err(nobodys(path)),
+    };
+    let wanted = owner.clone();
+    let found = handle.look(move |sight| found(sight, &wanted)).await?;
+    let (its_experiment, by) = found.ok_or_else(|| nobodys(path))?;
+    if Some(its_experiment.as_str()) != experiment {
+        return Err(nobodys(path));
+    }
+    Ok(Place {
+        path: path.to_owned(),
+        by,
+        owner,
+        experiment: its_experiment,
+    })
+}
+
+fn nobodys(path: &str) -> Fault {
+    Fault::missing(format!(
+        "`{path}` belongs to no run and no model: paths begin with EXPERIMENT/RUN/artifacts or EXPERIMENT/models/MODEL/artifacts"
+    ))
+}
+
+/// The owner's experiment, and who made it.
+fn found(sight: &Sight<'_>, owner: &Owner) -> Option<(String, Option<String>)> {
+    let tracking = &sight.ledgers.tracking;
+    match owner {
+        Owner::Run(run) => {
+            let shown = shown_run(sight.engine, tracking, run)?;
+            Some((shown.experiment, shown.logged.map(|logged| logged.by.clone())))
+        }
+        Owner::Model(model) => {
+            let model = tracking.model(model)?;
+            Some((model.what.experiment.clone(), Some(model.by.clone())))
+        }
+    }
+}
+
+impl Place {
+    /// The experiment.
+    pub(super) fn experiment(&self) -> &str {
+        &self.experiment
+    }
+
+    /// Refuses who may not put or remove files here.
+    pub(super) fn check_may_change(&self, caller: &Caller) -> Result<(), Fault> {
+        let Caller::Attempt { id, .. } = caller else {
+            return Ok(());
+        };
+        let is_itself = self.owner == Owner::Run(TrackedId::of_attempt(*id));
+        if is_itself || self.by.as_deref() == Some(&*caller.name()) {
+            return Ok(());
+        }
+        let message = "a step logs files to itself, and to the runs and models that it made";
+        Err(ApiError::new(ErrorCode::Forbidden, message).into())
+    }
+}
