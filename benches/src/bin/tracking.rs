@@ -1,0 +1,230 @@
+//! How fast metrics are logged and looked at: one point's round trip beside one that asks nothing of the same server, points of a hundred steps at once, and charts
+//! of a million points. Everything goes over a port of `tidemill up`, as a step's process does it.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tidemill_benches::product::Product;
+use tidemill_benches::{Figure, Report, median};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Logging and charts.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The product.
+    #[arg(long, default_value = "target/release/tidemill")]
+    binary: PathBuf,
+    /// Round trips of each kind.
+    #[arg(long, default_value_t = 500)]
+    round_trips: usize,
+    /// Steps that log at once.
+    #[arg(long, default_value_t = 100)]
+    steps: usize,
+    /// For so many seconds.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Points of the long series.
+    #[arg(long, default_value_t = 1_000_000)]
+    points: usize,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+const PORT: &str = "17471";
+const API: &str = "/api/2.0/mlflow";
+/// Points in one batch.
+const BATCH: usize = 1_000;
+/// How long the server may take to come up.
+const COMES_UP_WITHIN: Duration = Duration::from_secs(30);
+/// How long points may take to go to the store.
+const SEALED_WITHIN: Duration = Duration::from_mins(5);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let product = Product::new(&arguments.binary)?;
+    let _server = product.daemon("up", &["up", "--port", PORT])?;
+    let mut connection = Connection::open_soon().await?;
+    let mut report = Report::new();
+    let run = begin(&mut connection).await?;
+    round_trips(&arguments, &mut connection, &run, &mut report).await?;
+    many_steps(&arguments, &mut report).await?;
+    charts(&arguments, &mut connection, &mut report).await?;
+    report.print(arguments.json);
+    Ok(())
+}
+
+/// Makes a run; answers its id.
+async fn begin(connection: &mut Connection) -> Result<String> {
+    let made = connection
+        .post("runs/create", &json!({"experiment_id": "0"}))
+        .await?;
+    let id = made["run"]["info"]["run_id"].as_str();
+    Ok(id.context("a run was made")?.to_owned())
+}
+
+async fn round_trips(
+    arguments: &Arguments,
+    connection: &mut Connection,
+    run: &str,
+    report: &mut Report,
+) -> Result<()> {
+    let (mut empty, mut logged) = (Vec::new(), Vec::new());
+    for step in 0..arguments.round_trips {
+        let began = Instant::now();
+        connection.ask("GET", "/healthz", "").await?;
+        empty.push(began.elapsed().as_secs_f64() * 1e3);
+        let point = json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": step, "step": step});
+        let began = Instant::now();
+        connection.post("runs/log-metric", &point).await?;
+        logged.push(began.elapsed().as_secs_f64() * 1e3);
+    }
+    let empty = median(empty);
+    report.add(
+        Figure::new("log_metric, round trip, p50", median(logged), "ms")
+            .against(empty, "an empty round trip to the same server"),
+    );
+    Ok(())
+}
+
+async fn many_steps(arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let until = Instant::now() + Duration::from_secs(arguments.seconds);
+    let mut tasks = JoinSet::new();
+    for _ in 0..arguments.steps {
+        tasks.spawn(async move {
+            let mut connection = Connection::open().await?;
+            let run = begin(&mut connection).await?;
+            let mut count = 0_u32;
+            while Instant::now() < until {
+                let point =
+                    json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": count, "step": count});
+                connection.post("runs/log-metric", &point).await?;
+                count += 1;
+            }
+            anyhow::Ok(count)
+        });
+    }
+    let mut points = 0.0;
+    while let Some(logged) = tasks.join_next().await {
+        points += f64::from(logged??);
+    }
+    let seconds = Duration::from_secs(arguments.seconds).as_secs_f64();
+    let name = format!("points logged one by one by {} steps", arguments.steps);
+    report.add(Figure::new(name, points / seconds, "points/s").target("≥ 1,000"));
+    Ok(())
+}
+
+async fn charts(arguments: &Arguments, connection: &mut Connection, report: &mut Report) -> Result<()> {
+    let run = begin(connection).await?;
+    let began = Instant::now();
+    for first in (0..arguments.points).step_by(BATCH) {
+        let points = (first..arguments.points.min(first + BATCH)).map(|step| {
+            let value = f64::from(u32::try_from(step % 1_000).unwrap_or(0));
+            json!({"key": "loss", "value": value, "timestamp": step, "step": step})
+        });
+        let batch = json!({"run_id": run, "metrics": points.collect::<Vec<Value>>()});
+        while let Err(refused) = connection.post("runs/log-batch", &batch).await {
+            ensure!(refused.to_string().contains("503"), "{refused}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let all = f64::from(u32::try_from(arguments.points)?);
+    report.add(Figure::new(
+        "points logged in batches of 1,000",
+        all / seconds,
+        "points/s",
+    ));
+    let chart = format!("/api/v1/runs/{run}/metrics/loss?points=1000");
+    let began = Instant::now();
+    while connection.ask("GET", &chart, "").await?["series"][0]["unsealed"].as_u64() > Some(5_000) {
+        ensure!(began.elapsed() < SEALED_WITHIN, "the points stay in the journal");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let theirs =
+        format!("{API}/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=1000");
+    let close = format!("{chart}&first_step=500000&last_step=520000");
+    for (name, path) in [
+        ("a chart of all of them", &chart),
+        ("the same for MLflow", &theirs),
+        ("a chart of 20,000 of them", &close),
+    ] {
+        let mut took = Vec::new();
+        for _ in 0..20 {
+            let began = Instant::now();
+            connection.ask("GET", path, "").await?;
+            took.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        report.add(
+            Figure::new(format!("{} points: {name}", arguments.points), median(took), "ms")
+                .target("≤ 200 ms"),
+        );
+    }
+    Ok(())
+}
+
+/// A connection that is kept from one request to the next.
+struct Connection(BufStream<TcpStream>);
+
+impl Connection {
+    async fn open() -> Result<Self> {
+        let stream = TcpStream::connect(format!("127.0.0.1:{PORT}")).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self(BufStream::new(stream)))
+    }
+
+    async fn open_soon() -> Result<Self> {
+        let began = Instant::now();
+        loop {
+            match Self::open().await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if began.elapsed() > COMES_UP_WITHIN => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+        self.ask("POST", &format!("{API}/{path}"), &body.to_string())
+            .await
+    }
+
+    /// One request; its answer as JSON, or null when it is none.
+    async fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Value> {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.0.write_all(head.as_bytes()).await?;
+        self.0.write_all(body.as_bytes()).await?;
+        self.0.flush().await?;
+        let (mut status, mut length) = (String::new(), 0);
+        self.0.read_line(&mut status).await?;
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).await? == 0 {
+                bail!("the server closed the connection");
+            }
+            let Some((name, value)) = line.trim_end().split_once(": ") else {
+                break;
+            };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.parse()?;
+            }
+        }
+        let mut bytes = vec![0; length];
+        self.0.read_exact(&mut bytes).await?;
+        ensure!(
+            status.contains(" 200 "),
+            "{} {}",
+            status.trim_end(),
+            String::from_utf8_lossy(&bytes)
+        );
+        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+    }
+}
