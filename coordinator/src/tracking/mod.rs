@@ -33,5 +33,7 @@ pub use point::Point;
 pub(crate) use reading::{ReadError, chart, page};
 pub use run::{Series, TrackedRun};
 pub(crate) use sealer::run_sealer;
+#[cfg(feature = "fuzzing")]
+pub use search::fuzz_filter;
 pub use state::{Experiment, Tracking};
 pub use tidemill_protocol::number::Number;

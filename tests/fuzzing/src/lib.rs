@@ -14,6 +14,7 @@ pub use pipeline::pipeline;
 pub use screen::screen;
 pub use tidemill_coordinator::fuzz_query as query;
 pub use tidemill_coordinator::journal::fuzz_record as record;
+pub use tidemill_coordinator::tracking::fuzz_filter as filter;
 pub use tidemill_language::fuzzing::expression;
 
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ use std::path::PathBuf;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target. The fuzzer's binaries name their function themselves, so that none holds the code of the others.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("pipeline", pipeline),
     ("expression", expression),
     ("envelope", envelope),
@@ -30,6 +31,7 @@ pub const TARGETS: [Target; 9] = [
     ("manifest", manifest),
     ("record", record),
     ("query", query),
+    ("filter", filter),
     ("name", name),
     ("screen", screen),
 ];

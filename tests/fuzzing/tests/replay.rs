@@ -65,6 +65,11 @@ fn the_corpus_of_queries_keeps_its_laws() {
 }
 
 #[test]
+fn the_corpus_of_filters_keeps_its_laws() {
+    replay("filter");
+}
+
+#[test]
 fn the_corpus_of_names_and_paths_keeps_its_laws() {
     replay("name");
 }

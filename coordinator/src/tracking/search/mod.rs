@@ -2,10 +2,14 @@
 //! a word means for runs, experiments or models is said by a [`Vocabulary`]; what a thing has, by a [`Subject`].
 
 mod filter;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod order;
 mod words;
 
 pub(crate) use filter::Filter;
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::filter as fuzz_filter;
 pub(crate) use order::{Order, sort};
 
 use std::borrow::Cow;
