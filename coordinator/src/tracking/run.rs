@@ -55,8 +55,8 @@ pub struct Series {
     pub tail: Columns,
 }
 
-/// How many of the last points a new one is compared with: a client that got no answer sends the same ones again.
-const REPEATS_LOOKED_AT: usize = 32;
+/// How many of the last points a new one is compared with, as many as one request may bring: a client that got no answer sends the same ones again.
+const REPEATS_LOOKED_AT: usize = 1_000;
 
 impl Series {
     /// Whether a point is among the last ones.

@@ -409,4 +409,21 @@ async fn a_point_that_is_sent_again_is_not_there_twice() {
     )
     .await;
     assert_eq!(history["metrics"].as_array().unwrap().len(), 1);
+    let points: Vec<Value> = (0..1_000)
+        .map(|step| json!({"key": "auc", "value": 0.5, "timestamp": step, "step": step}))
+        .collect();
+    for _ in 0..2 {
+        done(
+            &service,
+            "runs/log-batch",
+            json!({"run_id": run, "metrics": points}),
+        )
+        .await;
+    }
+    let (_, history) = get(
+        &service,
+        &format!("metrics/get-history?run_id={run}&metric_key=auc"),
+    )
+    .await;
+    assert_eq!(history["metrics"].as_array().unwrap().len(), 1_000);
 }
