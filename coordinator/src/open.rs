@@ -1,9 +1,10 @@
-//! Opening the journal at a start: claim, probe, open, replay. What is made of it then is `start`'s business.
+//! Opening the state folder at a start: the journal (claim, probe, open, replay), and an empty place for uploads. What is made of it then is `start`'s business.
 
 use crate::blocking::blocking;
 use crate::config::{CoordinatorConfig, JournalChoice};
 use crate::driver::{Recovered, recover};
 use crate::journal::{Claim, EventLog, JournalError, SledLog, Snapshots, probe_in_child};
+use std::path::{Path, PathBuf};
 
 /// Opens the journal that the configuration names, after a child process has opened it first.
 pub(crate) async fn open_journal(
@@ -48,4 +49,14 @@ pub(crate) async fn replay(
         Ok((log, recovered))
     })
     .await
+}
+
+/// An empty folder for uploads: what an earlier process left there was never stored.
+pub(crate) fn fresh_uploads(state_dir: &Path) -> std::io::Result<PathBuf> {
+    let folder = state_dir.join("uploads");
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => std::fs::create_dir(&folder)?,
+    }
+    Ok(folder)
 }

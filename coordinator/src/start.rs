@@ -17,7 +17,7 @@ use crate::inbox::{
 use crate::journal::{EventReader, JournalError};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
-use crate::open::{open_journal, replay};
+use crate::open::{fresh_uploads, open_journal, replay};
 use crate::operator;
 use crate::secrets::KeyFile;
 use crate::signing;
@@ -216,16 +216,6 @@ fn view(config: &CoordinatorConfig, parts: &Parts, key: &SignerKey, epoch: u64) 
         started_at: parts.clock.now(),
         archive,
     }
-}
-
-/// An empty folder for uploads: what an earlier process left there was never stored.
-fn fresh_uploads(state_dir: &Path) -> std::io::Result<PathBuf> {
-    let folder = state_dir.join("uploads");
-    match std::fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => std::fs::create_dir(&folder)?,
-    }
-    Ok(folder)
 }
 
 fn wire_up(
