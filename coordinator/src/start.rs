@@ -25,7 +25,7 @@ use crate::tracking::run_sealer;
 use axum::Extension;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tidemill_artifacts::{ArtifactStore, Reserve};
 use tidemill_engine::{Alarm, Command, Fleet, FleetSettings};
