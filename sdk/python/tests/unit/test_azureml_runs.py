@@ -122,6 +122,7 @@ def test_what_steps_logged_is_read_back_in_azuremls_shapes(fake: Fake, ws: Works
         {"key": "azureml.text.kind", "value": "tree"},
     ]
     tracked = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": metrics, "tags": tags}}
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
     fake.on("POST", "/api/2.0/mlflow/runs/search", answer({"runs": [tracked]}))
     history = [{"value": 0.1, "timestamp": 2, "step": 1}, {"value": 0.5, "timestamp": 1, "step": 0}]
     fake.on("GET", "/api/2.0/mlflow/metrics/get-history", answer({"metrics": history}))

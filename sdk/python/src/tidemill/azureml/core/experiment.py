@@ -66,14 +66,11 @@ class Experiment:
 
     def start_logging(self, *args: Any, **kwargs: Any) -> LoggedRun:
         """A run that this program logs to by itself."""
-        from tidemill.azureml.core.tracked import ClientTracking, ask
+        from tidemill.azureml.core.tracked import ClientTracking, ask, experiment_id
 
         refuse("start_logging", "the program's own files are not taken", "upload_file", args=list(args), **kwargs)
         http = self.workspace._client._http
-        found = ask(http, "experiments/search", {"max_results": 1, "filter": f"name = '{self.id}'"}).get("experiments")
-        identity = (
-            found[0]["experiment_id"] if found else ask(http, "experiments/create", {"name": self.id})["experiment_id"]
-        )
+        identity = experiment_id(http, self.id) or ask(http, "experiments/create", {"name": self.id})["experiment_id"]
         made = ask(http, "runs/create", {"experiment_id": identity})["run"]["info"]["run_id"]
         return LoggedRun(made, ClientTracking(http, made))
 

@@ -196,7 +196,7 @@ class Run:
         """What it logged; of a pipeline with `recursive` what its steps logged, by step."""
         http = self._client._http
         if self._path is None and recursive:
-            return {path: metrics_of(http, tracked(http, self._run.id, path)) for path in self._run.steps}
+            return {path: metrics_of(http, tracked(http, self._run, path)) for path in self._run.steps}
         found = metrics_of(http, self._tracked()) if self._path else {}
         return {key: value for key, value in found.items() if name in (None, key)}
 
@@ -354,7 +354,7 @@ class Run:
         return step_status(self._step().status) if self._path else pipeline_status(self._run.refresh().status)
 
     def _tracked(self) -> Any:
-        return tracked(self._client._http, self._run.id, self._path)
+        return tracked(self._client._http, self._run, self._path)
 
     def _files(self) -> Artifact | None:
         return self._step().outputs.get("artifacts") if self._path else None

@@ -10,9 +10,10 @@ from tidemill.errors import NotFoundError, TidemillError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tidemill import Run
     from tidemill._http import Http
 
-__all__ = ["ClientTracking", "metrics_of", "tracked"]
+__all__ = ["ClientTracking", "experiment_id", "metrics_of", "tracked"]
 
 MLFLOW = "/api/2.0/mlflow/"
 RUNS_MAX = 1000
@@ -50,12 +51,21 @@ def ask(http: Http, path: str, body: Mapping[str, Any]) -> Any:
         raise
 
 
-def tracked(http: Http, run: str, step: str | None) -> list[dict[str, Any]]:
+def experiment_id(http: Http, name: str) -> str | None:
+    """The tracking server's id of an experiment, if it knows it."""
+    found = ask(http, "experiments/search", {"max_results": 1, "filter": f"name = '{name}'"}).get("experiments")
+    return str(found[0]["experiment_id"]) if found else None
+
+
+def tracked(http: Http, run: Run, step: str | None) -> list[dict[str, Any]]:
     """What the tracking server has of a run's attempts, of one step or of all."""
-    wanted = f"tags.`tidemill.run` = '{run}'"
+    experiment = experiment_id(http, run.experiment)
+    if experiment is None:
+        return []
+    wanted = f"tags.`tidemill.run` = '{run.id}'"
     if step is not None:
         wanted += f" AND tags.`tidemill.step` = '{step}'"
-    found = ask(http, "runs/search", {"experiment_ids": [], "filter": wanted, "max_results": RUNS_MAX})
+    found = ask(http, "runs/search", {"experiment_ids": [experiment], "filter": wanted, "max_results": RUNS_MAX})
     listed: list[dict[str, Any]] = found.get("runs", [])
     return listed
 
