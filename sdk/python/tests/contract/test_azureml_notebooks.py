@@ -1,4 +1,4 @@
-"""Two notebooks of azureml, unchanged, against the real server."""
+"""Notebooks of azureml, unchanged, against the real server."""
 
 from __future__ import annotations
 
@@ -77,12 +77,23 @@ def test_a_notebook_with_datasets(server: tidemill.Local, tmp_path: Path) -> Non
     assert disabled.endswith("Disabled")
 
 
+def test_a_notebook_that_reads_what_was_logged(server: tidemill.Local, tmp_path: Path) -> None:
+    lines = run_notebook(server, tmp_path, "logged.py")
+    for line in [
+        "metrics: ['accuracy', 'kind', 'rows', 'table'] [0.5, 0.75] 2.0 tree {'a': [1.0, 3.0], 'b': [2.0, 4.0]}",
+        "tags: good 2.0",
+        "tagged: yes",
+        "mine: {'loss': [0.5, 0.25]}",
+    ]:
+        assert line in lines
+
+
 def test_without_the_package_a_script_is_told_what_to_type(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "tidemill.azureml"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "python -m tidemill.azureml SCRIPT" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["data_dependency.py", "datasets.py"])
+@pytest.mark.parametrize("name", ["data_dependency.py", "datasets.py", "logged.py"])
 def test_the_notebooks_import_azureml_and_nothing_of_ours(name: str) -> None:
     assert "tidemill" not in (HERE / name).read_text()

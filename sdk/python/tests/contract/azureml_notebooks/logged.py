@@ -1,0 +1,30 @@
+"""A notebook of azureml that reads what its scripts logged, and logs by itself."""
+
+from azureml.core import Experiment, Workspace
+from azureml.core.run import Run
+from azureml.pipeline.core import Pipeline, PipelineParameter
+from azureml.pipeline.steps import PythonScriptStep
+
+ws = Workspace.from_config()
+
+# %% a pipeline whose script logs
+rows = PipelineParameter(name="rows", default_value=2)
+step = PythonScriptStep("log.py", name="log", arguments=["--rows", rows], source_directory="scripts", allow_reuse=False)
+pipeline = Pipeline(ws, [step])
+run = Experiment(ws, "Logging").submit(pipeline)
+run.wait_for_completion(show_output=False)
+log_run = run.find_step_run("log")[0]
+metrics = log_run.get_metrics()
+print("metrics:", sorted(metrics), metrics["accuracy"], metrics["rows"], metrics["kind"], metrics["table"])
+print("tags:", log_run.tags["state"], run.get_metrics(recursive=True)["log"]["rows"])
+log_run.tag("reviewed", "yes")
+print("tagged:", log_run.get_tags()["reviewed"])
+
+# %% a run that the notebook logs to
+mine = Experiment(ws, "Mine").start_logging()
+mine.log("loss", 0.5)
+mine.log("loss", 0.25)
+mine.complete()
+print("mine:", mine.get_metrics())
+
+assert Run.get(ws, run.id).id == run.id
