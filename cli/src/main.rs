@@ -15,6 +15,7 @@ mod hidden;
 mod loading;
 mod output;
 mod plaintext;
+mod scheduling;
 mod session;
 mod settings;
 mod shutdown;

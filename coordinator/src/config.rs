@@ -38,6 +38,8 @@ pub struct CoordinatorConfig {
     pub enrolment: EnrolmentRule,
     /// The file of the key that seals secrets, where it is not the one in the state folder: likewise.
     pub secrets_key: Option<PathBuf>,
+    /// Whether schedules are attended to: not by a coordinator that somebody only looks through.
+    pub fires_schedules: bool,
 }
 
 /// How the journal is copied to the object store.
@@ -96,6 +98,7 @@ impl CoordinatorConfig {
             signing_key: None,
             enrolment: EnrolmentRule::default(),
             secrets_key: None,
+            fires_schedules: true,
         }
     }
 

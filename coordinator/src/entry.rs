@@ -6,6 +6,7 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -58,7 +59,10 @@ pub(crate) struct Spelled {
     catalog: Option<CatalogFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     datastores: Option<DatastoreFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     tracking: Option<TrackingFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    schedules: Option<ScheduleFact>,
 }
 
 impl Spelled {
@@ -74,6 +78,7 @@ impl Spelled {
             catalog: None,
             datastores: None,
             tracking: None,
+            schedules: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -105,6 +110,10 @@ impl Spelled {
                     tracking: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Schedules(fact) => Self {
+                    schedules: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -120,6 +129,7 @@ impl Spelled {
             self.catalog.map(LedgerFact::from),
             self.datastores.map(LedgerFact::from),
             self.tracking.map(LedgerFact::from),
+            self.schedules.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

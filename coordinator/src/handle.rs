@@ -12,6 +12,7 @@ use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::secrets::{self, KeyFile};
+use crate::specs;
 use std::sync::Arc;
 use tidemill_artifacts::{ArtifactStore, Reserve};
 use tidemill_engine::{Command, Rejection};
@@ -147,17 +148,7 @@ impl CoordinatorHandle {
 
     /// Binds parameters and expands a pipeline, off the async threads because it may be large.
     pub(crate) async fn plan(request: SubmitRequest) -> Result<Arc<Plan>, SubmitError> {
-        let planning = tokio::task::spawn_blocking(move || {
-            let wishes = PlanRequest {
-                parameters: request.parameters,
-                display_name: request.display_name,
-                experiment: request.experiment,
-                tags: request.tags,
-                priority: request.priority,
-                force_rerun: request.force_rerun,
-            };
-            tidemill_language::plan(&request.spec, &wishes)
-        });
+        let planning = tokio::task::spawn_blocking(move || planned(request).map(|(plan, _)| plan));
         // Planning that panics is a fault of ours; it ends this request, not the coordinator.
         let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
         planned.map(Arc::new).map_err(SubmitError::Invalid)
@@ -168,9 +159,15 @@ impl CoordinatorHandle {
         self.check_datastores(&request.spec).await?;
         let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
         let idempotency_key = request.idempotency_key.take();
+        let planning = tokio::task::spawn_blocking(move || {
+            planned(request).map(|(plan, spec)| (plan, specs::to_bytes(&spec)))
+        });
+        let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
+        let (mut plan, bytes) = planned.map_err(SubmitError::Invalid)?;
+        plan.spec = specs::keep(&self.inner.store, bytes).await;
         let command = Command::SubmitRun {
             run: self.new_run_id(),
-            plan: Self::plan(request).await?,
+            plan: Arc::new(plan),
             submitted_by,
             idempotency_key,
         };
@@ -265,6 +262,20 @@ impl CoordinatorHandle {
         let moment = uuid::Timestamp::from_unix_time(now / 1000, millis_as_nanos(now % 1000), 0, 0);
         RunId(uuid::Uuid::new_v7(moment))
     }
+}
+
+/// The plan of a submission, and the pipeline that it was made of.
+fn planned(request: SubmitRequest) -> Result<(Plan, PipelineSpec), Vec<Problem>> {
+    let wishes = PlanRequest {
+        parameters: request.parameters,
+        display_name: request.display_name,
+        experiment: request.experiment,
+        tags: request.tags,
+        priority: request.priority,
+        force_rerun: request.force_rerun,
+    };
+    let plan = tidemill_language::plan(&request.spec, &wishes)?;
+    Ok((plan, request.spec))
 }
 
 fn millis_as_nanos(millis: u64) -> u32 {

@@ -19,6 +19,7 @@ use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::open::{fresh_uploads, open_journal, replay};
 use crate::operator;
+use crate::schedules::run_schedules;
 use crate::secrets::KeyFile;
 use crate::signing;
 use crate::tracking::run_sealer;
@@ -155,7 +156,7 @@ pub async fn start(
     coordinator
         .spawn_carriers(&config, (key, sure), outbox, carried)
         .await;
-    coordinator.spawn_inbox().await?;
+    coordinator.spawn_inbox(config.fires_schedules).await?;
     Ok(coordinator)
 }
 
@@ -431,7 +432,7 @@ impl Coordinator {
     }
 
     /// Subscribes before it returns: whoever hears of this coordinator may send to it.
-    async fn spawn_inbox(&mut self) -> Result<(), BrokerError> {
+    async fn spawn_inbox(&mut self, with_schedules: bool) -> Result<(), BrokerError> {
         let inner = Arc::clone(&self.handle.inner);
         let (broker, token) = (&inner.broker, &self.token);
         let reports = run_reports(
@@ -451,6 +452,9 @@ impl Coordinator {
         self.spawn_consumer("heartbeats", heartbeats);
         self.spawn_consumer("dead letters", letters);
         self.spawn_consumer("logs", logs);
+        if with_schedules {
+            self.spawn("schedules", run_schedules(self.handle(), self.token.clone()));
+        }
         Ok(())
     }
 

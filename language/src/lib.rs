@@ -29,8 +29,8 @@ mod yaml;
 pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use files::{Disk, Files, SourceKind, SourceRole};
 pub use load::{
-    Loaded, LocalSource, Reading, SourceId, load, load_environment, load_from, read, read_component,
-    read_from,
+    Loaded, LoadedSchedule, LocalSource, Reading, ScheduledJob, SourceId, load, load_environment, load_from,
+    load_schedule, read, read_component, read_from,
 };
 pub use plan::{PlanRequest, check, check_component, plan};
 pub use schema::schema;

@@ -5,7 +5,7 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog,
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules,
 //! where an address may lead, and what of a step's output may reach a terminal.
 
 pub mod access;
@@ -25,6 +25,7 @@ pub mod name;
 pub mod number;
 pub mod plan;
 pub mod proof;
+pub mod schedule;
 pub mod secret;
 pub mod sha256;
 pub mod spec;

@@ -5,6 +5,7 @@ use crate::samples as s;
 use std::sync::Arc;
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::ids::StepIndex;
+use tidemill_protocol::plan::Plan;
 use tidemill_protocol::status::RunStatus;
 
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
@@ -156,15 +157,33 @@ fn about_attempts() -> Vec<Fact> {
     ]
 }
 
+/// A run of which the pipeline was kept, too.
+fn with_its_spec() -> Event {
+    let plan = Plan {
+        spec: Some(s::file(b"{}")),
+        ..s::plan()
+    };
+    Event {
+        at: s::MOMENT,
+        fact: Fact::RunSubmitted {
+            run: s::run(),
+            plan: Arc::new(plan),
+            submitted_by: "ada".into(),
+            idempotency_key: None,
+        },
+    }
+}
+
 #[test]
 fn every_fact_that_was_ever_written_is_read_as_it_was_meant() {
     let facts = about_runs()
         .into_iter()
         .chain(about_steps())
         .chain(about_attempts());
-    let events: Vec<(&str, Event)> = facts
+    let mut events: Vec<(&str, Event)> = facts
         .map(|fact| (kind(&fact), Event { at: s::MOMENT, fact }))
         .collect();
     assert_eq!(events.len(), KINDS, "a kind of fact has no sample");
+    events.push(("run-submitted-with-its-spec", with_its_spec()));
     check("facts", &events);
 }

@@ -20,6 +20,8 @@ mod messages;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod tracking;

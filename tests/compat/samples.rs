@@ -291,5 +291,6 @@ pub(crate) fn plan() -> Plan {
         )]),
         warnings: vec!["`default_datestore` is not a setting".into()],
         assets: vec![],
+        spec: None,
     }
 }

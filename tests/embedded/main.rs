@@ -25,6 +25,8 @@ mod journal;
 #[cfg(test)]
 mod parameters;
 #[cfg(test)]
+mod published;
+#[cfg(test)]
 mod retry;
 #[cfg(test)]
 mod reuse;

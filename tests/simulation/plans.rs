@@ -40,6 +40,7 @@ pub(crate) fn plan(script: &RunScript) -> Arc<Plan> {
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
         assets: vec![],
+        spec: None,
     })
 }
 

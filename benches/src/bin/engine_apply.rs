@@ -162,6 +162,7 @@ fn plan(steps: u32, shape: Shape) -> Arc<Plan> {
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
         assets: vec![],
+        spec: None,
     };
     // As it comes from the journal: nothing in it is shared.
     Arc::new(codec::decode(&codec::encode(&plan)).expect("a plan can be read back"))

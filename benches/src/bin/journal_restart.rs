@@ -250,5 +250,6 @@ fn plan(steps: u32) -> Plan {
         outputs: BTreeMap::new(),
         warnings: vec![],
         assets: vec![],
+        spec: None,
     }
 }

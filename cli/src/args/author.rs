@@ -29,6 +29,20 @@ pub(crate) struct Submission {
     pub(crate) force_rerun: bool,
 }
 
+/// Whether somebody stays until a run has ended; shared by the verbs that start one elsewhere.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Staying {
+    /// Stay and show the run until it ends; the exit code is then the run's
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// Stay until the run ends and show nothing before
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) wait: bool,
+    /// Stay so long at most; the exit code is then 3 and the run goes on
+    #[arg(long, value_name = "TIME", value_parser = super::length)]
+    pub(crate) timeout: Option<Millis>,
+}
+
 /// `tidemill run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -63,15 +77,8 @@ pub(crate) struct SubmitArgs {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) submission: Submission,
-    /// Stay and show the run until it ends; the exit code is then the run's
-    #[arg(short, long)]
-    pub(crate) watch: bool,
-    /// Stay until the run ends and show nothing before
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) wait: bool,
-    /// Stay so long at most; the exit code is then 3 and the run goes on
-    #[arg(long, value_name = "TIME", value_parser = super::length)]
-    pub(crate) timeout: Option<Millis>,
+    #[command(flatten)]
+    pub(crate) staying: Staying,
     /// Say what would run, as `tidemill plan` does, and submit nothing
     #[arg(long, conflicts_with_all = ["watch", "wait", "timeout"])]
     pub(crate) dry_run: bool,

@@ -100,7 +100,8 @@ pub(crate) struct RunsListArgs {
     pub(crate) limit: u32,
 }
 
-fn run_status(text: &str) -> Result<RunStatus, String> {
+/// A run's status by its word.
+pub(super) fn run_status(text: &str) -> Result<RunStatus, String> {
     RunStatus::ALL
         .iter()
         .copied()

@@ -11,6 +11,8 @@ mod enrolment;
 mod inspect;
 mod metrics;
 mod operate;
+mod publish;
+mod schedules;
 mod secrets;
 
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
@@ -18,7 +20,9 @@ pub(crate) use assets::{
     AssetAddArgs, AssetCommand, AssetDescribeArgs, AssetGetArgs, AssetLabelArgs, AssetListArgs,
     AssetRemoveArgs, AssetUnlabelArgs, LineageArgs,
 };
-pub(crate) use author::{GraphArgs, InitArgs, PlanArgs, RunArgs, Submission, SubmitArgs, ValidateArgs};
+pub(crate) use author::{
+    GraphArgs, InitArgs, PlanArgs, RunArgs, Staying, Submission, SubmitArgs, ValidateArgs,
+};
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, JournalCommand, RecoverArgs};
 pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
@@ -29,6 +33,10 @@ pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
     HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
+pub(crate) use publish::{
+    PipelineArgs, PipelinesCommand, PipelinesDefaultArgs, PipelinesStartArgs, PublishArgs,
+};
+pub(crate) use schedules::{ScheduleCommand, ScheduleCreateArgs};
 pub(crate) use secrets::{SecretCommand, SecretSetArgs};
 
 use crate::output::humane;
@@ -47,6 +55,9 @@ Run something:
   run          Run a pipeline on this machine and wait for it
   up           Start coordinator, worker and API on this machine
   submit       Hand a pipeline to a coordinator
+  publish      Freeze a pipeline under a name, to be started by anybody
+  pipelines    List, show, start, enable and disable published pipelines
+  schedule     Start published pipelines by themselves, again and again
 
 Write pipelines:
   init         Write a small pipeline to start from
@@ -231,6 +242,14 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Hand a pipeline to a coordinator
     Submit(SubmitArgs),
+    /// Freeze a pipeline under a name, to be started by anybody
+    Publish(PublishArgs),
+    /// List, show, start, enable and disable published pipelines
+    #[command(subcommand)]
+    Pipelines(PipelinesCommand),
+    /// Start published pipelines by themselves, again and again
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// Write a small pipeline to start from
     Init(InitArgs),
     /// Report every problem of a pipeline file

@@ -7,9 +7,11 @@ mod enrolment;
 mod events;
 mod log_tail;
 mod patience;
+mod published;
 mod refusal;
 mod remote_secrets;
 mod run_events;
+mod schedules;
 mod transport;
 mod trust;
 

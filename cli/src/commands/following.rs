@@ -1,6 +1,7 @@
 //! Waiting for a run to end, as `submit`, `runs watch` and `runs wait` do: until its end, a time limit, or Ctrl-C. The run itself goes on whatever
 //! becomes of the one who waits, unless a second Ctrl-C says otherwise. (`run` owns its run, and cancels it at once.)
 
+use crate::args::Staying;
 use crate::asking;
 use crate::client::Client;
 use crate::exit::Exit;
@@ -11,6 +12,7 @@ use crate::shutdown::Interrupts;
 use crate::views;
 use crate::watch::{Shown, Watched, watch};
 use std::time::Duration;
+use tidemill_protocol::api::RunSummary;
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::time::Millis;
 use tokio::time::timeout;
@@ -25,6 +27,58 @@ pub(super) struct Manner {
     pub(super) shown: Shown,
     /// How long at most.
     pub(super) timeout: Option<Millis>,
+}
+
+/// Refuses a time limit on a wait that nobody asked for.
+pub(super) fn check(staying: Staying) -> Result<(), Failure> {
+    if staying.timeout.is_some() && !staying.watch && !staying.wait {
+        return Err(
+            Failure::new(Exit::Usage, "--timeout limits a wait, and nothing is waited for")
+                .help("add --watch or --wait"),
+        );
+    }
+    Ok(())
+}
+
+/// There is no coordinator that would go on with a run.
+pub(super) fn nobody_there() -> Failure {
+    Failure::new(
+        Exit::Unreachable,
+        "no coordinator runs on this machine, and none was named",
+    )
+    .code("unreachable")
+    .help("start one with `tidemill up`, or name another with --url or $TIDEMILL_URL")
+}
+
+/// Says that a run was started, or stays until its end.
+pub(super) async fn started(
+    session: &mut Session,
+    client: &Client,
+    run: &RunSummary,
+    staying: Staying,
+) -> Result<Exit, Failure> {
+    if !staying.watch && !staying.wait {
+        session.printer.one(
+            run,
+            |run| run.id.to_string(),
+            |printer, run| printer.line(format_args!("submitted run {}  {}", run.id, run.display_name)),
+        )?;
+        if session.printer.is_for_people() {
+            session
+                .printer
+                .help(format_args!("tidemill runs watch {}", humane::short_run(&run.id)));
+        }
+        return Ok(Exit::Good);
+    }
+    let manner = Manner {
+        shown: if staying.watch {
+            Shown::Changes
+        } else {
+            Shown::Nothing
+        },
+        timeout: staying.timeout,
+    };
+    to_its_end(session, client, run.id, manner).await
 }
 
 /// Waits for a run's end and shows how it ended.

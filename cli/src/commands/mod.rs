@@ -21,10 +21,13 @@ mod lineage;
 mod login;
 mod logs;
 mod metrics;
+mod pipelines;
 mod plan;
+mod publish;
 mod queue;
 mod run;
 mod runs;
+mod schedule;
 mod schema;
 mod secret;
 mod serve;
@@ -36,7 +39,9 @@ mod validate;
 mod version;
 mod worker;
 
-use crate::args::{AssetCommand, BrokerCommand, Cli, Command, Global, JournalCommand, WorkerCommand};
+use crate::args::{
+    AssetCommand, BrokerCommand, Cli, Command, Global, JournalCommand, ScheduleCommand, WorkerCommand,
+};
 use crate::exit::Exit;
 use crate::failure::{Context, Failure};
 use crate::output::{self, Printer};
@@ -81,6 +86,9 @@ const fn verb(command: &Command) -> &'static str {
         Command::Run(_) => "run",
         Command::Up(_) => "up",
         Command::Submit(_) => "submit",
+        Command::Publish(_) => "publish",
+        Command::Pipelines(_) => "pipelines",
+        Command::Schedule(_) => "schedule",
         Command::Init(_) => "init",
         Command::Validate(_) => "validate",
         Command::Plan(_) => "plan",
@@ -147,6 +155,8 @@ fn project(folder: &Path, command: &Command) -> PathBuf {
     let file = match command {
         Command::Run(args) => Some(&args.file),
         Command::Submit(args) => Some(&args.file),
+        Command::Publish(args) => args.file.as_ref(),
+        Command::Schedule(ScheduleCommand::Create(args)) => args.file.as_ref(),
         Command::Plan(args) => Some(&args.file),
         Command::Validate(args) => args.files.first(),
         Command::Component(AssetCommand::Add(args)) | Command::Environment(AssetCommand::Add(args)) => {
@@ -238,6 +248,9 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Run(args) => Box::pin(run::run(session, args)).await,
         Command::Up(_) => Box::pin(up::run(session)).await,
         Command::Submit(args) => Box::pin(submit::run(session, args)).await,
+        Command::Publish(args) => Box::pin(publish::run(session, args)).await,
+        Command::Pipelines(args) => Box::pin(pipelines::run(session, args)).await,
+        Command::Schedule(args) => Box::pin(schedule::run(session, args)).await,
         Command::Init(args) => init::run(session, &args),
         Command::Validate(args) => Box::pin(validate::run(session, &args)).await,
         Command::Plan(args) => Box::pin(plan::run(session, args)).await,

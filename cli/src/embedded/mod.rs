@@ -57,6 +57,17 @@ pub(crate) struct Embedded {
     lock: StateLock,
 }
 
+/// For what somebody starts the parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// To look, and to note wishes: nothing is executed.
+    Looking,
+    /// For one run.
+    OneRun,
+    /// To stay, as a service.
+    Staying,
+}
+
 /// Who holds the state folder, as an error.
 pub(crate) fn in_use(folder: &Path, who: Option<&Occupant>) -> Failure {
     let who = who.map_or_else(
@@ -119,23 +130,32 @@ impl Embedded {
                 .printer
                 .note(format_args!("nothing was ever run with {}", folder.display()));
         }
-        Self::start_parts(&session.settings, session.clock, lock, false).await
+        Self::start_parts(&session.settings, session.clock, lock, Manner::Looking).await
     }
 
-    /// Starts everything, a worker too, in a state folder that is ours already.
+    /// Starts everything, a worker too, in a state folder that is ours already: for one run, so schedules wait for a coordinator that stays.
     pub(crate) async fn start_locked(
         settings: &Settings,
         clock: SystemClock,
         lock: StateLock,
     ) -> Result<Self, Failure> {
-        Self::start_parts(settings, clock, lock, true).await
+        Self::start_parts(settings, clock, lock, Manner::OneRun).await
+    }
+
+    /// The same to stay.
+    pub(crate) async fn start_to_stay(
+        settings: &Settings,
+        clock: SystemClock,
+        lock: StateLock,
+    ) -> Result<Self, Failure> {
+        Self::start_parts(settings, clock, lock, Manner::Staying).await
     }
 
     async fn start_parts(
         settings: &Settings,
         clock: SystemClock,
         lock: StateLock,
-        with_worker: bool,
+        manner: Manner,
     ) -> Result<Self, Failure> {
         let store = open_store(settings, &StoreAddress::of(settings)).await?;
         let token = CancellationToken::new();
@@ -147,12 +167,17 @@ impl Embedded {
             store: store.clone(),
             clock: clock.clone(),
         };
-        let config = coordinator_config(settings, "in this process")?;
+        let config = tidemill_coordinator::CoordinatorConfig {
+            fires_schedules: manner == Manner::Staying,
+            ..coordinator_config(settings, "in this process")?
+        };
         let coordinator = tidemill_coordinator::start(config, parts, token.clone())
             .await
             .context(|| format!("cannot start from {}", settings.state_dir.display()))?;
         let mut steps = None;
-        let worker = if with_worker {
+        let worker = if manner == Manner::Looking {
+            None
+        } else {
             let secrets = Arc::new(OwnSecrets::new(coordinator.handle()));
             let parts = tidemill_worker::Parts {
                 broker,
@@ -176,8 +201,6 @@ impl Embedded {
             let worker = worker.context(|| "cannot start the worker")?;
             secrets.belongs_to(worker.id().clone());
             Some(worker)
-        } else {
-            None
         };
         let targets = worker
             .as_ref()

@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_language::{
-    Code, Diagnostic, Loaded, LocalSource, PipelineSpec, PlanRequest, Problems, SourceId, SourceKind,
-    SourceRole, Workspace,
+    Code, Diagnostic, Loaded, LoadedSchedule, LocalSource, PipelineSpec, PlanRequest, Problems, SourceId,
+    SourceKind, SourceRole, Workspace,
 };
 use tidemill_protocol::api::{Problem, SubmitRequest};
 use tidemill_protocol::artifact::ArtifactRef;
@@ -90,6 +90,21 @@ pub(crate) async fn outcome(session: &Session, file: &Path) -> Result<Result<Loa
 pub(crate) fn environment(session: &mut Session, file: &Path) -> Result<Environment, Failure> {
     let workspace = workspace(session)?;
     tidemill_language::load_environment(file, &workspace).map_err(|problems| refuse(session, file, &problems))
+}
+
+/// Reads a schedule file and the pipeline that it names. Problems are printed, each with its place; warnings too.
+pub(crate) fn load_schedule(session: &mut Session, file: &Path) -> Result<LoadedSchedule, Failure> {
+    if !file.is_file() {
+        return Err(no_such_file(file));
+    }
+    let workspace = workspace(session)?;
+    match tidemill_language::load_schedule(file, &workspace) {
+        Ok(loaded) => {
+            print(session, &loaded.warnings);
+            Ok(loaded)
+        }
+        Err(problems) => Err(refuse(session, file, &problems)),
+    }
 }
 
 /// What registered names mean for this session.
@@ -238,7 +253,8 @@ pub(crate) fn is_missing_parameter(problem: &Problem) -> bool {
     problem.code == Code::MissingInput.as_str()
 }
 
-fn map(pairs: &[Pair]) -> BTreeMap<String, String> {
+/// Pairs by their names; of equal names the last counts.
+pub(crate) fn map(pairs: &[Pair]) -> BTreeMap<String, String> {
     pairs
         .iter()
         .map(|pair| (pair.name.clone(), pair.value.clone()))

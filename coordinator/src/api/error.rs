@@ -1,5 +1,6 @@
 //! Refusals and failures on their way out: the only place that chooses a status code, and the one body that all of them have.
 
+use super::azure::error_body;
 use super::dialect::{self, TheirCode};
 use crate::error::{CommandError, Stopped};
 use crate::handle::SubmitError;
@@ -224,12 +225,13 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
         .filter(|id| id.len() <= REQUEST_ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_graphic()))
         .map_or_else(|| uuid::Uuid::now_v7().to_string(), ToOwned::to_owned);
     tracing::debug!(id, method = %request.method(), path = request.uri().path(), "request");
+    let path = request.uri().path().to_owned();
     request.extensions_mut().insert(RequestId(id.clone()));
     let is_theirs = dialect::is_theirs(request.uri().path());
     let mut response = next.run(request).await;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        response = with_body(response, &id, is_theirs).await;
+        response = with_body(response, &id, (&path, is_theirs)).await;
         tracing::info!(id, status = status.as_u16(), "request refused or failed");
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
@@ -238,7 +240,7 @@ pub(super) async fn finish(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn with_body(response: Response, id: &str, is_theirs: bool) -> Response {
+async fn with_body(response: Response, id: &str, (path, is_theirs): (&str, bool)) -> Response {
     let (mut parts, body) = response.into_parts();
     let mut error = match parts.extensions.remove::<ErrorBody>() {
         Some(error) => error,
@@ -248,7 +250,8 @@ async fn with_body(response: Response, id: &str, is_theirs: bool) -> Response {
     let bytes = if is_theirs {
         dialect::in_their_words(&error, parts.extensions.remove::<TheirCode>())
     } else {
-        serde_json::to_vec(&error).expect("an error body is plain data")
+        let ours = || serde_json::to_vec(&error).expect("an error body is plain data");
+        error_body(path, &error).unwrap_or_else(ours)
     };
     parts.headers.remove(header::CONTENT_LENGTH);
     parts

@@ -5,6 +5,7 @@ mod artifacts;
 mod assemble;
 mod assets;
 mod audit;
+mod azure;
 mod blob;
 mod bodies;
 mod charts;
@@ -33,6 +34,7 @@ mod plans;
 mod record;
 mod revision;
 mod runs;
+mod schedules;
 mod secrets;
 mod select;
 mod serve;
@@ -71,6 +73,24 @@ const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest time for an answer that is not a stream.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
+/// What starts published pipelines, by hand and by itself.
+fn starting() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
+        .routes(routes!(assets::start))
+        .routes(routes!(azure::pipeline))
+        .routes(routes!(azure::by_name))
+        .routes(routes!(azure::by_id))
+        .routes(routes!(azure::by_id_and_version))
+        .routes(routes!(azure::show))
+        .routes(routes!(azure::call))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::show, schedules::set, schedules::remove))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::next))
+        .routes(routes!(schedules::firings))
+}
+
 fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let submissions = OpenApiRouter::new()
         .routes(routes!(runs::submit, runs::list))
@@ -104,7 +124,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
             assets::remove_version
         ))
         .routes(routes!(assets::label, assets::unlabel))
-        .routes(routes!(assets::start))
+        .merge(starting())
         .routes(routes!(lineage::show))
         .routes(routes!(datastores::list))
         .routes(routes!(datastores::test))

@@ -1,4 +1,4 @@
-//! Revisions of what may change, as `ETag` and `If-Match`: how a caller changes only what nobody changed meanwhile.
+//! Revisions of what may change, as `ETag`, `If-Match` and `If-None-Match`: how a caller changes only what nobody changed meanwhile.
 
 use super::error::ApiError;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -25,4 +25,11 @@ pub(super) fn expected(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
         )
     })?;
     Ok(Some(number))
+}
+
+/// Whether the resource must not be there yet.
+pub(super) fn must_be_new(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|value| value == "*")
 }

@@ -4,7 +4,7 @@ use super::error::ApiError;
 use super::record::Made;
 use super::select;
 use crate::access::Caller;
-use crate::handle::CoordinatorHandle;
+use crate::handle::{CoordinatorHandle, Submitted};
 use crate::views::{Phrased, describe_changes, draft_diff, run_summary, run_view};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -54,11 +54,19 @@ pub(super) async fn submit(
 }
 
 /// Starts a run of what was submitted, and answers with it.
-pub(super) async fn accept(
+async fn accept(
     handle: &CoordinatorHandle,
     request: SubmitRequest,
 ) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let submitted = handle.submit(request).await?;
+    answer(handle, submitted).await
+}
+
+/// The answer to a submission that was accepted.
+pub(super) async fn answer(
+    handle: &CoordinatorHandle,
+    submitted: Submitted,
+) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let status = if submitted.new {
         StatusCode::CREATED
     } else {

@@ -40,6 +40,7 @@ impl Driver {
                 | LedgerFact::Catalog(_)
                 | LedgerFact::Datastores(_)
                 | LedgerFact::Tracking(_)
+                | LedgerFact::Schedules(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

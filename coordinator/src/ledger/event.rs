@@ -4,6 +4,7 @@ use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
+use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
 use serde::ser::SerializeStruct;
@@ -34,6 +35,8 @@ pub enum LedgerFact {
     Datastores(DatastoreFact),
     /// To something tracked.
     Tracking(TrackingFact),
+    /// To a schedule.
+    Schedules(ScheduleFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -66,6 +69,12 @@ impl From<DatastoreFact> for LedgerFact {
     }
 }
 
+impl From<ScheduleFact> for LedgerFact {
+    fn from(fact: ScheduleFact) -> Self {
+        Self::Schedules(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -77,6 +86,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Catalog(fact) => event.serialize_field("catalog", fact)?,
             LedgerFact::Datastores(fact) => event.serialize_field("datastores", fact)?,
             LedgerFact::Tracking(fact) => event.serialize_field("tracking", fact)?,
+            LedgerFact::Schedules(fact) => event.serialize_field("schedules", fact)?,
         }
         event.end()
     }

@@ -13,6 +13,7 @@ use crate::access::Access;
 use crate::catalog::Catalog;
 use crate::datastores::Datastores;
 use crate::enrolment::Enrolment;
+use crate::schedules::Schedules;
 use crate::secrets::Secrets;
 use crate::tracking::Tracking;
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,8 @@ pub struct Ledgers {
     pub datastores: Datastores,
     /// What was logged.
     pub tracking: Tracking,
+    /// What is started by itself.
+    pub schedules: Schedules,
 }
 
 impl Ledgers {
@@ -62,6 +65,7 @@ impl Ledgers {
             LedgerFact::Catalog(fact) => self.catalog.apply(event.at, fact),
             LedgerFact::Datastores(fact) => self.datastores.apply(event.at, fact),
             LedgerFact::Tracking(fact) => self.tracking.apply(event.at, fact),
+            LedgerFact::Schedules(fact) => self.schedules.apply(event.at, fact),
         }
     }
 

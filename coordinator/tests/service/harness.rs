@@ -171,6 +171,11 @@ impl Service {
         self.restart_with(|_| {}).await
     }
 
+    /// The same after something has happened meanwhile.
+    pub(crate) async fn restart_after(self, meanwhile: impl FnOnce()) -> Self {
+        self.restart_with(|_| meanwhile()).await
+    }
+
     /// The same with other settings.
     pub(crate) async fn restart_with(self, tune: impl FnOnce(&mut CoordinatorConfig)) -> Self {
         let (dir, log) = ((Arc::clone(&self.dir), self.on_disk), self.log.clone());
@@ -299,5 +304,6 @@ pub(crate) fn chain(names: &[&str]) -> Plan {
         outputs: BTreeMap::new(),
         warnings: vec![],
         assets: vec![],
+        spec: None,
     }
 }

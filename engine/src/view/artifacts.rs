@@ -9,7 +9,7 @@ use tidemill_protocol::plan::InputBinding;
 use tidemill_protocol::wire::{AttemptUsage, Success};
 
 impl Engine {
-    /// Shows `visit` every artifact that the state names, some of them more than once: code and inputs of every plan, results, logs of every attempt,
+    /// Shows `visit` every artifact that the state names, some of them more than once: code and inputs of every plan, the pipeline that it was made of, results, logs of every attempt,
     /// and what was saved for the next attempt. Costs by the number of steps and attempts that are known.
     pub fn for_each_artifact(&self, mut visit: impl FnMut(&ArtifactRef)) {
         for run in self.runs.values() {
@@ -36,6 +36,7 @@ impl Engine {
 }
 
 fn of_plan(run: &Run, visit: &mut impl FnMut(&ArtifactRef)) {
+    run.plan().spec.iter().for_each(&mut *visit);
     run.graph
         .templates()
         .filter_map(|template| template.work.code.as_ref())

@@ -106,6 +106,7 @@ impl Draft {
             outputs: BTreeMap::new(),
             warnings: Vec::new(),
             assets: vec![],
+            spec: None,
         }
     }
 

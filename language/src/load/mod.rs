@@ -1,7 +1,7 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
 //! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to, `catalog` what only a catalog knows; `ports`, `binding`, `artifacts`, `paths`,
-//! `environment`, `command`, `other`, `rules` and `secrets` read the parts. All of them note problems and go on, so that one reading finds them all.
+//! `environment`, `command`, `other`, `rules` and `secrets` read the parts; `schedule` reads the file around a pipeline that is started by itself. All of them note problems and go on, so that one reading finds them all.
 
 mod artifacts;
 mod binding;
@@ -22,6 +22,7 @@ mod paths;
 mod pipeline;
 mod ports;
 mod rules;
+mod schedule;
 mod secrets;
 mod site;
 mod step;
@@ -29,6 +30,7 @@ mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId};
 pub use part::{load_environment, read_component};
+pub use schedule::{LoadedSchedule, ScheduledJob, load_schedule};
 
 use contents::Contents;
 use explain::Origin;

@@ -287,7 +287,8 @@ impl Loader<'_> {
         settings
     }
 
-    fn tags(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, String> {
+    /// The labels under `tags`.
+    pub(super) fn tags(&mut self, fields: &mut Fields<'_>) -> BTreeMap<String, String> {
         let pairs = fields.pairs("tags", &mut self.findings).iter();
         pairs
             .map(|entry| {

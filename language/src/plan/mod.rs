@@ -102,6 +102,7 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
         outputs,
         warnings: spec.warnings.clone(),
         assets: spec.assets.clone(),
+        spec: None,
     })
 }
 

@@ -10,5 +10,6 @@ mod good;
 mod hostile;
 mod planning;
 mod scale;
+mod schedules;
 mod schema;
 mod secrets;

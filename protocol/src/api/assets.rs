@@ -77,6 +77,11 @@ pub enum AssetSource {
     /// A pipeline, self-contained; what it names by digest must be in the store already.
     #[schema(value_type = Object)]
     Pipeline(Box<PipelineSpec>),
+    /// The pipeline of a run as it was submitted: with the defaults of its parameters, not with the values that the run had.
+    Run {
+        /// The run: an id, a unique prefix of one, `last`, or `@` and a name.
+        run: String,
+    },
 }
 
 /// Changes what people call an asset or a version. What is absent stays.
@@ -175,7 +180,8 @@ impl VersionView {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartRequest {
-    /// Values for its parameters, as text.
+    /// Values for its parameters, as text. One that takes files takes an address, or `azureml:NAME:VERSION`, `azureml:NAME@LABEL` or `azureml:NAME` for a data
+    /// asset or model of the catalog; behind one that is itself an address, `/PATH` may follow.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
     /// What people call this run.
@@ -193,6 +199,9 @@ pub struct StartRequest {
     /// Run every step, whatever is known.
     #[serde(default)]
     pub force_rerun: bool,
+    /// Whether steps that do not depend on a failed one go on; as the pipeline says when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub continue_on_step_failure: Option<bool>,
     /// Starting twice with the same key gives the same run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,

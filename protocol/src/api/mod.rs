@@ -13,6 +13,7 @@ mod metrics;
 mod queues;
 pub mod routes;
 mod runs;
+mod schedules;
 mod secrets;
 mod service;
 mod steps;
@@ -40,6 +41,7 @@ pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
     StepDiffView, SubmitRequest,
 };
+pub use schedules::{MomentView, PauseRequest, PauseView, ScheduleView};
 pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};

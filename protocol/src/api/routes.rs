@@ -68,6 +68,12 @@
 //! PUT  /api/v1/datastores/{name}    Datastore         → DatastoreView
 //! DELETE /api/v1/datastores/{name}                    → 204
 //! POST /api/v1/datastores/{name}/test                 → DatastoreTestView
+//! GET  /api/v1/schedules                              → [ScheduleView]
+//! GET, PUT, DELETE /api/v1/schedules/{name} ScheduleSpec → ScheduleView     ETag: its revision, for If-Match; If-None-Match: * to make
+//! POST /api/v1/schedules/{name}/pause  PauseRequest   → ScheduleView
+//! POST /api/v1/schedules/{name}/resume                → ScheduleView
+//! GET  /api/v1/schedules/{name}/next   ?count         → [MomentView]
+//! GET  /api/v1/schedules/{name}/firings               → [Firing], newest first
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -110,6 +116,10 @@ pub const ASSETS: &str = "/api/v1/assets";
 pub const LINEAGE: &str = "/api/v1/lineage";
 /// Datastores.
 pub const DATASTORES: &str = "/api/v1/datastores";
+/// Published pipelines.
+pub const PIPELINES: &str = "/api/v1/pipelines";
+/// Schedules.
+pub const SCHEDULES: &str = "/api/v1/schedules";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

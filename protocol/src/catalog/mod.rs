@@ -11,4 +11,4 @@ pub use asset::{AssetBody, FilesBody, Location, Origin, ParameterDoc, PipelineBo
 pub use kind::{AssetKind, AssetKindError};
 pub use reference::{AssetRef, AssetRefError};
 pub use used::AssetUse;
-pub use version::{LATEST, Version, VersionError};
+pub use version::{DEFAULT, LATEST, Version, VersionError};

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 /// The label that always means the version added last; nobody may set it.
 pub const LATEST: &str = "latest";
+/// The label of the version that is meant when nobody names one.
+pub const DEFAULT: &str = "default";
 /// Longest version or label in bytes.
 const BYTES_MAX: usize = 64;
 

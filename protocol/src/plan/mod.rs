@@ -16,6 +16,7 @@ pub use work::{
     OutputPort, PortType, PythonEnvironment, StepKind, StepWork, Word,
 };
 
+use crate::artifact::ArtifactRef;
 use crate::catalog::AssetUse;
 use crate::digest::Digest;
 use crate::ids::{StepIndex, StepPath};
@@ -68,6 +69,9 @@ pub struct Plan {
     /// The versions that the pipeline took from a catalog.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetUse>,
+    /// The blob with the JSON of the pipeline that this was made of; none where it was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<ArtifactRef>,
 }
 
 /// What a failed step means for the steps that do not depend on it.

@@ -17,7 +17,7 @@ pub(super) async fn run(session: &mut Session) -> Result<Exit, Failure> {
     let interrupts = Interrupts::listen()?;
     let lock = lock_now(&session.settings, "up").await?;
     // Reading a long journal may take a while, and nothing is lost by leaving in the middle of it.
-    let starting = Embedded::start_locked(&session.settings, session.clock, lock);
+    let starting = Embedded::start_to_stay(&session.settings, session.clock, lock);
     let started = interrupts.first().run_until_cancelled(Box::pin(starting)).await;
     let Some(mut embedded) = started.transpose()? else {
         return Ok(interrupts.exit());

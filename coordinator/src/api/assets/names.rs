@@ -1,9 +1,9 @@
 //! Names in a pipeline file that a client has this coordinator read: answered from its own catalog and datastores, as the client would be if it asked.
 
-use super::publish::read;
 use crate::api::error::ApiError;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
+use crate::specs;
 use crate::views;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub(in crate::api) async fn answers(
         if let Answer::Known(known) = answer
             && let AssetBody::Component(body) = &known.view.body
         {
-            known.spec = Some(Arc::new(read(handle, body.spec).await?));
+            known.spec = Some(Arc::new(specs::read(&handle.inner.store, &body.spec).await?));
         }
     }
     Ok(answers)

@@ -1,25 +1,45 @@
 //! Published pipelines: starting a run of a version that was frozen.
 
-use super::{asset, version};
 use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::api::record::Made;
 use crate::api::runs;
 use crate::handle::CoordinatorHandle;
+use crate::published::{self, PublishedError};
+use crate::specs::SpecError;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use tidemill_protocol::api::{ErrorBody, ErrorCode, RunSummary, StartRequest, SubmitRequest};
-use tidemill_protocol::artifact::ArtifactRef;
-use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Stage, Version};
+use tidemill_protocol::api::{ErrorBody, ErrorCode, RunSummary, StartRequest};
+use tidemill_protocol::catalog::Version;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::spec::PipelineSpec;
 
-/// The label of the version that is meant when a call names none.
-const DEFAULT: &str = "default";
-/// Longest pipeline that is read back.
-const SPEC_BYTES_MAX: usize = 64 * 1024 * 1024;
+impl From<SpecError> for ApiError {
+    fn from(error: SpecError) -> Self {
+        match error {
+            SpecError::Store(error) => error.into(),
+            SpecError::Unreadable { .. } | SpecError::Broken => Self::internal(&error),
+        }
+    }
+}
+
+impl From<PublishedError> for ApiError {
+    fn from(error: PublishedError) -> Self {
+        match error {
+            PublishedError::Unknown(rejection) => rejection.into(),
+            PublishedError::Disabled { name, version } => {
+                let message = format!("version `{version}` of pipeline `{name}` is disabled");
+                Self::new(ErrorCode::Conflict, message).hint(format!(
+                    "`tidemill pipelines enable {name} --version {version}`, or start another version"
+                ))
+            }
+            PublishedError::Spec(error) => error.into(),
+            PublishedError::Stopped(stopped) => stopped.into(),
+            PublishedError::Refused(error) => error.into(),
+        }
+    }
+}
 
 /// Which version to start.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -46,55 +66,11 @@ pub(in crate::api) async fn start(
     Extension(caller): Extension<Caller>,
     Path(name): Path<Name>,
     Query(query): Query<StartQuery>,
-    Json(request): Json<StartRequest>,
+    Json(mut request): Json<StartRequest>,
 ) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
-    let wanted = query.version;
-    let looked_up = name.clone();
-    let (found, spec) = handle
-        .look(move |sight| {
-            let name = looked_up;
-            let pipeline = asset(sight, AssetKind::Pipeline, &name)?;
-            let wanted = wanted.unwrap_or_else(|| default_of(pipeline));
-            let (found, kept) = version((AssetKind::Pipeline, &name, pipeline), &wanted)?;
-            let AssetBody::Pipeline(body) = &*kept.body else {
-                return Err(ApiError::new(ErrorCode::Internal, "a pipeline's version is none"));
-            };
-            if kept.stage == Stage::Disabled {
-                let message = format!("version `{found}` of pipeline `{name}` is disabled");
-                return Err(ApiError::new(ErrorCode::Conflict, message));
-            }
-            Ok((found.clone(), body.spec))
-        })
-        .await??;
-    let mut tags = request.tags;
-    tags.insert("tidemill.pipeline".to_owned(), format!("{name}:{found}"));
-    let submission = SubmitRequest {
-        spec: read(&handle, spec).await?,
-        parameters: request.parameters,
-        display_name: request.display_name,
-        experiment: request.experiment,
-        tags,
-        priority: request.priority,
-        force_rerun: request.force_rerun,
-        idempotency_key: request.idempotency_key,
-        submitted_by: caller.acts_as(request.by),
-    };
-    runs::accept(&handle, submission).await
-}
-
-fn default_of(pipeline: &crate::catalog::Asset) -> Version {
-    let default: Version = DEFAULT.parse().expect("a label by its grammar");
-    if pipeline.resolve(&default).is_some() {
-        default
-    } else {
-        LATEST.parse().expect("a label by its grammar")
-    }
-}
-
-/// Reads a pipeline or component that was frozen.
-pub(super) async fn read(handle: &CoordinatorHandle, spec: ArtifactRef) -> Result<PipelineSpec, ApiError> {
-    let bytes = handle.inner.store.get_bytes(&spec.digest, SPEC_BYTES_MAX).await?;
-    let reading = tokio::task::spawn_blocking(move || serde_json::from_slice(&bytes));
-    let read = reading.await.map_err(|error| ApiError::internal(&error))?;
-    read.map_err(|error| ApiError::internal(&error))
+    let looking = handle.look(move |sight| published::find(sight, &name, query.version.as_ref()));
+    let startable = looking.await??;
+    let by = caller.acts_as(request.by.take());
+    let submitted = published::start(&handle, &startable, request, by).await?;
+    runs::answer(&handle, submitted).await
 }

@@ -4,6 +4,7 @@ use crate::api::error::ApiError;
 use crate::api::select;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
+use crate::specs;
 use crate::views;
 use tidemill_protocol::api::{AssetSource, ErrorCode, Problem};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
@@ -61,6 +62,15 @@ pub(super) async fn resolve(
             let checked = tidemill_language::check_component;
             Ok((AssetBody::Component(freeze(handle, *spec, checked).await?), None))
         }
+        (AssetKind::Pipeline, AssetSource::Run { run }) => {
+            let found = handle.look(move |sight| pipeline_of(sight, &run));
+            let (kept, origin) = found.await??;
+            let spec = specs::read(&handle.inner.store, &kept).await?;
+            Ok((
+                AssetBody::Pipeline(freeze(handle, spec, tidemill_language::check).await?),
+                Some(origin),
+            ))
+        }
         (kind, _) => Err(ApiError::new(
             ErrorCode::BadRequest,
             format!("a version of this kind ({kind}) is not made of that"),
@@ -113,6 +123,20 @@ fn output_of(
     Ok((found.artifact, origin))
 }
 
+/// The pipeline that a run was submitted with.
+fn pipeline_of(sight: &Sight<'_>, run: &str) -> Result<(ArtifactRef, Origin), ApiError> {
+    let run = select::run(sight, run)?;
+    let kept = run.plan().spec.ok_or_else(|| {
+        let message = format!("the pipeline of run {} was not kept", run.id());
+        ApiError::new(ErrorCode::Conflict, message).hint("publish its file instead: `tidemill publish FILE`")
+    })?;
+    let origin = Origin {
+        run: Some(run.id()),
+        ..Origin::default()
+    };
+    Ok((kept, origin))
+}
+
 /// A version must not name what is not there.
 async fn check_stored(handle: &CoordinatorHandle, artifact: &ArtifactRef) -> Result<(), ApiError> {
     let one = [artifact.digest];
@@ -140,8 +164,7 @@ async fn freeze(
     let checking = tokio::task::spawn_blocking(move || {
         let problems = check(&spec);
         let parameters = views::parameters_of(&spec);
-        let bytes = serde_json::to_vec(&spec).expect("a spec is plain data");
-        (problems, parameters, bytes)
+        (problems, parameters, specs::to_bytes(&spec))
     });
     let (problems, parameters, bytes) = checking.await.map_err(|error| ApiError::internal(&error))?;
     if !problems.is_empty() {

@@ -1,0 +1,137 @@
+//! Published pipelines in the words of Azure ML's REST API: what is taken, what is answered, and how what is wrong is said.
+
+use super::harness::Service;
+use super::pipelines::{pipeline, publish};
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+const SUBMIT: &str = "/azureml/v1.0/PipelineRuns/PipelineSubmit";
+const ENDPOINT: &str = "/azureml/v1.0/PipelineRuns/PipelineEndpointSubmit";
+
+#[tokio::test]
+async fn the_body_of_an_older_caller_starts_a_run_and_what_is_not_known_in_it_is_ignored() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    let body = json!({
+        "ExperimentName": "nightly", "Description": "from the factory", "RunSource": "ADF", "tags": {"team": "mill"},
+        "ParameterAssignments": {"trees": 12}, "EnableNotification": true, "Properties": {"x": "y"}, "RunType": "HTTP",
+    });
+    let (status, run) = service.post(&format!("{SUBMIT}/train"), &body).await;
+    assert_eq!(status, StatusCode::OK, "{run}");
+    assert!(run["Status"]["StatusCode"].as_u64().unwrap() <= 1, "{run}");
+    assert_eq!(
+        (&run["PipelineId"], &run["RunHistoryExperimentName"]),
+        (&json!("train:1"), &json!("nightly"))
+    );
+    let id = run["Id"].as_str().unwrap();
+    let (_, shown) = service.get(&format!("/api/v1/runs/{id}")).await;
+    assert_eq!(shown["parameters"]["trees"], "12");
+    assert_eq!(shown["display_name"], "from the factory");
+    assert_eq!(
+        (&shown["tags"]["team"], &shown["tags"]["azureml.run_source"]),
+        (&json!("mill"), &json!("ADF"))
+    );
+    let (status, again) = service.get(&format!("/azureml/v1.0/PipelineRuns/{id}")).await;
+    assert_eq!((status, &again["Id"]), (StatusCode::OK, &json!(id)));
+}
+
+#[tokio::test]
+async fn an_endpoint_starts_its_default_version_unless_another_is_named() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    let mut second = pipeline();
+    second["description"] = json!("the second");
+    publish(&service, "train", &second).await;
+    let default = Body::from(json!({"version": "1"}).to_string());
+    service
+        .call("PUT", "/api/v1/assets/pipeline/train/labels/default", default)
+        .await;
+    for (path, version) in [
+        (format!("{ENDPOINT}/Name?name=train"), "train:1"),
+        (format!("{ENDPOINT}/Name?name=train&pipelineVersion=2"), "train:2"),
+        (format!("{ENDPOINT}/Id/train"), "train:1"),
+        (format!("{ENDPOINT}/Id/train/2"), "train:2"),
+        (format!("{SUBMIT}/train:2"), "train:2"),
+    ] {
+        let (status, run) = service.call("POST", &path, Body::empty()).await;
+        assert_eq!(
+            (status, &run["PipelineId"]),
+            (StatusCode::OK, &json!(version)),
+            "{path}: {run}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_their_words_with_every_problem() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    let wrong = json!({"ParameterAssignments": {"trees": 99, "forests": "1"}});
+    let (status, refused) = service.post(&format!("{SUBMIT}/train"), &wrong).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(refused["Error"]["Code"], "UserError");
+    let message = refused["Error"]["Message"].as_str().unwrap();
+    assert!(message.contains("50") && message.contains("forests"), "{message}");
+    assert!(refused["Error"]["Details"].as_array().unwrap().len() >= 2);
+    assert!(!refused["Correlation"]["RequestId"].as_str().unwrap().is_empty());
+    let (status, unknown) = service.post(&format!("{SUBMIT}/nobody"), &json!({})).await;
+    assert_eq!(
+        (status, &unknown["Error"]["InnerError"]["Code"]),
+        (StatusCode::NOT_FOUND, &json!("NotFound"))
+    );
+    let (status, _) = service
+        .call("POST", &format!("{SUBMIT}/train"), Body::from("{no json"))
+        .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let (_, runs) = service.get("/api/v1/runs").await;
+    assert_eq!(runs["items"], json!([]), "nothing was started");
+}
+
+/// A call of a batch endpoint.
+async fn call(service: &Service, deployment: Option<&str>, properties: &Value) -> (StatusCode, Value) {
+    let mut request =
+        Request::post("/azureml/endpoints/train/jobs").header("content-type", "application/json");
+    if let Some(deployment) = deployment {
+        request = request.header("azureml-model-deployment", deployment);
+    }
+    let body = Body::from(json!({"properties": properties}).to_string());
+    let answer = service.send(request.body(body).unwrap()).await;
+    let status = answer.status();
+    let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap())
+}
+
+#[tokio::test]
+async fn a_batch_endpoint_is_a_published_pipeline_and_its_deployments_are_the_versions() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    let input = json!({"InputData": {"trees": {"JobInputType": "Literal", "Value": 7}}});
+    let (status, job) = call(&service, None, &input).await;
+    assert_eq!(status, StatusCode::CREATED, "{job}");
+    let status = job["properties"]["status"].as_str().unwrap();
+    assert!(["NotStarted", "Running"].contains(&status), "{job}");
+    let (_, shown) = service
+        .get(&format!("/api/v1/runs/{}", job["name"].as_str().unwrap()))
+        .await;
+    assert_eq!(shown["parameters"]["trees"], "7");
+    let (status, refused) = call(&service, Some("blue"), &input).await;
+    assert_eq!(
+        (status, &refused["error"]["code"]),
+        (StatusCode::NOT_FOUND, &json!("NotFound"))
+    );
+    let (status, refused) = call(
+        &service,
+        None,
+        &json!({"OutputData": {"elsewhere": {"Uri": "s3://b/x"}}}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(
+        refused["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("elsewhere"),
+        "{refused}"
+    );
+}
