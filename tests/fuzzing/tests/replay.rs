@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tidemill_fuzzing::{TARGETS, corpora};
 
 /// Most files and bytes of all corpora together, so that the replay stays short.
-const FILES_MAX: usize = 300;
+const FILES_MAX: usize = 330;
 const BYTES_MAX: u64 = 1024 * 1024;
 
 fn files(target: &str) -> Vec<PathBuf> {
