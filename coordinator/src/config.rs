@@ -3,6 +3,7 @@
 use crate::audit::AuditLimits;
 use crate::enrolment::EnrolmentRule;
 use crate::journal::MemoryLog;
+use crate::openlineage::OpenLineageConfig;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use tidemill_protocol::time::Millis;
@@ -40,6 +41,8 @@ pub struct CoordinatorConfig {
     pub secrets_key: Option<PathBuf>,
     /// Whether schedules are attended to: not by a coordinator that somebody only looks through.
     pub fires_schedules: bool,
+    /// Where lineage events go. None: nowhere.
+    pub openlineage: Option<OpenLineageConfig>,
 }
 
 /// How the journal is copied to the object store.
@@ -99,6 +102,7 @@ impl CoordinatorConfig {
             enrolment: EnrolmentRule::default(),
             secrets_key: None,
             fires_schedules: true,
+            openlineage: None,
         }
     }
 

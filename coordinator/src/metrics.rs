@@ -61,6 +61,8 @@ pub(crate) struct Metrics {
     pub(crate) reports_refused: Counter,
     pub(crate) messages_published: Counter,
     pub(crate) publish_failures: Counter,
+    pub(crate) lineage_events: Counter,
+    pub(crate) lineage_left_out: Counter,
     pub(crate) archive_segments: Counter,
     pub(crate) archive_failures: Counter,
     /// Events that are durable here and not in the archive.
@@ -154,8 +156,18 @@ impl Metrics {
     }
 
     /// Those of messages and of the archive.
-    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 6] {
+    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 8] {
         [
+            (
+                "lineage_events_total",
+                "Lineage events put into the queue for their service.",
+                &self.lineage_events,
+            ),
+            (
+                "lineage_left_out_total",
+                "Lineage events left out because the queue was full.",
+                &self.lineage_left_out,
+            ),
             (
                 "reports_stale_total",
                 "Reports that changed nothing.",

@@ -18,6 +18,7 @@ use crate::journal::{EventReader, JournalError};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::open::{fresh_uploads, open_journal, replay};
+use crate::openlineage::run_openlineage;
 use crate::operator;
 use crate::schedules::run_schedules;
 use crate::secrets::KeyFile;
@@ -424,6 +425,11 @@ impl Coordinator {
             self.token.clone(),
         );
         self.spawn("alarms", alarms);
+        if let Some(openlineage) = config.openlineage.clone() {
+            let (live, handle) = (inner.events.subscribe(), self.handle());
+            let telling = run_openlineage(openlineage, live, handle, self.token.clone());
+            self.spawn("lineage", telling);
+        }
         let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after);
         reconciler.begin().await;
         let token = self.token.clone();

@@ -89,6 +89,7 @@ pub(crate) fn coordinator_config(
         disk_reserve: settings.disk_reserve,
         enrolment: settings.worker_enrolment,
         secrets_key: settings.secrets_key.clone(),
+        openlineage: settings.openlineage.clone(),
         ..CoordinatorConfig::new(&settings.state_dir)
     })
 }

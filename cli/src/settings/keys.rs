@@ -234,6 +234,18 @@ pub(crate) const KEYS: &[Key] = &[
         "where steps log to tracking: the address of the coordinator's API as steps reach it; `off` for nowhere",
     ),
     key(
+        "openlineage_url",
+        Shape::Text,
+        "",
+        "a service to which a coordinator tells by OpenLineage events what its runs read and made, such as http://marquez:5000",
+    ),
+    key(
+        "openlineage_namespace",
+        Shape::Text,
+        "tidemill",
+        "the namespace of jobs and data in those events",
+    ),
+    key(
         "disk_reserve",
         Shape::Text,
         "256MiB",

@@ -23,6 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidemill_coordinator::OpenLineageConfig;
 use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::time::Millis;
@@ -132,6 +133,8 @@ pub(crate) struct Settings {
     pub(crate) signing_key: Option<PathBuf>,
     /// The file of the key that opens secrets, where it is not in `state_dir`.
     pub(crate) secrets_key: Option<PathBuf>,
+    /// Where a coordinator tells what its runs read and made.
+    pub(crate) openlineage: Option<OpenLineageConfig>,
     /// The compute targets that the worker serves, each `NAME` or `NAME:TYPE`.
     pub(crate) compute: Vec<String>,
     /// The type of targets that name none.

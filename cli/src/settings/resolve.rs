@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tidemill_coordinator::OpenLineageConfig;
 use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_protocol::destination::Destinations;
 use tidemill_worker::{Reach, RunAs, Sandbox, StepLimits};
@@ -282,6 +283,22 @@ impl Layers {
         Destinations::with(&self.list(key)?).map_err(|error| invalid(key, &self.0[key], &error.to_string()))
     }
 
+    /// Where lineage events go.
+    fn openlineage(&self) -> Result<Option<OpenLineageConfig>, Failure> {
+        let Some(url) = self.text("openlineage_url")? else {
+            return Ok(None);
+        };
+        if !(url.starts_with("http://") || url.starts_with("https://")) {
+            let setting = &self.0["openlineage_url"];
+            return Err(invalid("openlineage_url", setting, "an http or https address"));
+        }
+        let namespace = self.text("openlineage_namespace")?;
+        Ok(Some(OpenLineageConfig {
+            url,
+            namespace: namespace.unwrap_or_else(|| "tidemill".to_owned()),
+        }))
+    }
+
     /// The files with which the API is served: both or none.
     fn tls(&self) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
         match (self.path("tls_cert")?, self.path("tls_key")?) {
@@ -426,6 +443,7 @@ fn finish(
             .transpose()?,
         signing_key: layers.path("signing_key")?,
         secrets_key: layers.path("secrets_key")?,
+        openlineage: layers.openlineage()?,
         compute: layers.list("compute")?,
         compute_type: layers.text("type")?.unwrap_or_else(|| "cpu".to_owned()),
         worker_id: layers.text("worker_id")?,

@@ -22,6 +22,7 @@ mod load;
 mod logs;
 mod named_outputs;
 mod pipelines;
+mod openlineage;
 mod plans;
 mod port;
 mod quarantine;
