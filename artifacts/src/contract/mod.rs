@@ -3,6 +3,7 @@
 
 mod contents;
 mod damage;
+mod names;
 mod records;
 mod suite;
 

@@ -1,6 +1,6 @@
 //! The contract in order.
 
-use super::{contents, damage, records};
+use super::{contents, damage, names, records};
 use crate::ArtifactStore;
 
 /// Everything, one after the other.
@@ -15,6 +15,9 @@ pub async fn all(store: &ArtifactStore) {
     contents::a_second_equal_upload_sends_nothing(store).await;
     contents::missing_names_exactly_what_is_absent(store).await;
     contents::a_content_above_the_limit_is_not_read(store).await;
+    names::a_blob_is_found_by_its_second_name(store).await;
+    names::a_part_of_a_blob_is_those_bytes_of_it(store).await;
+    names::a_second_name_outlives_neither_its_blob_nor_its_month(store).await;
     records::one_attempt_commits_one_manifest(store).await;
     records::of_many_contradicting_manifests_one_wins(store).await;
     records::a_tree_without_its_files_is_refused(store).await;

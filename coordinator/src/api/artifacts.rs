@@ -50,7 +50,8 @@ pub(super) async fn missing(
     Ok(Json(MissingResponse { blobs, trees }))
 }
 
-fn digest(text: &str) -> Result<Digest, ApiError> {
+/// The digest that a path names.
+pub(super) fn digest(text: &str) -> Result<Digest, ApiError> {
     text.parse()
         .map_err(|error| ApiError::new(ErrorCode::BadRequest, format!("{error}")))
 }

@@ -1,9 +1,11 @@
 //! What the fuzz target `query` checks; only with the feature `fuzzing`. Here, because the parameters of the routes are private.
 
+use super::archives::ArchiveQuery;
 use super::events::EventsQuery;
 use super::local::is_local;
 use super::logs::LogsQuery;
 use super::runs::{ByQuery, ListQuery};
+use super::tree_files::FilesQuery;
 use crate::access::{Presented, Secret};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -22,6 +24,8 @@ pub fn query(data: &[u8]) {
         round::<ByQuery>(text);
         round::<EventsQuery>(text);
         round::<LogsQuery>(text);
+        round::<FilesQuery>(text);
+        round::<ArchiveQuery>(text);
         token(text);
     }
     if let Ok(value) = HeaderValue::from_bytes(data) {

@@ -1,6 +1,7 @@
 //! The REST API: a list of routes that one can read aloud, and the description that is generated from it. Handlers are in the file of their resource.
 //! The same router is served on a port ([`serve`]) and called in process by the command line.
 
+mod archives;
 mod artifacts;
 mod assemble;
 mod assets;
@@ -44,6 +45,7 @@ mod steps;
 mod streams;
 mod sweep;
 mod tokens;
+mod tree_files;
 mod via;
 
 #[cfg(feature = "fuzzing")]
@@ -54,7 +56,7 @@ pub(crate) use via::Via;
 use crate::handle::CoordinatorHandle;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::{Router, middleware};
+use axum::{Extension, Router, middleware};
 use bodies::Bodies;
 use describe::Description;
 use needs::Needs;
@@ -114,6 +116,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(steps::show))
         .routes(routes!(steps::explain))
         .routes(routes!(artifacts::of_run))
+        .routes(routes!(tree_files::list_files))
         .routes(routes!(artifacts::missing))
         .routes(routes!(contents::missing_contents))
         .routes(routes!(assets::list))
@@ -146,6 +149,9 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(contents::put_content))
         .routes(routes!(artifacts::put_tree, artifacts::get_tree))
         .merge(mlflow::contents())
+        .routes(routes!(tree_files::get_file))
+        .routes(routes!(archives::archive))
+        .layer(Extension(archives::Places::new()))
         .layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(Description::openapi())
         .merge(submissions.merge(answers).layer(timeout))

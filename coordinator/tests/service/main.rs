@@ -16,6 +16,7 @@ mod edge;
 mod enrolment;
 mod faults;
 mod fleet;
+mod folders;
 mod harness;
 mod lineage;
 mod load;

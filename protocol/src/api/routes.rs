@@ -30,6 +30,9 @@
 //! GET  /api/v1/blobs/{digest}                         → the bytes
 //! PUT  /api/v1/trees/{digest}       canonical bytes   → ArtifactRef         refused while a file of it is missing
 //! GET  /api/v1/trees/{digest}                         → Tree
+//! GET  /api/v1/trees/{digest}/files ?limit&cursor&prefix → Page<TreeEntry>
+//! GET  /api/v1/trees/{digest}/files/{path}            → the bytes
+//! GET  /api/v1/trees/{digest}/archive ?format=zip|tar → the folder as one file
 //! GET  /api/v1/workers                                → [WorkerView]
 //! POST /api/v1/workers/{worker}/drain                 → 204
 //! POST /api/v1/workers/{worker}/preempt               → 204

@@ -1,0 +1,87 @@
+//! Folders of the store as people want them: page by page, or one file out of one. Whole folders are in `archives`, the bytes of files in `blob`.
+
+use super::artifacts::digest;
+use super::blob;
+use super::error::ApiError;
+use crate::handle::CoordinatorHandle;
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use tidemill_protocol::api::{ErrorBody, ErrorCode, Page};
+use tidemill_protocol::artifact::TreeEntry;
+use tidemill_protocol::name::ArtifactPath;
+
+/// Files on one page when nobody says how many.
+const PAGE_DEFAULT: usize = 200;
+/// Files on one page at most.
+const PAGE_MAX: usize = 10_000;
+
+/// Which files of a folder to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
+pub(super) struct FilesQuery {
+    /// How many, at most 10,000; 200 when absent.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<ArtifactPath>,
+    /// Only files whose paths begin so.
+    prefix: Option<String>,
+}
+
+/// Lists the files of a folder in the order of their paths.
+#[utoipa::path(get, path = "/api/v1/trees/{digest}/files", tag = "artifacts", security(("token" = ["reader"])), params(("digest" = String, Path), FilesQuery), responses(
+    (status = 200, description = "One page.", body = Page<TreeEntry>),
+    (status = 404, description = "It is not in the store.", body = ErrorBody),
+))]
+pub(super) async fn list_files(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<String>,
+    Query(query): Query<FilesQuery>,
+) -> Result<Json<Page<TreeEntry>>, ApiError> {
+    let tree = handle.inner.store.get_tree(&digest(&name)?).await?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let prefix = query.prefix.as_deref().unwrap_or_default();
+    let mut fitting = tree
+        .entries
+        .into_iter()
+        .skip_while(|entry| query.cursor.as_ref().is_some_and(|last| entry.path <= *last))
+        .filter(|entry| entry.path.as_str().starts_with(prefix));
+    let items: Vec<TreeEntry> = fitting.by_ref().take(limit).collect();
+    let more = fitting.next().is_some();
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|entry| entry.path.to_string());
+    Ok(Json(Page { items, next_cursor }))
+}
+
+/// Reads one file of a folder, or a part of it.
+#[utoipa::path(get, path = "/api/v1/trees/{digest}/files/{*path}", tag = "artifacts", security(("token" = ["reader"])), params(
+    ("digest" = String, Path),
+    ("path" = String, Path, description = "Its path in the folder, slashes and all."),
+    ("Range" = Option<String>, Header, description = "One range of bytes."),
+), responses(
+    (status = 200, description = "Its bytes; the transfer breaks off when they turn out damaged.", content_type = "application/octet-stream"),
+    (status = 206, description = "The bytes of the range.", content_type = "application/octet-stream"),
+    (status = 304, description = "The caller has it."),
+    (status = 404, description = "The folder or the file is not there.", body = ErrorBody),
+    (status = 416, description = "It ends before the range.", body = ErrorBody),
+))]
+pub(super) async fn get_file(
+    State(handle): State<CoordinatorHandle>,
+    Path((name, path)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let store = &handle.inner.store;
+    let tree = store.get_tree(&digest(&name)?).await?;
+    let found = tree
+        .entries
+        .binary_search_by(|entry| entry.path.as_str().cmp(&path));
+    let entry = found.ok().and_then(|at| tree.entries.get(at)).ok_or_else(|| {
+        ApiError::new(ErrorCode::NotFound, format!("the folder has no file `{path}`"))
+            .hint("`…/files` lists those that it has")
+    })?;
+    blob::serve(store, &entry.digest, &headers).await
+}
