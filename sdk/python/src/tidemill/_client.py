@@ -37,6 +37,10 @@ class PlannedStep:
     reasons: tuple[str, ...]
     depends_on: tuple[str, ...]
 
+    def __str__(self) -> str:
+        why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
+        return f"{self.path}: {self.decision}{why}"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -47,7 +51,7 @@ class Plan:
     warnings: tuple[Problem, ...]
 
     def __str__(self) -> str:
-        return "\n".join(f"{step.path}: {step.decision} ({'; '.join(step.reasons)})" for step in self.steps)
+        return "\n".join(str(step) for step in self.steps)
 
 
 class Client:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Config:
     """Where the coordinator is and how to speak to it."""
 
     url: str
-    token: str | None
+    token: str | None = field(repr=False)
     ca: str | None
 
     @classmethod

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import Answer, Fake, Request, answer
+from tidemill import Client, UnavailableError, command_step, pipeline
+
+SPEC = {"format": 1, "name": "p"}
+RUN = {"id": "r1", "status": "queued", "pipeline": "p"}
+
+
+def client_of(fake: Fake) -> Client:
+    return Client("http://127.0.0.1:1", "tmk_x", transport=fake)
+
+
+def loading(fake: Fake) -> Fake:
+    def load(request: Request) -> Answer:
+        return answer({"needs": [], "spec": SPEC, "parameters": request.json["parameters"], "warnings": []})
+
+    return fake.on("POST", "/api/v1/pipelines/load", load)
+
+
+@pipeline
+def small(rate: float = 0.5, flag: bool = False) -> None:
+    command_step("true", inputs={"rate": 0.1, "flag": False})(rate=rate, flag=flag)
+
+
+def test_a_submission_says_what_was_asked_for_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_USER", "ada")
+    fake = loading(Fake()).on("POST", "/api/v1/runs", answer(RUN, 201))
+    (tmp_path / "p.yml").write_text("type: pipeline\n")
+    given = {"rate": 1e-3, "flag": True, "n": 3, "none": None}
+    run = client_of(fake).submit(tmp_path / "p.yml", given, name="first", tags={"a": "b"}, priority=2, force_rerun=True)
+    assert (run.id, run.status) == ("r1", "queued")
+    body = fake.requests[-1].json
+    key = body.pop("idempotency_key")
+    assert len(key) == 36
+    assert body == {
+        "spec": SPEC,
+        "parameters": {"rate": "0.001", "flag": "True", "n": "3"},
+        "display_name": "first",
+        "tags": {"a": "b"},
+        "priority": 2,
+        "force_rerun": True,
+        "submitted_by": "ada",
+    }
+    assert fake.requests[-1].headers["authorization"] == "Bearer tmk_x"
+
+
+def test_a_submission_whose_answer_is_lost_is_sent_again_under_the_same_key(pauses: list[float]) -> None:
+    fake = loading(Fake()).on("POST", "/api/v1/runs", UnavailableError("lost"), answer(RUN))
+    client_of(fake).submit(small(rate=0.25))
+    bodies = [request.json for request in fake.requests if request.path == "/api/v1/runs"]
+    assert len(bodies) == 2
+    assert bodies[0] == bodies[1]
+    assert bodies[0]["parameters"] == {"rate": "0.25"}
+
+
+def test_values_of_the_submission_win_over_those_of_the_call() -> None:
+    fake = loading(Fake()).on("POST", "/api/v1/runs", answer(RUN))
+    client_of(fake).submit(small(rate=0.25, flag=True), {"rate": 4}, idempotency_key="mine")
+    body = fake.requests[-1].json
+    assert (body["parameters"], body["idempotency_key"]) == ({"rate": "4", "flag": "True"}, "mine")
+
+
+@pytest.mark.parametrize("value", [[1], {"a": 1}, object()])
+def test_what_is_no_literal_is_refused_before_anything_is_sent(value: Any) -> None:
+    fake = Fake()
+    with pytest.raises(ValueError, match="is no value for a parameter"):
+        client_of(fake).submit(small, {"rate": value})
+    assert fake.requests == []
+
+
+def test_a_plan_is_shown_step_by_step() -> None:
+    steps = [
+        {"path": "a", "target": "cpu", "decision": "reuse", "reasons": []},
+        {"path": "b", "target": "gpu", "decision": "run", "reasons": ["code: b.py changed"], "depends_on": ["a"]},
+    ]
+    fake = loading(Fake()).on("POST", "/api/v1/plan", answer({"pipeline": "p", "steps": steps}))
+    plan = client_of(fake).plan(small)
+    assert [(step.path, step.decision, step.depends_on) for step in plan.steps] == [
+        ("a", "reuse", ()),
+        ("b", "run", ("a",)),
+    ]
+    assert str(plan) == "a: reuse\nb: run (code: b.py changed)"
+    assert "idempotency_key" not in fake.requests[-1].json
+
+
+def test_a_client_says_where_it_leads_and_not_with_what_token() -> None:
+    with client_of(Fake()) as client:
+        assert repr(client) == "<Client http://127.0.0.1:1>"
+        assert "tmk_x" not in repr(vars(client))
