@@ -30,7 +30,7 @@ pub use diagnostic::{Code, Diagnostic, Problems, Severity};
 pub use files::{Disk, Files, SourceKind, SourceRole};
 pub use load::{
     Loaded, LoadedSchedule, LocalSource, Reading, ScheduledJob, SourceId, load, load_environment, load_from,
-    load_schedule, read, read_component, read_from,
+    load_schedule, read, read_component, read_component_from, read_from,
 };
 pub use plan::{PlanRequest, check, check_component, plan};
 pub use schema::schema;

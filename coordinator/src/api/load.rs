@@ -13,7 +13,7 @@ use std::path::Path;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_language::{
     Answer, Code, Loaded, LocalSource, Need, PlanRequest, Severity, Shelf, Sought, SourceId, SourceKind,
-    SourceRole, Wanted, Workspace, read_from,
+    SourceRole, Wanted, Workspace, read_component_from, read_from,
 };
 use tidemill_protocol::api::{
     ErrorBody, ErrorCode, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, Problem,
@@ -144,7 +144,11 @@ fn read(request: &LoadRequest, learned: Vec<(Wanted, Answer)>) -> Result<Read, A
         workspace.learn(wanted, answer);
     }
     let file = Path::new(&request.file);
-    let reading = read_from(&shelf, file, &workspace);
+    let reading = if request.component {
+        read_component_from(&shelf, file, &workspace)
+    } else {
+        read_from(&shelf, file, &workspace)
+    };
     let needs = shelf.take_needs();
     if !needs.is_empty() {
         return Ok(Read::Needs(needs.iter().map(need).collect()));
@@ -156,14 +160,16 @@ fn read(request: &LoadRequest, learned: Vec<(Wanted, Answer)>) -> Result<Read, A
         .outcome
         .map_err(|problems| ApiError::invalid(problems.to_problems()))?;
     let mut parameters = request.parameters.clone();
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let taken = loaded.take_data_from(&shelf, &mut parameters, folder);
-    let needs = shelf.take_needs();
-    if !needs.is_empty() {
-        return Ok(Read::Needs(needs.iter().map(need).collect()));
+    if !request.component {
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let taken = loaded.take_data_from(&shelf, &mut parameters, folder);
+        let needs = shelf.take_needs();
+        if !needs.is_empty() {
+            return Ok(Read::Needs(needs.iter().map(need).collect()));
+        }
+        taken.map_err(ApiError::invalid)?;
+        plan(&loaded, &parameters)?;
     }
-    taken.map_err(ApiError::invalid)?;
-    plan(&loaded, &parameters)?;
     let unknown = loaded.sources.iter().filter(|source| {
         let told = find(&request.sources, source);
         told.is_none_or(|told| told.files.is_none())

@@ -257,3 +257,25 @@ async fn files_that_are_not_in_the_store_and_sources_that_make_no_sense_are_refu
     let (status, _) = service.post(LOAD, &told()).await;
     assert_eq!(status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_components_file_is_read_for_itself_and_kept_under_a_name() {
+    let service = Service::start().await;
+    send(&service, CODE_SHA, CODE).await;
+    let mut request = told();
+    request["file"] = json!("p/fit.yml");
+    request["component"] = json!(true);
+    request["parameters"] = json!({});
+    let (status, read) = service.post(LOAD, &request).await;
+    assert_eq!(status, StatusCode::OK, "{read}");
+    let version = json!({"source": {"pipeline": read["spec"]}});
+    let (status, added) = service
+        .post("/api/v1/assets/component/fit/versions", &version)
+        .await;
+    assert_eq!(status, StatusCode::CREATED, "{added}");
+    assert_eq!(added["body"]["component"]["parameters"][0]["name"], "rate");
+    let (status, _) = service
+        .post("/api/v1/assets/pipeline/fit/versions", &version)
+        .await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it is no pipeline");
+}

@@ -29,7 +29,7 @@ mod step;
 mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId};
-pub use part::{load_environment, read_component};
+pub use part::{load_environment, read_component, read_component_from};
 pub use schedule::{LoadedSchedule, ScheduledJob, load_schedule};
 
 use contents::Contents;

@@ -5,7 +5,7 @@ use super::explain::Origin;
 use super::pipeline::slug;
 use super::{Loader, Reading};
 use crate::diagnostic::Problems;
-use crate::files::Disk;
+use crate::files::{Disk, Files};
 use crate::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,12 @@ use tidemill_protocol::spec::{PipelineSpec, SPEC_FORMAT};
 
 /// Reads a component file and everything it refers to: a pipeline whose root is the component, to be kept and never to be run by itself.
 pub fn read_component(file: &Path, workspace: &Workspace) -> Reading {
-    let mut loader = Loader::new(&Disk, workspace);
+    read_component_from(&Disk, file, workspace)
+}
+
+/// The same with files from elsewhere: from these, and from nowhere else.
+pub fn read_component_from(files: &dyn Files, file: &Path, workspace: &Workspace) -> Reading {
+    let mut loader = Loader::new(files, workspace);
     let root = loader.whole_component_file(file);
     let spec = root.map(|root| {
         let component = loader.component(root);

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 pub struct LoadRequest {
     /// The path of the pipeline file; its text is among `texts`.
     pub file: String,
+    /// Whether it is a component's file: what comes out is then to be kept under a name, and never to be run by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub component: bool,
     /// Pipeline, component, environment and requirements files.
     #[serde(default)]
     pub texts: Vec<LoadText>,

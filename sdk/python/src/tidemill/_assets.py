@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill._artifacts import Artifact
 from tidemill._contents import make_artifact
 from tidemill._http import part
+from tidemill._load import from_file, load
 from tidemill._runs import Run
 from tidemill._scan import Source, scan
 from tidemill.errors import NotFoundError, ValidationError
@@ -25,6 +26,7 @@ __all__ = [
     "Asset",
     "AssetVersion",
     "Assets",
+    "ComponentAssets",
     "DataAssets",
     "EnvironmentAssets",
     "PipelineAssets",
@@ -260,6 +262,26 @@ class Assets:
         # Under a version of the caller's, the same again changes nothing.
         added = self._http.json("POST", path, body=body, repeatable=version is not None)
         return AssetVersion(self._http, added)
+
+
+class ComponentAssets(Assets):
+    """Components."""
+
+    def register(
+        self,
+        name: str,
+        file: str | os.PathLike[str],
+        *,
+        version: str | int | None = None,
+        description: str = "",
+        tags: Mapping[str, str] | None = None,
+        labels: Sequence[str] = (),
+    ) -> AssetVersion:
+        """Adds a version of a component's file, with its code; pipelines name it `azureml:NAME:VERSION`."""
+        loaded = load(self._http, from_file(Path(os.fspath(file)), component=True), {})
+        assert loaded is not None
+        source = {"pipeline": loaded.spec}
+        return self._add(name, source, version=version, description=description, tags=tags, labels=labels)
 
 
 class DataAssets(Assets):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tidemill import _load
 from tidemill._artifacts import Artifact
-from tidemill._assets import Assets, AssetVersion, DataAssets, EnvironmentAssets, PipelineAssets
+from tidemill._assets import AssetVersion, ComponentAssets, DataAssets, EnvironmentAssets, PipelineAssets
 from tidemill._config import Config
 from tidemill._contents import make_artifact
 from tidemill._http import Http, Transport, problem
@@ -76,7 +76,7 @@ class Client:
         self.runs = Runs(self._http)
         self.data = DataAssets(self._http, "data")
         self.models = DataAssets(self._http, "model")
-        self.components = Assets(self._http)
+        self.components = ComponentAssets(self._http)
         self.environments = EnvironmentAssets(self._http)
         self.pipelines = PipelineAssets(self._http)
 

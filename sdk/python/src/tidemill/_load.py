@@ -41,6 +41,8 @@ class Rendered:
     root: Path
     # What stands at paths that are no files of this machine.
     sources: Mapping[str, Source] = field(default_factory=dict)
+    # Whether it is a component's file.
+    component: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class Loaded:
     warnings: list[Problem]
 
 
-def from_file(path: Path) -> Rendered:
-    """A pipeline file of this machine."""
+def from_file(path: Path, *, component: bool = False) -> Rendered:
+    """A pipeline or component file of this machine."""
     if not path.is_file():
         inside = path / "pipeline.yml"
         hint = (
@@ -63,7 +65,9 @@ def from_file(path: Path) -> Rendered:
         raise NotFoundError(what, code="not_found", hint=hint)
     real = path.resolve()
     # The folder's name is part of the path, because a file called pipeline.yml goes by it.
-    return Rendered(file=f"{real.parent.name or '.'}/{real.name}", text=_text(real), root=real.parent.parent)
+    return Rendered(
+        file=f"{real.parent.name or '.'}/{real.name}", text=_text(real), root=real.parent.parent, component=component
+    )
 
 
 def load(
@@ -108,6 +112,7 @@ class _Telling:
         self._own_paths |= {_plain(os.fspath(value)) for value in parameters.values()}
         self.request: dict[str, Any] = {
             "file": rendered.file,
+            **({"component": True} if rendered.component else {}),
             "texts": [],
             "workspace": [{"path": str(path), "text": text} for path, text in layers],
             "sources": [],

@@ -64,3 +64,19 @@ def test_environments_are_registered(server: tidemill.Local) -> None:
     added = server.environments.register("small", python="3.11", requirements=["numpy<3"])
     assert added.view["body"]["environment"]["python"]["requirements"] == ["numpy<3"]
     assert [asset.name for asset in server.environments] == ["small"]
+
+
+def test_a_component_is_registered_with_its_code_and_used_by_its_name(server: tidemill.Local, project: Path) -> None:
+    added = server.components.register("counter", project / "count.yml", labels=["stable"])
+    assert [parameter["name"] for parameter in added.parameters] == ["rows", "times"]
+    (project / "uses.yml").write_text(
+        "type: pipeline\njobs:\n  count:\n    component: azureml:counter@stable\n    inputs: {rows: {type: uri_file, path: rows.csv}, times: 9}\n"
+    )
+    run = server.submit(project / "uses.yml").wait(timeout=120)
+    assert run["count"].outputs["total"].read_text() == "36"
+
+    @tidemill.pipeline
+    def drawn() -> None:
+        tidemill.load_component("azureml:counter@stable")(rows=project / "rows.csv", times=9)
+
+    assert server.submit(drawn).wait(timeout=120)["counter"].status == "reused"
