@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from tidemill import _show
 from tidemill._artifacts import Artifact
 from tidemill._http import part
+from tidemill._metrics import rows
 from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -470,6 +471,21 @@ class Run:
         """Runs what did not end well again, in the same run."""
         self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/retry")
         return self
+
+    def metrics(self, *, history: bool = False) -> list[dict[str, Any]]:
+        """What its steps logged to the coordinator over MLflow's interface: the last point of each metric, or with `history` every point.
+
+        Rows with step, attempt, key, value, at, and iteration (the number that the step gave the point).
+        """
+        return rows(self._http, self, history=history)
+
+    def metrics_frame(self, *, history: bool = False) -> Any:
+        """The same as a data frame; needs pandas."""
+        import pandas
+
+        return pandas.DataFrame(
+            self.metrics(history=history), columns=["step", "attempt", "key", "value", "at", "iteration"]
+        )
 
     def _whole(self) -> dict[str, Any]:
         if "steps_list" not in self._view or not self.is_done:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import Answer, Fake, Request, answer, http_of
-from tidemill import RunFailedError, UnavailableError, WaitTimeoutError
+from tidemill import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 from tidemill._runs import Run, Runs
 
 STEP: dict[str, Any] = {
@@ -197,3 +197,43 @@ def test_a_runs_page_escapes_everything_and_needs_nothing_from_elsewhere() -> No
     assert "&lt;script&gt;" in page
     assert page.count("<rect") == 2
     assert page.count("<path") == 1
+
+
+API = "/api/2.0/mlflow"
+
+
+def test_metrics_are_read_as_rows_page_by_page() -> None:
+    def tracked(step: str, attempt: int, *metrics: dict[str, Any]) -> dict[str, Any]:
+        tags = [{"key": "tidemill.step", "value": step}, {"key": "tidemill.attempt", "value": str(attempt)}]
+        return {"info": {"run_id": f"{step}-{attempt}"}, "data": {"tags": tags, "metrics": list(metrics)}}
+
+    loss = {"key": "loss", "value": 0.5, "timestamp": 1_700_000_000_000, "step": 2}
+    earlier = {**loss, "value": 1, "step": 1}
+    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"experiment": {"experiment_id": "7"}}))
+    pages = [
+        {"runs": [tracked("prep", 1), tracked("train", 1, loss)], "next_page_token": "t"},
+        {"runs": [tracked("train", 2, loss)]},
+    ]
+    fake.on("POST", f"{API}/runs/search", *map(answer, [*pages, *pages]))
+    fake.on(
+        "GET",
+        f"{API}/metrics/get-history",
+        answer({"metrics": [earlier], "next_page_token": "u"}),
+        answer({"metrics": [loss]}),
+    )
+    run = run_of(fake)
+    rows = run.metrics()
+    assert [(row["step"], row["attempt"], row["key"], row["value"], row["iteration"]) for row in rows] == [
+        ("train", 1, "loss", 0.5, 2),
+        ("train", 2, "loss", 0.5, 2),
+    ]
+    asked = fake.requests[1].json
+    assert (asked["experiment_ids"], asked["filter"]) == (["7"], "tags.`tidemill.run` = '0193'")
+    assert fake.requests[2].json["page_token"] == "t"
+    assert [row["value"] for row in run.metrics(history=True)] == [1.0, 0.5, 0.5]
+
+
+def test_a_coordinator_without_metrics_is_said_to_have_none() -> None:
+    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"message": "no such resource"}, 404))
+    with pytest.raises(NotFoundError, match="nothing is known of metrics"):
+        run_of(fake).metrics()
