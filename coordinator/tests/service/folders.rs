@@ -192,7 +192,7 @@ async fn an_archive_of_a_folder_with_a_file_that_is_gone_or_damaged_breaks_off()
     service.store.put_bytes(long.into()).await.unwrap();
     service.store.put_bytes(last.into()).await.unwrap();
     let path = put(&service, &tree).await;
-    let file = folder.path().join("blobs").join(&hex[..2]).join(&hex);
+    let file = folder.path().join("blobs").join(hex.get(..2).unwrap()).join(&hex);
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     std::fs::write(&file, b"the lost file").unwrap();
     for what in ["damaged", "gone"] {

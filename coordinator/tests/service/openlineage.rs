@@ -12,14 +12,16 @@ use tidemill_protocol::plan::{InputBinding, Plan};
 use tidemill_protocol::wire::Success;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-/// A service that takes everything; its address and what it heard.
-async fn listen() -> (String, Arc<Mutex<Vec<Value>>>) {
+/// A service that takes everything while the set is kept; its address and what it heard.
+async fn listen() -> (String, Arc<Mutex<Vec<Value>>>, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
     let notes = Arc::clone(&heard);
-    tokio::spawn(async move {
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut bytes = Vec::new();
@@ -37,7 +39,7 @@ async fn listen() -> (String, Arc<Mutex<Vec<Value>>>) {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
-    (url, heard)
+    (url, heard, serving)
 }
 
 /// The body, once all of it is there.
@@ -89,7 +91,7 @@ async fn trained(service: &Service) -> (ArtifactRef, ArtifactRef) {
 
 #[tokio::test]
 async fn a_service_hears_of_runs_and_steps_and_of_their_data() {
-    let (url, heard) = listen().await;
+    let (url, heard, _serving) = listen().await;
     let service = telling(url).await;
     let (raw, model) = trained(&service).await;
     let all = || heard.lock().unwrap().clone();
