@@ -88,12 +88,26 @@ def test_a_notebook_that_reads_what_was_logged(server: tidemill.Local, tmp_path:
         assert line in lines
 
 
+def test_a_notebook_that_publishes_and_schedules(server: tidemill.Local, tmp_path: Path) -> None:
+    lines = run_notebook(server, tmp_path, "published.py")
+    for line in [
+        "by rest: Finished",
+        "rows: rows 5",
+        "from a run: From-a-run:1 Finished",
+        "schedule: Nightly Active Logged_Pipeline:1 day",
+        "changed: other week",
+        "disabled: Disabled [] 1",
+        "enabled: Active None",
+    ]:
+        assert line in lines
+
+
 def test_without_the_package_a_script_is_told_what_to_type(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "tidemill.azureml"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "python -m tidemill.azureml SCRIPT" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["data_dependency.py", "datasets.py", "logged.py"])
+@pytest.mark.parametrize("name", ["data_dependency.py", "datasets.py", "published.py", "logged.py"])
 def test_the_notebooks_import_azureml_and_nothing_of_ours(name: str) -> None:
     assert "tidemill" not in (HERE / name).read_text()
