@@ -33,7 +33,7 @@ async fn send(
         .header("authorization", authorization)
         .body(Body::from(body.to_string()))
         .unwrap();
-    let response = service.coordinator.api().answer(afar(), request).await;
+    let response = service.api.clone().answer(afar(), request).await;
     let status = response.status();
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))

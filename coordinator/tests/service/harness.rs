@@ -10,7 +10,7 @@ use tidemill_artifacts::{ArtifactStore, StoreConfig};
 use tidemill_coordinator::audit::AuditLimits;
 use tidemill_coordinator::journal::MemoryLog;
 use tidemill_coordinator::{
-    ArchiveConfig, ArchiveMode, Coordinator, CoordinatorConfig, CoordinatorError, CoordinatorHandle,
+    Api, ArchiveConfig, ArchiveMode, Coordinator, CoordinatorConfig, CoordinatorError, CoordinatorHandle,
     JournalChoice, Parts, StartError, start,
 };
 use tidemill_protocol::ids::{RunId, StepIndex};
@@ -53,6 +53,8 @@ pub(crate) struct Service {
     pub(crate) broker: Arc<LocalBroker>,
     pub(crate) coordinator: Coordinator,
     pub(crate) router: axum::Router,
+    /// As a port serves it; made once, because its description is long.
+    pub(crate) api: Api,
     pub(crate) token: CancellationToken,
 }
 
@@ -149,6 +151,7 @@ impl Service {
             clock,
             broker,
             router: coordinator.router(),
+            api: coordinator.api(),
             coordinator,
             token,
         })

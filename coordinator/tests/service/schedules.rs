@@ -304,7 +304,7 @@ async fn a_submitter_changes_its_own_schedules_only() {
             .body(Body::from("{}"))
             .unwrap();
         let nearby = std::net::SocketAddr::from(([127, 0, 0, 1], 40_000));
-        service.coordinator.api().answer(nearby, request).await.status()
+        service.api.clone().answer(nearby, request).await.status()
     };
     assert_eq!(pause(&other).await, StatusCode::FORBIDDEN);
     assert_eq!(pause(&own).await, StatusCode::OK);

@@ -213,7 +213,7 @@ async fn ask_as(
         .body(Body::from(body))
         .unwrap();
     let peer = SocketAddr::from(([10, 1, 2, 3], 40_000));
-    let response = service.coordinator.api().answer(peer, request).await;
+    let response = service.api.clone().answer(peer, request).await;
     let status = response.status();
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     (status, bytes.to_vec())

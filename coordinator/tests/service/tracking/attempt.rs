@@ -29,8 +29,8 @@ async fn ask(
     };
     let peer = SocketAddr::from(([10, 0, 0, 7], 40_000));
     let answer = service
-        .coordinator
-        .api()
+        .api
+        .clone()
         .answer(peer, request.body(body).unwrap())
         .await;
     let status = answer.status();

@@ -75,7 +75,7 @@ async fn ask(service: &Service, path: &str, body: &Value, token: &str) -> Status
         .header("authorization", format!("Bearer {token}"));
     let request = request.body(Body::from(body.to_string())).unwrap();
     let peer = SocketAddr::from(([10, 0, 0, 1], 40_000));
-    service.coordinator.api().answer(peer, request).await.status()
+    service.api.clone().answer(peer, request).await.status()
 }
 
 async fn token(service: &Service, scope: &str) -> String {
