@@ -45,7 +45,7 @@ mod verify;
 pub use cache::{Access, Cache, Materialized};
 pub use diff::{TreeDiff, diff};
 pub use error::{Result, StoreError};
-pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard};
+pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard, PostError, Poster};
 pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
 pub use remote::{Brought, RemoteStore};

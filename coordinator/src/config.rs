@@ -6,6 +6,7 @@ use crate::journal::MemoryLog;
 use crate::openlineage::OpenLineageConfig;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::time::Millis;
 
 /// Settings of one coordinator.
@@ -39,8 +40,10 @@ pub struct CoordinatorConfig {
     pub enrolment: EnrolmentRule,
     /// The file of the key that seals secrets, where it is not the one in the state folder: likewise.
     pub secrets_key: Option<PathBuf>,
-    /// Whether schedules are attended to: not by a coordinator that somebody only looks through.
-    pub fires_schedules: bool,
+    /// Whether it stays, so that schedules fire and webhooks are told: not one that somebody only looks through, or that is there for one run.
+    pub is_service: bool,
+    /// Places beside the public internet that webhooks may be told at.
+    pub webhook_allow: Destinations,
     /// Where lineage events go. None: nowhere.
     pub openlineage: Option<OpenLineageConfig>,
 }
@@ -101,7 +104,8 @@ impl CoordinatorConfig {
             signing_key: None,
             enrolment: EnrolmentRule::default(),
             secrets_key: None,
-            fires_schedules: true,
+            is_service: true,
+            webhook_allow: Destinations::default(),
             openlineage: None,
         }
     }

@@ -9,6 +9,7 @@ use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
+use crate::webhooks::WebhookFact;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::codec::{self, DecodeError};
@@ -63,6 +64,8 @@ pub(crate) struct Spelled {
     tracking: Option<TrackingFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedules: Option<ScheduleFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    webhooks: Option<WebhookFact>,
 }
 
 impl Spelled {
@@ -79,6 +82,7 @@ impl Spelled {
             datastores: None,
             tracking: None,
             schedules: None,
+            webhooks: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -114,6 +118,10 @@ impl Spelled {
                     schedules: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Webhooks(fact) => Self {
+                    webhooks: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -130,6 +138,7 @@ impl Spelled {
             self.datastores.map(LedgerFact::from),
             self.tracking.map(LedgerFact::from),
             self.schedules.map(LedgerFact::from),
+            self.webhooks.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::secrets::{self, KeyFile};
 use crate::specs;
 use std::sync::Arc;
-use tidemill_artifacts::{ArtifactStore, Reserve};
+use tidemill_artifacts::{ArtifactStore, Poster, Reserve};
 use tidemill_engine::{Command, Rejection};
 use tidemill_language::PlanRequest;
 use tidemill_protocol::api::{CoordinatorView, Problem, SubmitRequest};
@@ -68,6 +68,8 @@ pub(crate) struct Inner {
     pub(crate) secrets_key: KeyFile,
     /// What the disk of the state folder has for new runs.
     pub(crate) room: Reserve,
+    /// Who tells addresses of webhooks.
+    pub(crate) poster: Poster,
     pub(crate) token: CancellationToken,
     /// Held while the store is swept.
     pub(crate) sweeping: Arc<tokio::sync::Mutex<()>>,

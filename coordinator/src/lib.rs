@@ -41,6 +41,7 @@ mod specs;
 mod start;
 pub mod tracking;
 mod views;
+pub mod webhooks;
 
 #[cfg(feature = "fuzzing")]
 pub use api::fuzz_query;

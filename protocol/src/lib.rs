@@ -5,7 +5,7 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules,
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules, webhooks,
 //! where an address may lead, and what of a step's output may reach a terminal.
 
 pub mod access;
@@ -32,4 +32,5 @@ pub mod spec;
 pub mod status;
 pub mod terminal;
 pub mod time;
+pub mod webhook;
 pub mod wire;

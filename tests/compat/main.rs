@@ -25,3 +25,5 @@ mod schedules;
 mod secrets;
 #[cfg(test)]
 mod tracking;
+#[cfg(test)]
+mod webhooks;

@@ -14,6 +14,7 @@ mod operate;
 mod publish;
 mod schedules;
 mod secrets;
+mod webhooks;
 
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
 pub(crate) use assets::{
@@ -38,6 +39,7 @@ pub(crate) use publish::{
 };
 pub(crate) use schedules::{ScheduleCommand, ScheduleCreateArgs};
 pub(crate) use secrets::{SecretCommand, SecretSetArgs};
+pub(crate) use webhooks::{WebhookAddArgs, WebhookCommand};
 
 use crate::output::humane;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -90,6 +92,7 @@ Operate:
   journal      Verify, export, repair or recover a coordinator's journal
   token        Make, list and revoke the tokens of a coordinator
   secret       Set, list and remove the secrets that steps are given
+  webhook      Tell addresses when runs and steps end
   audit        Say who changed what, and who was refused
   login        Keep a token for a coordinator
   logout       Forget the token for a coordinator
@@ -313,6 +316,9 @@ pub(crate) enum Command {
     /// Set, list and remove the secrets that steps are given
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Tell addresses when runs and steps end
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Say who changed what, and who was refused
     Audit(AuditArgs),
     /// Keep a token for a coordinator

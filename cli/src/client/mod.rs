@@ -14,6 +14,7 @@ mod run_events;
 mod schedules;
 mod transport;
 mod trust;
+mod webhooks;
 
 pub(crate) use assets::{Asked, AssetFilter};
 use events::EventStream;

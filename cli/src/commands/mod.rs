@@ -37,6 +37,7 @@ mod token;
 mod up;
 mod validate;
 mod version;
+mod webhook;
 mod worker;
 
 use crate::args::{
@@ -113,6 +114,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Journal(_) => "journal",
         Command::Token(_) => "token",
         Command::Secret(_) => "secret",
+        Command::Webhook(_) => "webhook",
         Command::Audit(_) => "audit",
         Command::Login(_) => "login",
         Command::Logout(_) => "logout",
@@ -275,6 +277,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Journal(args) => Box::pin(journal::run(session, args)).await,
         Command::Token(args) => Box::pin(token::run(session, args)).await,
         Command::Secret(args) => Box::pin(secret::run(session, args)).await,
+        Command::Webhook(args) => Box::pin(webhook::run(session, args)).await,
         Command::Audit(args) => Box::pin(audit::run(session, args)).await,
         Command::Login(args) => Box::pin(login::login(session, args)).await,
         Command::Logout(args) => login::logout(session, args),

@@ -168,7 +168,7 @@ impl Embedded {
             clock: clock.clone(),
         };
         let config = tidemill_coordinator::CoordinatorConfig {
-            fires_schedules: manner == Manner::Staying,
+            is_service: manner == Manner::Staying,
             ..coordinator_config(settings, "in this process")?
         };
         let coordinator = tidemill_coordinator::start(config, parts, token.clone())

@@ -90,6 +90,7 @@ pub(crate) fn coordinator_config(
         enrolment: settings.worker_enrolment,
         secrets_key: settings.secrets_key.clone(),
         openlineage: settings.openlineage.clone(),
+        webhook_allow: settings.webhook_allow.clone(),
         ..CoordinatorConfig::new(&settings.state_dir)
     })
 }

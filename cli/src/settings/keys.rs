@@ -246,6 +246,12 @@ pub(crate) const KEYS: &[Key] = &[
         "the namespace of jobs and data in those events",
     ),
     key(
+        "webhook_allow",
+        Shape::List,
+        "",
+        "places beside the public internet that webhooks may be told at: networks such as 10.0.0.0/8, addresses, names of hosts",
+    ),
+    key(
         "disk_reserve",
         Shape::Text,
         "256MiB",

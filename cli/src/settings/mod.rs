@@ -4,6 +4,7 @@
 mod environment;
 mod files;
 mod keys;
+mod layers;
 mod lease;
 mod password;
 mod resolve;
@@ -165,6 +166,8 @@ pub(crate) struct Settings {
     pub(crate) cache_bytes_max: u64,
     /// Places beside the public internet from which the worker fetches inputs.
     pub(crate) fetch_allow: Destinations,
+    /// Places beside the public internet that webhooks may be told at.
+    pub(crate) webhook_allow: Destinations,
     /// Where steps log to tracking; none when nobody said so, `off` for nowhere.
     pub(crate) tracking_url: Option<String>,
     /// Bytes that stay free on the disk of the state folder.

@@ -15,4 +15,5 @@ pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod secrets;
 pub(crate) mod tokens;
+pub(crate) mod webhooks;
 pub(crate) mod workers;

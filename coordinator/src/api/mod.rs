@@ -47,6 +47,7 @@ mod sweep;
 mod tokens;
 mod tree_files;
 mod via;
+mod webhooks;
 
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::query as fuzz_query;
@@ -75,7 +76,7 @@ const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Longest time for an answer that is not a stream.
 const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
-/// What starts published pipelines, by hand and by itself.
+/// What starts published pipelines, by hand and by itself, and who is told how it ended.
 fn starting() -> OpenApiRouter<CoordinatorHandle> {
     OpenApiRouter::new()
         .routes(routes!(assets::start))
@@ -91,6 +92,10 @@ fn starting() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::next))
         .routes(routes!(schedules::firings))
+        .routes(routes!(webhooks::list))
+        .routes(routes!(webhooks::set, webhooks::remove))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::try_out))
 }
 
 fn routes() -> OpenApiRouter<CoordinatorHandle> {

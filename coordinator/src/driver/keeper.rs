@@ -42,6 +42,11 @@ impl Keeper {
         }
     }
 
+    /// The sequence number of the last event.
+    pub(crate) fn last(&self) -> u64 {
+        self.log.last()
+    }
+
     /// Has everything archived, too.
     pub(crate) fn archive_through(&mut self, gate: Gate) {
         self.gate = Some(gate);

@@ -356,6 +356,7 @@ impl Driver {
             ledgers: &self.ledgers,
             now: self.clock.monotonic(),
             began: &self.began,
+            last: self.keeper.last(),
         };
         hand.looks.into_iter().for_each(|look| look(&sight));
     }

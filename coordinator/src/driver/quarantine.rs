@@ -41,6 +41,7 @@ impl Driver {
                 | LedgerFact::Datastores(_)
                 | LedgerFact::Tracking(_)
                 | LedgerFact::Schedules(_)
+                | LedgerFact::Webhooks(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

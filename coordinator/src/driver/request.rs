@@ -20,6 +20,8 @@ pub(crate) struct Sight<'a> {
     pub(crate) now: Millis,
     /// The event with which each run began, as far as it is known.
     pub(crate) began: &'a BTreeMap<RunId, u64>,
+    /// The last event of the journal.
+    pub(crate) last: u64,
 }
 
 /// A look at the state. Runs on the driver's thread, so it must be short.

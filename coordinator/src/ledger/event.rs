@@ -7,6 +7,7 @@ use crate::enrolment::EnrolmentFact;
 use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
+use crate::webhooks::WebhookFact;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use tidemill_protocol::time::Timestamp;
@@ -37,6 +38,8 @@ pub enum LedgerFact {
     Tracking(TrackingFact),
     /// To a schedule.
     Schedules(ScheduleFact),
+    /// To a webhook.
+    Webhooks(WebhookFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -75,6 +78,12 @@ impl From<ScheduleFact> for LedgerFact {
     }
 }
 
+impl From<WebhookFact> for LedgerFact {
+    fn from(fact: WebhookFact) -> Self {
+        Self::Webhooks(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -87,6 +96,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Datastores(fact) => event.serialize_field("datastores", fact)?,
             LedgerFact::Tracking(fact) => event.serialize_field("tracking", fact)?,
             LedgerFact::Schedules(fact) => event.serialize_field("schedules", fact)?,
+            LedgerFact::Webhooks(fact) => event.serialize_field("webhooks", fact)?,
         }
         event.end()
     }

@@ -16,6 +16,7 @@ use crate::enrolment::Enrolment;
 use crate::schedules::Schedules;
 use crate::secrets::Secrets;
 use crate::tracking::Tracking;
+use crate::webhooks::Webhooks;
 use serde::{Deserialize, Serialize};
 use tidemill_protocol::time::Timestamp;
 
@@ -53,6 +54,8 @@ pub struct Ledgers {
     pub tracking: Tracking,
     /// What is started by itself.
     pub schedules: Schedules,
+    /// Who is told when something ends.
+    pub webhooks: Webhooks,
 }
 
 impl Ledgers {
@@ -66,6 +69,7 @@ impl Ledgers {
             LedgerFact::Datastores(fact) => self.datastores.apply(event.at, fact),
             LedgerFact::Tracking(fact) => self.tracking.apply(event.at, fact),
             LedgerFact::Schedules(fact) => self.schedules.apply(event.at, fact),
+            LedgerFact::Webhooks(fact) => self.webhooks.apply(event.at, fact),
         }
     }
 

@@ -83,6 +83,18 @@ impl Service {
         started.unwrap()
     }
 
+    /// One with other settings.
+    pub(crate) async fn start_tuned(tune: impl FnOnce(&mut CoordinatorConfig)) -> Self {
+        let config = StoreConfig {
+            url: "memory:///".into(),
+            options: BTreeMap::new(),
+        };
+        let store = ArtifactStore::open(&config).await.unwrap();
+        let place = (Arc::new(tempfile::tempdir().unwrap()), false);
+        let started = Self::try_on(place, MemoryLog::new(), store, Arc::default(), tune).await;
+        started.unwrap()
+    }
+
     async fn start_anew(on_disk: bool) -> Self {
         let config = StoreConfig {
             url: "memory:///".into(),

@@ -36,4 +36,5 @@ mod streams;
 mod sweep;
 mod tokens;
 mod tracking;
+mod webhooks;
 mod worker;

@@ -19,6 +19,7 @@ mod service;
 mod steps;
 mod sweep;
 mod tokens;
+mod webhooks;
 mod workers;
 
 pub use artifacts::{ArtifactView, MissingRequest, MissingResponse};
@@ -47,4 +48,5 @@ pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};
 pub use sweep::{SweepRequest, SweepView};
 pub use tokens::{CallerView, CreateTokenRequest, CreatedToken, TokenStatus, TokenView};
+pub use webhooks::{WebhookTestView, WebhookView};
 pub use workers::{RunningAttemptView, WorkerView};

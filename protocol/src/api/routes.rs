@@ -77,6 +77,10 @@
 //! POST /api/v1/schedules/{name}/resume                → ScheduleView
 //! GET  /api/v1/schedules/{name}/next   ?count         → [MomentView]
 //! GET  /api/v1/schedules/{name}/firings               → [Firing], newest first
+//! GET  /api/v1/webhooks                               → [WebhookView]
+//! PUT, DELETE /api/v1/webhooks/{name}     WebhookSpec → WebhookView
+//! GET  /api/v1/webhooks/{name}/deliveries             → [Delivery], newest first
+//! POST /api/v1/webhooks/{name}/test                   → WebhookTestView
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -123,6 +127,8 @@ pub const DATASTORES: &str = "/api/v1/datastores";
 pub const PIPELINES: &str = "/api/v1/pipelines";
 /// Schedules.
 pub const SCHEDULES: &str = "/api/v1/schedules";
+/// Webhooks.
+pub const WEBHOOKS: &str = "/api/v1/webhooks";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

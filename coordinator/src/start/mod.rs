@@ -1,4 +1,6 @@
-//! Starting a coordinator: journal, key, epoch, driver, and the parts around it; and waiting for its end.
+//! Starting a coordinator: journal, key, epoch, driver, and the parts around it (`parts`); and waiting for its end.
+
+mod parts;
 
 use crate::access::{Access, AttemptTokens, Guard};
 use crate::api::{self, Api};
@@ -7,34 +9,27 @@ use crate::audit::{self, AUDIT_DIR, AuditLog};
 use crate::blocking::blocking;
 use crate::config::{ArchiveMode, CoordinatorConfig};
 use crate::driver::{Driver, Keeper, Published, REQUESTS_MAX, Recovered, Request};
-use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing, Publisher, Reconciler, run_alarms};
+use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing};
 use crate::enrolment::Roster;
 use crate::error::{CommandError, CoordinatorError, StartError, Stopped};
 use crate::handle::{CoordinatorHandle, Inner};
-use crate::inbox::{
-    LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
-};
 use crate::journal::{EventReader, JournalError};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::open::{fresh_uploads, open_journal, replay};
-use crate::openlineage::run_openlineage;
 use crate::operator;
-use crate::schedules::run_schedules;
 use crate::secrets::KeyFile;
 use crate::signing;
-use crate::tracking::run_sealer;
 use axum::Extension;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tidemill_artifacts::{ArtifactStore, Reserve};
+use tidemill_artifacts::{ArtifactStore, Poster, Reserve};
 use tidemill_engine::{Alarm, Command, Fleet, FleetSettings};
 use tidemill_protocol::api::{ArchiveView, CoordinatorView};
 use tidemill_protocol::time::{Clock, Timestamp};
-use tidemill_protocol::wire::{SignerKey, TrustedKey, TrustedKeys};
-use tidemill_transport::{Broker, BrokerError, Queue};
+use tidemill_protocol::wire::{SignerKey, TrustedKey};
+use tidemill_transport::Broker;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -83,6 +78,7 @@ struct Kept {
     metrics: Arc<Metrics>,
     room: Reserve,
     audit: (AuditLog, PathBuf),
+    poster: Poster,
 }
 
 /// Opens the journal, replays it, and starts everything. Cancelling `token` ends the coordinator; so does a failing journal, which then cancels it.
@@ -126,16 +122,11 @@ pub async fn start(
         guard: Guard::new(operator::renew(&config.state_dir).map_err(state_error)?),
         secrets_key: KeyFile::looked_at(&config, &recovered.ledgers.secrets),
         room: Reserve::new(&config.state_dir, config.disk_reserve),
+        poster: Poster::new(config.webhook_allow.clone()),
     };
     let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
     let mut keeper = Keeper::new(log, snapshots, config.snapshot_every, recovered.snapshot);
-    let (copying, sure) = match attached {
-        Some(attached) => {
-            keeper.archive_through(attached.gate);
-            (Some(attached.copying), attached.sure)
-        }
-        None => (None, Sure::always()),
-    };
+    let (copying, sure) = keep_through(attached, &mut keeper);
     let driver = spawn_driver(
         recovered,
         keeper,
@@ -157,8 +148,20 @@ pub async fn start(
     coordinator
         .spawn_carriers(&config, (key, sure), outbox, carried)
         .await;
-    coordinator.spawn_inbox(config.fires_schedules).await?;
+    coordinator.spawn_inbox().await?;
+    coordinator.spawn_service(config.is_service);
     Ok(coordinator)
+}
+
+/// Has the journal kept through the archive, where there is one: what copies it there, and who knows that this coordinator is still the one.
+fn keep_through(attached: Option<Attached>, keeper: &mut Keeper) -> (Option<Copying>, Sure) {
+    match attached {
+        Some(attached) => {
+            keeper.archive_through(attached.gate);
+            (Some(attached.copying), attached.sure)
+        }
+        None => (None, Sure::always()),
+    }
 }
 
 /// The epoch that begins: the one that was claimed in the archive, or else the one after the journal's last.
@@ -257,6 +260,7 @@ fn wire_up(
         uploads: kept.uploads,
         secrets_key: kept.secrets_key,
         room: kept.room,
+        poster: kept.poster,
         token: token.clone(),
         sweeping: Arc::default(),
     };
@@ -396,102 +400,6 @@ impl Coordinator {
             }
         }
         Err(Stopped.into())
-    }
-
-    /// Publisher, alarms and reconciler. Returns when a broker that is there has what it should have.
-    async fn spawn_carriers(
-        &mut self,
-        config: &CoordinatorConfig,
-        (key, sure): (SignerKey, Sure),
-        outbox: Outbox,
-        (outgoing, alarms): (mpsc::Receiver<Outgoing>, mpsc::Receiver<(Timestamp, Alarm)>),
-    ) {
-        let inner = Arc::clone(&self.handle.inner);
-        let publisher = Publisher {
-            broker: Arc::clone(&inner.broker),
-            key,
-            sure,
-            clock: Arc::clone(&inner.clock),
-            task_validity: config.task_validity,
-            attempt_tokens: inner.attempt_tokens.clone(),
-            metrics: Arc::clone(&inner.metrics),
-        };
-        let token = self.token.clone();
-        self.spawn("publisher", async move { publisher.run(outgoing, token).await });
-        let alarms = run_alarms(
-            alarms,
-            self.handle(),
-            Arc::clone(&inner.clock),
-            self.token.clone(),
-        );
-        self.spawn("alarms", alarms);
-        if let Some(openlineage) = config.openlineage.clone() {
-            let (live, handle) = (inner.events.subscribe(), self.handle());
-            let telling = run_openlineage(openlineage, live, handle, self.token.clone());
-            self.spawn("lineage", telling);
-        }
-        let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after);
-        reconciler.begin().await;
-        let token = self.token.clone();
-        self.spawn("reconciler", async move { reconciler.run(token).await });
-        self.spawn("sealer", run_sealer(self.handle(), self.token.clone()));
-    }
-
-    /// Subscribes before it returns: whoever hears of this coordinator may send to it.
-    async fn spawn_inbox(&mut self, with_schedules: bool) -> Result<(), BrokerError> {
-        let inner = Arc::clone(&self.handle.inner);
-        let (broker, token) = (&inner.broker, &self.token);
-        let reports = run_reports(
-            broker.consume(&Queue::Reports, REPORTS_WINDOW).await?,
-            self.handle(),
-            inner.outgoing.clone(),
-            Arc::clone(&inner.clock),
-            token.clone(),
-        );
-        let heartbeats = broker.consume(&Queue::Heartbeats, PASSING_WINDOW).await?;
-        let heartbeats = run_heartbeats(heartbeats, self.handle(), token.clone());
-        let keys = TrustedKeys(vec![self.key]);
-        let letters = broker.consume(&Queue::DeadLetters, LETTERS_WINDOW).await?;
-        let letters = run_dead_letters(letters, keys, self.handle(), token.clone());
-        let logs = run_logs(Arc::clone(broker), self.handle(), token.clone());
-        self.spawn_consumer("reports", reports);
-        self.spawn_consumer("heartbeats", heartbeats);
-        self.spawn_consumer("dead letters", letters);
-        self.spawn_consumer("logs", logs);
-        if with_schedules {
-            self.spawn("schedules", run_schedules(self.handle(), self.token.clone()));
-        }
-        Ok(())
-    }
-
-    fn spawn(&mut self, part: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        let token = self.token.clone();
-        self.parts.spawn(async move {
-            work.await;
-            ended(part, &token)
-        });
-    }
-
-    fn spawn_consumer(
-        &mut self,
-        part: &'static str,
-        work: impl Future<Output = Result<(), BrokerError>> + Send + 'static,
-    ) {
-        let token = self.token.clone();
-        self.parts.spawn(async move {
-            match work.await {
-                Err(source) if !token.is_cancelled() => Err(CoordinatorError::Bus { part, source }),
-                _ => ended(part, &token),
-            }
-        });
-    }
-}
-
-fn ended(part: &'static str, token: &CancellationToken) -> Result<(), CoordinatorError> {
-    if token.is_cancelled() {
-        Ok(())
-    } else {
-        Err(CoordinatorError::PartEnded(part))
     }
 }
 

@@ -1,0 +1,127 @@
+//! The parts around the driver, each a task of the coordinator's own: what it sends, what it hears, and what it does by itself. None of them may end before the
+//! coordinator does. In which order they start is said in `mod.rs`.
+
+use super::Coordinator;
+use crate::archive::Sure;
+use crate::config::CoordinatorConfig;
+use crate::effects::{Outbox, Outgoing, Publisher, Reconciler, run_alarms};
+use crate::error::CoordinatorError;
+use crate::inbox::{
+    LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
+};
+use crate::openlineage::run_openlineage;
+use crate::schedules::run_schedules;
+use crate::tracking::run_sealer;
+use crate::webhooks::run_webhooks;
+use std::future::Future;
+use std::sync::Arc;
+use tidemill_engine::Alarm;
+use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::wire::{SignerKey, TrustedKeys};
+use tidemill_transport::{BrokerError, Queue};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+impl Coordinator {
+    /// Publisher, alarms and reconciler. Returns when a broker that is there has what it should have.
+    pub(super) async fn spawn_carriers(
+        &mut self,
+        config: &CoordinatorConfig,
+        (key, sure): (SignerKey, Sure),
+        outbox: Outbox,
+        (outgoing, alarms): (mpsc::Receiver<Outgoing>, mpsc::Receiver<(Timestamp, Alarm)>),
+    ) {
+        let inner = Arc::clone(&self.handle.inner);
+        let publisher = Publisher {
+            broker: Arc::clone(&inner.broker),
+            key,
+            sure,
+            clock: Arc::clone(&inner.clock),
+            task_validity: config.task_validity,
+            attempt_tokens: inner.attempt_tokens.clone(),
+            metrics: Arc::clone(&inner.metrics),
+        };
+        let token = self.token.clone();
+        self.spawn("publisher", async move { publisher.run(outgoing, token).await });
+        let alarms = run_alarms(
+            alarms,
+            self.handle(),
+            Arc::clone(&inner.clock),
+            self.token.clone(),
+        );
+        self.spawn("alarms", alarms);
+        if let Some(openlineage) = config.openlineage.clone() {
+            let (live, handle) = (inner.events.subscribe(), self.handle());
+            let telling = run_openlineage(openlineage, live, handle, self.token.clone());
+            self.spawn("lineage", telling);
+        }
+        let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after);
+        reconciler.begin().await;
+        let token = self.token.clone();
+        self.spawn("reconciler", async move { reconciler.run(token).await });
+        self.spawn("sealer", run_sealer(self.handle(), self.token.clone()));
+    }
+
+    /// Subscribes before it returns: whoever hears of this coordinator may send to it.
+    pub(super) async fn spawn_inbox(&mut self) -> Result<(), BrokerError> {
+        let inner = Arc::clone(&self.handle.inner);
+        let (broker, token) = (&inner.broker, &self.token);
+        let reports = run_reports(
+            broker.consume(&Queue::Reports, REPORTS_WINDOW).await?,
+            self.handle(),
+            inner.outgoing.clone(),
+            Arc::clone(&inner.clock),
+            token.clone(),
+        );
+        let heartbeats = broker.consume(&Queue::Heartbeats, PASSING_WINDOW).await?;
+        let heartbeats = run_heartbeats(heartbeats, self.handle(), token.clone());
+        let keys = TrustedKeys(vec![self.key]);
+        let letters = broker.consume(&Queue::DeadLetters, LETTERS_WINDOW).await?;
+        let letters = run_dead_letters(letters, keys, self.handle(), token.clone());
+        let logs = run_logs(Arc::clone(broker), self.handle(), token.clone());
+        self.spawn_consumer("reports", reports);
+        self.spawn_consumer("heartbeats", heartbeats);
+        self.spawn_consumer("dead letters", letters);
+        self.spawn_consumer("logs", logs);
+        Ok(())
+    }
+
+    /// What only a coordinator does that stays.
+    pub(super) fn spawn_service(&mut self, stays: bool) {
+        if !stays {
+            return;
+        }
+        self.spawn("schedules", run_schedules(self.handle(), self.token.clone()));
+        self.spawn("webhooks", run_webhooks(self.handle(), self.token.clone()));
+    }
+
+    pub(super) fn spawn(&mut self, part: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let token = self.token.clone();
+        self.parts.spawn(async move {
+            work.await;
+            ended(part, &token)
+        });
+    }
+
+    fn spawn_consumer(
+        &mut self,
+        part: &'static str,
+        work: impl Future<Output = Result<(), BrokerError>> + Send + 'static,
+    ) {
+        let token = self.token.clone();
+        self.parts.spawn(async move {
+            match work.await {
+                Err(source) if !token.is_cancelled() => Err(CoordinatorError::Bus { part, source }),
+                _ => ended(part, &token),
+            }
+        });
+    }
+}
+
+fn ended(part: &'static str, token: &CancellationToken) -> Result<(), CoordinatorError> {
+    if token.is_cancelled() {
+        Ok(())
+    } else {
+        Err(CoordinatorError::PartEnded(part))
+    }
+}
