@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from tidemill._artifacts import Artifact
     from tidemill._assets import Asset, AssetVersion
     from tidemill._client import Client, Plan, PlannedStep
+    from tidemill._events import Event
     from tidemill._http import Response, Transport
     from tidemill._local import Local, local
+    from tidemill._logs import Log
     from tidemill._pipeline import Pipeline, PipelineFunction, pipeline
     from tidemill._ports import Input, InputFile, InputFolder, Output, OutputFile, OutputFolder, Param
-    from tidemill._runs import Attempt, Event, Log, Run, Step
+    from tidemill._runs import Attempt, Run, Step
     from tidemill._steps import Component, command_step, load_component, step
     from tidemill.errors import (
         AuthError,
@@ -46,12 +48,12 @@ _WHERE = {
     "Component": "_steps",
     "ConflictError": "errors",
     "DigestMismatchError": "errors",
-    "Event": "_runs",
+    "Event": "_events",
     "Input": "_ports",
     "InputFile": "_ports",
     "InputFolder": "_ports",
     "Local": "_local",
-    "Log": "_runs",
+    "Log": "_logs",
     "NotFoundError": "errors",
     "Output": "_ports",
     "OutputFile": "_ports",

@@ -5,122 +5,29 @@ How a run is shown in a notebook is in `_show`.
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tidemill import _show
 from tidemill._artifacts import Artifact
+from tidemill._events import Event, events, moment, required_moment
 from tidemill._http import part
+from tidemill._logs import RECONNECT_FIRST_S, RECONNECT_MAX_S, Log
 from tidemill._metrics import rows
 from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
-    from tidemill._http import Http, Response
+    from tidemill._http import Http
 
-__all__ = ["Attempt", "Event", "Log", "Run", "Runs", "Step"]
+__all__ = ["Attempt", "Run", "Runs", "Step"]
 
 GOOD = ("succeeded", "reused")
 TERMINAL = ("succeeded", "failed", "cancelled", "aborted")
-RECONNECT_FIRST_S = 0.5
-RECONNECT_MAX_S = 15.0
-FOLLOW_PIECE_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened in a run."""
-
-    sequence: int
-    at: datetime
-    run: str
-    event: str
-    run_status: str
-    step: str | None = None
-    attempt: int | None = None
-    step_status: str | None = None
-    detail: str = ""
-
-    @classmethod
-    def of(cls, view: Mapping[str, Any]) -> Event:
-        """An event as the API has it."""
-        return cls(
-            sequence=int(view["sequence"]),
-            at=_required_moment(view["at"]),
-            run=view["run"],
-            event=view["event"],
-            run_status=view["run_status"],
-            step=view.get("step"),
-            attempt=view.get("attempt"),
-            step_status=view.get("step_status"),
-            detail=view.get("detail", ""),
-        )
-
-
-class Log:
-    """What a step wrote to one of its streams: iterate over its lines, or read it whole.
-
-    A log that is followed goes on until the attempt has ended.
-    """
-
-    def __init__(self, http: Http, path: str, query: Mapping[str, str | int | bool | None]) -> None:
-        self._http = http
-        self._path = path
-        self._query = dict(query)
-
-    def __iter__(self) -> Iterator[str]:
-        """Its lines without their ends."""
-        rest = b""
-        for piece in self._pieces():
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                yield line.decode("utf-8", "replace").removesuffix("\r")
-        if rest:
-            yield rest.decode("utf-8", "replace")
-
-    def read_bytes(self) -> bytes:
-        """All of it."""
-        return b"".join(self._pieces())
-
-    def read_text(self) -> str:
-        """All of it, as text."""
-        return self.read_bytes().decode("utf-8", "replace")
-
-    __str__ = read_text
-
-    def _pieces(self) -> Iterator[bytes]:
-        """All of it as it comes; a connection that breaks is taken up where it broke."""
-        offset = int(self._query.get("offset") or 0)
-        follow = bool(self._query.get("follow"))
-        wait = RECONNECT_FIRST_S
-        while True:
-            try:
-                # A quiet step may write nothing for hours.
-                response = self._http.open(
-                    "GET",
-                    self._path,
-                    query={**self._query, "offset": offset or None},
-                    timeout=None if follow else -1,
-                )
-                try:
-                    while piece := response.read(FOLLOW_PIECE_BYTES):
-                        offset += len(piece)
-                        wait = RECONNECT_FIRST_S
-                        yield piece
-                finally:
-                    response.close()
-            except UnavailableError:
-                if not follow or wait > RECONNECT_MAX_S:
-                    raise
-                time.sleep(wait)
-                wait *= 2
-            else:
-                return
 
 
 @dataclass(frozen=True)
@@ -144,8 +51,8 @@ class Attempt:
             number=view["attempt"],
             status=view["status"],
             worker=view.get("worker"),
-            started_at=_moment(view.get("claimed_at")),
-            finished_at=_moment(view.get("finished_at")),
+            started_at=moment(view.get("claimed_at")),
+            finished_at=moment(view.get("finished_at")),
             failure=str(text) if text is not None else None,
             notes=tuple((view.get("usage") or {}).get("notes", ())),
         )
@@ -192,12 +99,12 @@ class Step:
     @property
     def started_at(self) -> datetime | None:
         """When its first attempt began."""
-        return _moment(self._view.get("started_at"))
+        return moment(self._view.get("started_at"))
 
     @property
     def finished_at(self) -> datetime | None:
         """When it ended."""
-        return _moment(self._view.get("finished_at"))
+        return moment(self._view.get("finished_at"))
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -293,17 +200,17 @@ class Run:
     @property
     def submitted_at(self) -> datetime:
         """When it was submitted."""
-        return _required_moment(self._view["submitted_at"])
+        return required_moment(self._view["submitted_at"])
 
     @property
     def started_at(self) -> datetime | None:
         """When its first step was released."""
-        return _moment(self._view.get("started_at"))
+        return moment(self._view.get("started_at"))
 
     @property
     def finished_at(self) -> datetime | None:
         """When it ended."""
-        return _moment(self._view.get("finished_at"))
+        return moment(self._view.get("finished_at"))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -377,7 +284,7 @@ class Run:
             try:
                 headers = {"accept": "text/event-stream", "last-event-id": str(last)}
                 response = self._http.open("GET", f"/api/v1/runs/{part(self.id)}/events", headers=headers, timeout=60)
-                for event in _events(response):
+                for event in events(response):
                     wait = RECONNECT_FIRST_S
                     last = event.sequence
                     self._view["status"] = event.run_status
@@ -531,28 +438,6 @@ class Runs:
         return self.list()
 
 
-def _events(response: Response) -> Iterator[Event]:
-    """Reads server-sent events."""
-    rest = b""
-    data: list[str] = []
-    kind = ""
-    try:
-        while piece := response.read(FOLLOW_PIECE_BYTES):
-            *lines, rest = (rest + piece).split(b"\n")
-            for raw in lines:
-                line = raw.decode().rstrip("\r")
-                if line.startswith("data:"):
-                    data.append(line[5:].removeprefix(" "))
-                elif line.startswith("event:"):
-                    kind = line[6:].strip()
-                elif not line:
-                    if data and kind in ("", "message"):
-                        yield Event.of(json.loads("\n".join(data)))
-                    data, kind = [], ""
-    finally:
-        response.close()
-
-
 def _why(run: Run) -> str:
     failed = [step for step in run if step.status == "failed"]
     reasons = []
@@ -561,13 +446,3 @@ def _why(run: Run) -> str:
         reasons.append(f"{step.path}: {failures[-1] if failures else step.status}")
     detail = "; ".join(reasons)
     return f"run {run.id} {run.status}" + (f": {detail}" if detail else "")
-
-
-def _moment(value: Any) -> datetime | None:
-    return None if value is None else _required_moment(value)
-
-
-def _required_moment(value: Any) -> datetime:
-    if isinstance(value, str):
-        return datetime.fromisoformat(value.replace("Z", "+00:00"))
-    return datetime.fromtimestamp(value / 1000, timezone.utc)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tidemill._runs import Event, Run
+    from tidemill._events import Event
+    from tidemill._runs import Run
 
 __all__ = ["display_for", "graph_html", "run_html", "svg"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["EggLibrary", "JarLibrary", "MavenLibrary", "PyPiLibrary", "RCranLibrary"]
@@ -28,11 +29,11 @@ class MavenLibrary:
         self.exclusions = exclusions
 
 
+@dataclass
 class JarLibrary:
     """A file of Java."""
 
-    def __init__(self, library: str | None = None) -> None:
-        self.library = library
+    library: str | None = None
 
 
 class EggLibrary(JarLibrary):
