@@ -85,6 +85,15 @@ pub(super) fn add_refusals(description: &mut Document) {
     }
 }
 
+/// Writes `{*path}`, the router's word for a parameter that may hold slashes, as `{path}`, the only one that descriptions of APIs know.
+pub(super) fn write_paths_plainly(description: &mut Document) {
+    let paths = std::mem::take(&mut description.paths.paths);
+    description.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
+}
+
 /// Whether the requirements are more than "none": the one empty requirement.
 fn is_guarded(requirements: &[utoipa::openapi::security::SecurityRequirement]) -> bool {
     requirements

@@ -30,6 +30,7 @@ pub(super) struct LineageQuery {
     /// Which kind of asset a name means; needed where several kinds have it.
     kind: Option<AssetKind>,
     /// `up` to what it was made of, `down` to what was made of it; both when absent.
+    #[param(inline)]
     direction: Option<Direction>,
     /// Edges from what was asked about at most; 200 when absent and at most.
     depth: Option<u32>,

@@ -198,7 +198,7 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.
 pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
     let (router, _) = routes().split_for_parts();
-    let gate = (handle.clone(), Arc::new(Needs::of(&openapi())));
+    let gate = (handle.clone(), Arc::new(Needs::of(&described())));
     router
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(gate, gate::pass))
@@ -206,10 +206,17 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
         .with_state(handle.clone())
 }
 
-/// The description of the API, as `docs/reference/openapi.json` holds it.
-pub fn openapi() -> utoipa::openapi::OpenApi {
+/// The description of the API with its paths as the router writes them.
+fn described() -> utoipa::openapi::OpenApi {
     let (_, mut description) = routes().split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
     describe::add_refusals(&mut description);
+    description
+}
+
+/// The description of the API, as `docs/reference/openapi.json` holds it.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut description = described();
+    describe::write_paths_plainly(&mut description);
     description
 }

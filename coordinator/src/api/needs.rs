@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_operation_of_the_api_declares_what_it_needs() {
-        let description = crate::api::openapi();
+        let description = crate::api::described();
         let needs = Needs::of(&description);
         let json = serde_json::to_value(&description).unwrap();
         let mut operations = 0;
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn head_is_get_and_an_unknown_method_or_path_is_said_so() {
-        let needs = Needs::of(&crate::api::openapi());
+        let needs = Needs::of(&crate::api::described());
         let workers = Some("/api/v1/workers");
         assert_eq!(
             needs.find(&Method::HEAD, workers),
