@@ -48,8 +48,11 @@ fn run<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>, 
 mod tests {
     use super::*;
 
+    /// The versions of Python that the package is for, as `requires-python` begins them.
+    const PYTHONS: [&str; 4] = ["3.10", "3.11", "3.12", "3.13"];
+
     #[test]
-    fn the_package_keeps_its_style_and_its_types() {
+    fn the_package_keeps_its_style_and_its_types_in_each_python_that_it_is_for() {
         run(&tool("ruff"), ["check", "--no-cache", "."], &package());
         run(
             &tool("ruff"),
@@ -58,7 +61,10 @@ mod tests {
         );
         let cache = tempfile::tempdir().unwrap();
         let cache = format!("--cache-dir={}", cache.path().display());
-        run(&tool("mypy"), [cache.as_str()], &package());
+        for python in PYTHONS {
+            let checks = ["--strict", "--python-version", python, &cache];
+            run(&tool("mypy"), checks, &package());
+        }
     }
 
     #[test]

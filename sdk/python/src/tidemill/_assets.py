@@ -15,6 +15,7 @@ from tidemill._http import part
 from tidemill._load import from_file, load
 from tidemill._runs import Run
 from tidemill._scan import Source, scan
+from tidemill._views import NamedView
 from tidemill.errors import NotFoundError, ValidationError
 
 if TYPE_CHECKING:
@@ -34,22 +35,8 @@ __all__ = [
 ]
 
 
-class AssetVersion:
+class AssetVersion(NamedView):
     """One version of an asset. What it is never changes; its description, tags, stage and labels may."""
-
-    def __init__(self, http: Http, view: Mapping[str, Any]) -> None:
-        self._http = http
-        self._view = dict(view)
-
-    @property
-    def kind(self) -> str:
-        """data, model, component, environment or pipeline."""
-        return str(self._view["kind"])
-
-    @property
-    def name(self) -> str:
-        """The asset's name."""
-        return str(self._view["name"])
 
     @property
     def version(self) -> str:
@@ -60,11 +47,6 @@ class AssetVersion:
     def labels(self) -> list[str]:
         """Labels that point at it."""
         return list(self._view.get("labels", []))
-
-    @property
-    def description(self) -> str:
-        """Free text."""
-        return str(self._view.get("description", ""))
 
     @property
     def tags(self) -> dict[str, str]:
@@ -86,11 +68,6 @@ class AssetVersion:
         """What a pipeline or component may be given."""
         body = self._body()
         return list(body.get("parameters", [])) if isinstance(body, dict) else []
-
-    @property
-    def view(self) -> dict[str, Any]:
-        """All that the API says of it."""
-        return dict(self._view)
 
     @property
     def artifact(self) -> Artifact:
@@ -138,10 +115,6 @@ class AssetVersion:
         return f"<AssetVersion {self.kind} {self.name}:{self.version}>"
 
     @property
-    def _asset_path(self) -> str:
-        return f"/api/v1/assets/{self.kind}/{part(self.name)}"
-
-    @property
     def _path(self) -> str:
         return f"{self._asset_path}/versions/{part(self.version)}"
 
@@ -153,27 +126,8 @@ class AssetVersion:
         return self
 
 
-class Asset:
+class Asset(NamedView):
     """A named thing with versions."""
-
-    def __init__(self, http: Http, view: Mapping[str, Any]) -> None:
-        self._http = http
-        self._view = dict(view)
-
-    @property
-    def kind(self) -> str:
-        """data, model, component, environment or pipeline."""
-        return str(self._view["kind"])
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self._view["name"])
-
-    @property
-    def description(self) -> str:
-        """Free text."""
-        return str(self._view.get("description", ""))
 
     @property
     def labels(self) -> dict[str, str]:
@@ -185,26 +139,17 @@ class Asset:
         """The version that was added last."""
         return self["latest"]
 
-    @property
-    def view(self) -> dict[str, Any]:
-        """All that the API says of it."""
-        return dict(self._view)
-
     def versions(self, *, stage: str | None = None, limit: int | None = None) -> Iterator[AssetVersion]:
         """Its versions, the newest first."""
-        for view in self._http.pages(f"{self._path}/versions", {"stage": stage}, limit):
+        for view in self._http.pages(f"{self._asset_path}/versions", {"stage": stage}, limit):
             yield AssetVersion(self._http, view)
 
     def __getitem__(self, version: str | int) -> AssetVersion:
         """A version by itself or by a label."""
-        return AssetVersion(self._http, self._http.json("GET", f"{self._path}/versions/{part(str(version))}"))
+        return AssetVersion(self._http, self._http.json("GET", f"{self._asset_path}/versions/{part(str(version))}"))
 
     def __repr__(self) -> str:
         return f"<Asset {self.kind} {self.name}>"
-
-    @property
-    def _path(self) -> str:
-        return f"/api/v1/assets/{self.kind}/{part(self.name)}"
 
 
 class Assets:

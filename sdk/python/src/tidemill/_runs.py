@@ -16,6 +16,7 @@ from tidemill._events import Event, events, moment, required_moment
 from tidemill._http import part
 from tidemill._logs import RECONNECT_FIRST_S, RECONNECT_MAX_S, Log
 from tidemill._metrics import rows
+from tidemill._views import ProgressView
 from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ class Attempt:
         )
 
 
-class Step:
+class Step(ProgressView):
     """A step of a run, as it stood when it was looked at."""
 
     def __init__(self, run: Run, view: Mapping[str, Any]) -> None:
+        super().__init__(run._http, view)
         self.run = run
-        self._view = dict(view)
 
     @property
     def path(self) -> str:
@@ -71,19 +72,9 @@ class Step:
         return str(self._view["path"])
 
     @property
-    def status(self) -> str:
-        """How it stands."""
-        return str(self._view["status"])
-
-    @property
     def target(self) -> str:
         """Its compute target."""
         return str(self._view["target"])
-
-    @property
-    def display_name(self) -> str:
-        """What people call it."""
-        return str(self._view["display_name"])
 
     @property
     def depends_on(self) -> list[str]:
@@ -97,16 +88,6 @@ class Step:
         return str(found) if found is not None else None
 
     @property
-    def started_at(self) -> datetime | None:
-        """When its first attempt began."""
-        return moment(self._view.get("started_at"))
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When it ended."""
-        return moment(self._view.get("finished_at"))
-
-    @property
     def attempts(self) -> list[Attempt]:
         """Its attempts, oldest first."""
         return [Attempt.of(view) for view in self._view.get("attempts", [])]
@@ -115,8 +96,7 @@ class Step:
     def outputs(self) -> dict[str, Artifact]:
         """Its outputs, once it ended well."""
         found = self._view.get("outputs", {})
-        http = self.run._http
-        return {name: Artifact(http, reference, f"{self.path}/{name}") for name, reference in found.items()}
+        return {name: Artifact(self._http, reference, f"{self.path}/{name}") for name, reference in found.items()}
 
     @property
     def inputs(self) -> dict[str, Artifact | str]:
@@ -125,47 +105,34 @@ class Step:
         for view in self._view.get("inputs", []):
             artifact = view.get("artifact")
             name = view["name"]
-            given[name] = (
-                Artifact(self.run._http, artifact, f"{self.path}/{name}") if artifact else view.get("source", "")
-            )
+            given[name] = Artifact(self._http, artifact, f"{self.path}/{name}") if artifact else view.get("source", "")
         return given
-
-    @property
-    def view(self) -> dict[str, Any]:
-        """All that the API says of it."""
-        return dict(self._view)
 
     def logs(self, *, stream: str = "stdout", follow: bool = False, attempt: int | None = None) -> Log:
         """What it wrote to `stdout` or `stderr`; the last attempt's unless another is named."""
         path = f"/api/v1/runs/{part(self.run.id)}/steps/{part(self.path)}/logs"
-        return Log(self.run._http, path, {"stream": stream, "follow": follow or None, "attempt": attempt})
+        return Log(self._http, path, {"stream": stream, "follow": follow or None, "attempt": attempt})
 
     def explain(self) -> list[str]:
         """Why it stands as it does, one sentence each."""
         path = f"/api/v1/runs/{part(self.run.id)}/steps/{part(self.path)}/explain"
-        found = self.run._http.json("GET", path)
+        found = self._http.json("GET", path)
         return [*found["reasons"], *(f"help: {hint}" for hint in found.get("hints", []))]
 
     def __repr__(self) -> str:
         return f"<Step {self.path} {self.status}>"
 
 
-class Run:
-    """A run. What it says of itself is as new as the last look: `refresh`, `wait` and `watch` look again."""
+class Run(ProgressView):
+    """A run. What it says of itself is as new as the last look: `refresh`, `wait` and `watch` look again.
 
-    def __init__(self, http: Http, view: Mapping[str, Any]) -> None:
-        self._http = http
-        self._view = dict(view)
+    Its status is queued, running, cancelling, succeeded, failed, cancelled or aborted.
+    """
 
     @property
     def id(self) -> str:
         """Its id."""
         return str(self._view["id"])
-
-    @property
-    def status(self) -> str:
-        """How it stands: queued, running, cancelling, succeeded, failed, cancelled or aborted."""
-        return str(self._view["status"])
 
     @property
     def is_done(self) -> bool:
@@ -176,11 +143,6 @@ class Run:
     def pipeline(self) -> str:
         """The pipeline's name."""
         return str(self._view["pipeline"])
-
-    @property
-    def display_name(self) -> str:
-        """What people call it."""
-        return str(self._view["display_name"])
 
     @property
     def experiment(self) -> str:
@@ -201,16 +163,6 @@ class Run:
     def submitted_at(self) -> datetime:
         """When it was submitted."""
         return required_moment(self._view["submitted_at"])
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When its first step was released."""
-        return moment(self._view.get("started_at"))
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When it ended."""
-        return moment(self._view.get("finished_at"))
 
     @property
     def counts(self) -> dict[str, int]:
