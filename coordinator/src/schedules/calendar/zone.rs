@@ -3,7 +3,7 @@
 
 use jiff::tz::TimeZone;
 
-/// `WINDOWS NAME|IANA NAME`, one a line.
+/// `WINDOWS NAME|IANA NAME`, one a line; lines that begin with `#` are remarks.
 const WINDOWS_ZONES: &str = include_str!("windows_zones.txt");
 /// Longest name that is shown.
 const CHARS_SHOWN_MAX: usize = 60;
@@ -15,12 +15,16 @@ const CHARS_SHOWN_MAX: usize = 60;
 )]
 pub struct ZoneError(String);
 
+fn windows_zones() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = WINDOWS_ZONES.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once('|'))
+}
+
 /// The time zone with this name.
 pub fn time_zone(name: &str) -> Result<TimeZone, ZoneError> {
     let unknown = || ZoneError(name.chars().take(CHARS_SHOWN_MAX).collect());
     let name = name.trim();
-    let mut pairs = WINDOWS_ZONES.lines().filter_map(|line| line.split_once('|'));
-    let windows = pairs.find(|(windows, _)| windows.eq_ignore_ascii_case(name));
+    let windows = windows_zones().find(|(windows, _)| windows.eq_ignore_ascii_case(name));
     let name = windows.map_or(name, |(_, iana)| iana);
     TimeZone::get(name).map_err(|_| unknown())
 }
@@ -31,12 +35,11 @@ mod tests {
 
     #[test]
     fn every_windows_name_means_a_zone_that_there_is() {
-        for line in WINDOWS_ZONES.lines() {
-            let (windows, iana) = line.split_once('|').unwrap();
+        for (windows, iana) in windows_zones() {
             let found = time_zone(windows).unwrap();
             assert_eq!(found, TimeZone::get(iana).unwrap(), "{windows}");
         }
-        assert!(WINDOWS_ZONES.lines().count() > 130);
+        assert!(windows_zones().count() > 130);
     }
 
     #[test]
