@@ -195,7 +195,7 @@ fn places_after(sandbox: &Sandbox, canary: &Canary, given: &str) -> Vec<String> 
         }
     }
     found.extend(in_outputs(canary, &answers));
-    found.extend(in_answers(canary, up.url()));
+    found.extend(in_answers(canary, up.url(), "spill"));
     up.kill();
     let memory = Path::new("/run");
     let places = [

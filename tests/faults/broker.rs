@@ -78,7 +78,15 @@ fn end_without_loss(campaign: Campaign) {
 
 fn killed() {
     let mut rabbit = Rabbit::start("");
-    let mut campaign = busy(&rabbit);
+    let access = BrokerAccess {
+        url: rabbit.url(),
+        authorities: None,
+    };
+    let mut campaign = Campaign::start_spilling(access, &[rabbit.folder()], &TWO);
+    for _ in 0..4 {
+        campaign.submit(20);
+    }
+    campaign.wait_for_starts(1);
     rabbit.kill();
     rabbit.restart();
     campaign.submit(0);

@@ -1,10 +1,13 @@
 //! One cluster under attack: what is submitted while faults happen is remembered as promises, and when all of it has ended the checker judges what is left.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use testkit::spill::{in_answers, in_places};
 use testkit::{
-    BrokerAccess, Cluster, Job, Observer, Promise, SHORTEST_LEASE, STEPS, Store, Told, WorkerPlan, Workload,
-    eventually, gather, judge,
+    BrokerAccess, Canary, Cluster, Daemon, Job, Observer, Promise, SHORTEST_LEASE, STEPS, Store, Told,
+    WallClock, WorkerPlan, Workload, eventually, gather, judge,
 };
 use tidemill_protocol::ids::RunId;
 
@@ -62,6 +65,13 @@ pub(crate) struct Campaign {
     pub(crate) workload: Workload,
     promises: Vec<Promise>,
     observer: Observer,
+    secret: Option<Secret>,
+}
+
+/// What the first step of every run is given and says aloud, and where else than in the cluster's folder it might stick.
+struct Secret {
+    canary: Canary,
+    folders: Vec<PathBuf>,
 }
 
 impl Campaign {
@@ -88,6 +98,36 @@ impl Campaign {
             observer: cluster.observe(),
             cluster,
             promises: Vec::new(),
+            secret: None,
+        }
+    }
+
+    /// The same with a secret for every first step, which is looked for at the end, in these folders too. The workers have joined, because only such are given secrets.
+    pub(crate) fn start_spilling(broker: BrokerAccess, folders: &[&Path], workers: &[WorkerPlan]) -> Self {
+        let mut cluster = Cluster::prepare(broker, Store::Folder, &[]);
+        cluster.start_coordinator();
+        let canary = Canary::new();
+        let mut command = cluster.client(["secret", "set", "canary"]);
+        let set = cluster
+            .sandbox
+            .finish_with_input(&mut command, canary.value().as_bytes());
+        assert_eq!(set.code, Some(0), "{set}");
+        for worker in workers {
+            let joining = cluster.ok(["worker", "token", "create", "--quiet"]).stdout;
+            let token = ("TIDEMILL_JOIN_TOKEN", joining.trim().to_owned());
+            cluster.start_worker_with(*worker, &[token]);
+        }
+        cluster.wait_for_workers(workers.len());
+        let folders = folders.iter().copied().chain([Path::new("/dev/shm")]);
+        Self {
+            workload: Workload::spilling(&cluster.sandbox),
+            observer: cluster.observe(),
+            cluster,
+            promises: Vec::new(),
+            secret: Some(Secret {
+                canary,
+                folders: folders.map(Path::to_owned).collect(),
+            }),
         }
     }
 
@@ -107,6 +147,15 @@ impl Campaign {
         let run = self.try_submit(&job)?;
         self.promises.push(job.promise(run));
         Some(run)
+    }
+
+    /// A client that asks the coordinator of this moment to take a run, and waits for its answer.
+    pub(crate) fn begin_submission(&mut self) -> Daemon {
+        let job = self.workload.job(0);
+        let fixed = ["submit", "--quiet"].map(str::to_owned);
+        let mut command = self.cluster.client(fixed.iter().chain(&job.arguments));
+        let log = self.cluster.sandbox.path().join("submission.log");
+        Daemon::start("a submission", &mut command, &log)
     }
 
     fn try_submit(&self, job: &Job) -> Option<RunId> {
@@ -141,6 +190,14 @@ impl Campaign {
         }
     }
 
+    /// Attempts beyond one for each step that the API shows, begun or not.
+    pub(crate) fn spare_attempts(&self) -> usize {
+        let runs = self.promises.iter();
+        let runs = runs.map(|promise| self.cluster.run(&promise.run.to_string()));
+        let steps = runs.flat_map(|run| run.steps_list);
+        steps.map(|step| step.attempts.len().saturating_sub(1)).sum()
+    }
+
     /// Waits for all that was promised, stops everything, and lets the checker look. Answers what there was.
     ///
     /// # Panics
@@ -154,14 +211,23 @@ impl Campaign {
         );
         let runs = self.promises.iter();
         let runs = runs.map(|promise| self.cluster.run(&promise.run.to_string()));
-        let told = Told {
+        let mut told = Told {
             promises: self.promises.clone(),
             refusals: vec![nobody],
             runs: runs.collect(),
             vitals: self.observer.finish(),
+            stored: None,
+            spilled: Vec::new(),
         };
+        if let Some((secret, last)) = self.secret.as_ref().zip(self.promises.last()) {
+            told.spilled = secret.in_answers(&self.cluster, last.run);
+        }
         let store = self.cluster.store_config();
         self.cluster.stop();
+        told.stored = sweep(&mut self.cluster);
+        if let Some(secret) = &self.secret {
+            told.spilled.extend(secret.in_places(&self.cluster));
+        }
         let states = self.cluster.states();
         let evidence = gather(&self.cluster.sandbox, &states, &store, told);
         let breaches = judge(&evidence);
@@ -172,6 +238,34 @@ impl Campaign {
             attempts: self.workload.attempts(),
             starts: self.workload.starts(),
         }
+    }
+}
+
+impl Secret {
+    /// Where the API answers with it about this run, while it is there to be asked.
+    fn in_answers(&self, cluster: &Cluster, run: RunId) -> Vec<String> {
+        let log = cluster.ok(["logs", &format!("{run}/first")]);
+        assert!(log.stdout.contains("given ***"), "it is said, and covered: {log}");
+        in_answers(&self.canary, &cluster.url(), "first")
+    }
+
+    /// Where it sticks: journal, audit log, store, workers, logs, the arguments of processes, and what else was named.
+    fn in_places(&self, cluster: &Cluster) -> Vec<String> {
+        let others = self.folders.iter().map(PathBuf::as_path);
+        let folders: Vec<&Path> = others.chain([cluster.sandbox.path()]).collect();
+        in_places(&self.canary, &folders)
+    }
+}
+
+/// Has everything swept that nothing names, and lists the rest.
+#[expect(clippy::print_stdout, reason = "what was not judged must be seen")]
+fn sweep(cluster: &mut Cluster) -> Option<BTreeSet<String>> {
+    if WallClock::is_installed() {
+        cluster.sweep_a_month_later();
+        Some(cluster.stored())
+    } else {
+        println!("I8 is not judged: libfaketime is not installed, and nothing in the store is old");
+        None
     }
 }
 

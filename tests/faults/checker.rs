@@ -1,12 +1,15 @@
 //! The checker is shown evidence of a real run that went well, then the same evidence with one thing broken on purpose at a time: it must find each.
 
 use crate::trial::{Trial, fast};
+use std::collections::BTreeSet;
+use std::fs;
 use std::str::FromStr;
-use std::time::Duration;
-use testkit::{Evidence, Invariant, Sandbox, Told, Vitals, Workload, gather, judge};
+use std::time::{Duration, UNIX_EPOCH};
+use testkit::{Evidence, Invariant, Sandbox, Shelf, Told, Vitals, Workload, gather, judge};
 use tidemill_artifacts::StoreConfig;
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::api::{AuditDecision, AuditEntry};
+use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId};
 use tidemill_protocol::status::{RunStatus, StepStatus};
 
@@ -28,6 +31,7 @@ fn finds_what_is_broken() {
     let told = Told {
         promises: vec![promise],
         runs: vec![run],
+        stored: Some(swept(&sandbox)),
         ..Told::default()
     };
     let mut good = gather(&sandbox, &[state], &store, told);
@@ -56,6 +60,35 @@ fn finds_what_is_broken() {
         .iter()
         .any(|breach| breach.invariant == Invariant::NewestCommits);
     assert!(!is_blamed, "nobody had claimed the replacement: {found:?}");
+}
+
+/// Everything in the store is made old and swept; the keys of what is left.
+fn swept(sandbox: &Sandbox) -> BTreeSet<String> {
+    let store = sandbox.state_dir().join("store");
+    let files = || {
+        let mut files = Vec::new();
+        let mut waiting = vec![store.clone()];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                let entries = fs::read_dir(&path).expect("it can be listed");
+                waiting.extend(entries.map(|entry| entry.expect("it has a name").path()));
+            } else {
+                files.push(path);
+            }
+        }
+        files
+    };
+    for file in files() {
+        let file = fs::File::open(&file).expect("it can be opened");
+        let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        file.set_modified(long_ago).expect("times can be set");
+    }
+    sandbox.ok(["artifacts", "sweep", "--older-than", "1h", "--yes"]);
+    let left = files();
+    let keys = left
+        .iter()
+        .map(|file| file.strip_prefix(&store).expect("it is below"));
+    keys.map(|key| key.to_string_lossy().into_owned()).collect()
 }
 
 /// A client asked for the end of a run that there is not, and it is in the audit log.
@@ -164,6 +197,30 @@ const HARMS: &[(Invariant, Harm)] = &[
     (Invariant::NothingIsLeft, |e| {
         e.left.push("process 1 is left: sleep".into());
     }),
+    (Invariant::NothingUnnamed, |e| {
+        shelf(e).objects.retain(|key| !key.starts_with("blobs/"));
+    }),
+    (Invariant::NothingUnnamed, |e| {
+        let stranger = format!("blobs/00/{}", Digest::of(b"a stranger").to_hex());
+        shelf(e).objects.insert(stranger);
+    }),
+    (Invariant::NothingUnnamed, |e| {
+        let unknown = format!("attempts/{}/0/1/1", e.refusals[0]);
+        shelf(e).objects.insert(unknown);
+    }),
+    (Invariant::NothingUnnamed, |e| {
+        let half = shelf(e).objects.first().map(|key| format!("{key}#1"));
+        shelf(e).objects.extend(half);
+    }),
+    (Invariant::NothingUnnamed, |e| {
+        shelf(e).objects.insert("tmp/0".to_owned());
+    }),
+    (Invariant::NothingUnnamed, |e| {
+        shelf(e).objects.insert("uploads/blobs/00/half".to_owned());
+    }),
+    (Invariant::SecretsStay, |e| {
+        e.spilled.push("coordinator.log".into())
+    }),
     (Invariant::Bounded, |e| {
         e.vitals.answers[..4].fill(Duration::from_secs(2));
     }),
@@ -203,6 +260,10 @@ const HARMS: &[(Invariant, Harm)] = &[
         e.events[commits[3]] = first;
     }),
 ];
+
+fn shelf(evidence: &mut Evidence) -> &mut Shelf {
+    evidence.shelf.as_mut().expect("the store was swept")
+}
 
 /// The outcome of the one submission.
 fn submission(evidence: &Evidence) -> &AuditEntry {

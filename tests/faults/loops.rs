@@ -59,7 +59,7 @@ fn report(what: &str, mut away: Away, tally: Tally) {
 /// Kills again and again by `act` while runs are submitted.
 fn kill_loop(what: &str, kills: u32, seed: u64, act: impl Fn(&mut Campaign, &mut Random)) {
     let mut random = Random::new(seed);
-    let mut campaign = Campaign::start(&WORKERS);
+    let mut campaign = Campaign::start_spilling(BrokerAccess::default(), &[], &WORKERS);
     let mut away = Away::default();
     for _ in 0..kills {
         campaign.submit(random.below(10));

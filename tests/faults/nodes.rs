@@ -86,7 +86,7 @@ fn node_forgotten() {
 }
 
 /// One worker is a client of the node that is parted from the others.
-fn parted() {
+pub(crate) fn parted() {
     let trio = RabbitTrio::start("cluster_partition_handling = pause_minority\n");
     let wire = Wire::to(trio.nodes[0].port());
     let mut campaign = Campaign::start_over(through(&wire), Store::Folder, &[ONE]);

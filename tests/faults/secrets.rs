@@ -65,7 +65,7 @@ fn spilled_in_a_cluster() {
         ("queue list", cluster.ok(["queue", "list", "-o", "json"])),
     ];
     found.extend(in_outputs(&canary, &outputs));
-    found.extend(in_answers(&canary, &cluster.url()));
+    found.extend(in_answers(&canary, &cluster.url(), "spill"));
     cluster.stop();
     // Journal, audit log, store, worker, logs of daemons and of whoever followed; then RabbitMQ's, and what lay in memory.
     let folders = [

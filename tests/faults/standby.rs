@@ -3,7 +3,7 @@
 use crate::campaign::{Campaign, cpu};
 use crate::trial::{Trial, slow};
 use std::time::{Duration, Instant};
-use testkit::{BrokerAccess, Cluster, Daemon, S3Server, Store, Wire, WorkerPlan};
+use testkit::{BrokerAccess, Cluster, S3Server, Store, Wire, WorkerPlan};
 
 pub(crate) const TRIALS: &[Trial] = &[
     slow("a_standby_answers_within_thirty_seconds_of_a_kill", killed),
@@ -14,11 +14,11 @@ pub(crate) const TRIALS: &[Trial] = &[
 ];
 
 /// From the loss of the active coordinator to the first answer of the other one.
-const TAKEOVER_MAX: Duration = Duration::from_secs(30);
+pub(crate) const TAKEOVER_MAX: Duration = Duration::from_secs(30);
 /// How long is waited for it.
-const DEADLINE: Duration = Duration::from_mins(2);
+pub(crate) const TAKEOVER_DEADLINE: Duration = Duration::from_mins(2);
 /// What a coordinator ends with that another one has replaced.
-const SUPERSEDED: i32 = 9;
+pub(crate) const SUPERSEDED: i32 = 9;
 const BROKER_PORT: u16 = 5672;
 const WORKER: WorkerPlan = cpu("one", 2);
 /// What a client ends with whose token is no good.
@@ -84,7 +84,13 @@ fn killed() {
         work(&mut guarded.campaign);
         let lost_at = Instant::now();
         guarded.campaign.cluster.kill_coordinator();
-        assert!(guarded.campaign.cluster.wait_for_takeover(DEADLINE).is_none());
+        assert!(
+            guarded
+                .campaign
+                .cluster
+                .wait_for_takeover(TAKEOVER_DEADLINE)
+                .is_none()
+        );
         let took = lost_at.elapsed();
         end(guarded.campaign);
         took
@@ -108,10 +114,10 @@ fn parted_once() -> Duration {
     let lost_at = Instant::now();
     store.hold();
     broker.hold();
-    let late = submission(&mut campaign);
+    let late = campaign.begin_submission();
     let lost = campaign
         .cluster
-        .wait_for_takeover(DEADLINE)
+        .wait_for_takeover(TAKEOVER_DEADLINE)
         .expect("it is only parted");
     let took = lost_at.elapsed();
     // What was allowed and what was not is so still.
@@ -124,9 +130,9 @@ fn parted_once() -> Duration {
     campaign.submit(0);
     store.mend();
     broker.mend();
-    assert_eq!(lost.wait(DEADLINE).code(), Some(SUPERSEDED));
+    assert_eq!(lost.wait(TAKEOVER_DEADLINE).code(), Some(SUPERSEDED));
     assert!(
-        !late.wait(DEADLINE).success(),
+        !late.wait(TAKEOVER_DEADLINE).success(),
         "who could not keep it must not promise it"
     );
     end(campaign);
@@ -153,15 +159,6 @@ fn use_tokens(cluster: &mut Cluster) -> String {
     let id = revoked.split('_').nth(1).expect("a token holds its name");
     cluster.ok(["token", "revoke", id]);
     revoked
-}
-
-/// A client that asks the coordinator of this moment to take a run, and waits for its answer.
-fn submission(campaign: &mut Campaign) -> Daemon {
-    let job = campaign.workload.job(0);
-    let fixed = ["submit", "--quiet"].map(str::to_owned);
-    let mut command = campaign.cluster.client(fixed.iter().chain(&job.arguments));
-    let log = campaign.cluster.sandbox.path().join("submission.log");
-    Daemon::start("a submission", &mut command, &log)
 }
 
 fn end(campaign: Campaign) {

@@ -1,8 +1,8 @@
 //! What a trial is, and the list of all of them.
 
 use crate::{
-    broker, chaos, checker, clock, coordinator, crowd, loops, nodes, objects, power, results, secrets,
-    standby, worker,
+    broker, chaos, checker, clock, coordinator, crowd, loops, metrics, nodes, objects, power, results,
+    secrets, silence, standby, worker,
 };
 
 /// How long it takes.
@@ -55,7 +55,7 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 14] = [
+    let groups: [&[Trial]; 16] = [
         checker::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
@@ -66,7 +66,9 @@ pub(crate) fn all() -> impl Iterator<Item = Trial> {
         broker::TRIALS,
         nodes::TRIALS,
         worker::TRIALS,
+        silence::TRIALS,
         objects::TRIALS,
+        metrics::TRIALS,
         power::TRIALS,
         loops::TRIALS,
         chaos::TRIALS,

@@ -1,14 +1,14 @@
 //! RabbitMQ nodes of one test's own, which may be killed, stopped, reset and asked things: the node that all tests share is left alone.
-//! Ports are kept over restarts, so that clients find it again. Three nodes that are one cluster are in `trio`.
+//! Ports are kept over restarts, so that clients find it again. A node may have a network of its own. Three nodes that are one cluster are in `trio`.
 
 use crate::ports::free_ports;
 use crate::sandbox::finish;
-use crate::{Daemon, Output, eventually, processes};
+use crate::{Daemon, Namespace, Output, eventually, processes};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 const START_DEADLINE: Duration = Duration::from_mins(3);
 /// How long its tools may take.
 const TOOL_DEADLINE: Duration = Duration::from_mins(2);
+/// One scheduler that does not spin.
+const QUIET: &str = "+S 1:1 +sbwt none";
+/// How long one look at a node may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(5);
 /// What a client says first, and how the answer to it starts.
 const GREETING: &[u8] = b"AMQP\x00\x00\x09\x01";
 
@@ -62,6 +66,15 @@ pub struct Rabbit {
     management_port: Option<u16>,
     server: Option<Daemon>,
     house: Arc<House>,
+    apart: Option<Apart>,
+}
+
+/// What a node has to itself in a network of its own.
+#[derive(Debug)]
+struct Apart {
+    /// The process that knows its ports there.
+    _mapper: Daemon,
+    namespace: Namespace,
 }
 
 impl Rabbit {
@@ -114,17 +127,50 @@ impl Rabbit {
             management_port: None,
             server: None,
             house: Arc::clone(house),
+            apart: None,
         }
+    }
+
+    /// The same in a network of its own. Other nodes there take it for lost after eight seconds of silence, and anybody may be `guest`.
+    pub(crate) fn prepare_apart(house: &Arc<House>, configuration: &str, namespace: Namespace) -> Self {
+        let mut rabbit = Self::prepare(house, &format!("{configuration}loopback_users = none\n"));
+        // In place of the machine's own, which keeps nodes on the loopback.
+        fs::write(rabbit.folder.join("env.conf"), "").expect("a file can be written");
+        let mut command = Command::new("epmd");
+        command.args(["-port", &house.mapper_port.to_string()]);
+        let log = rabbit.folder.join("epmd.log");
+        rabbit.apart = Some(Apart {
+            _mapper: Daemon::start("epmd", &mut namespace.within(&command), &log),
+            namespace,
+        });
+        rabbit
+    }
+
+    /// Its own network.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn namespace(&self) -> &Namespace {
+        let apart = self.apart.as_ref().expect("it has a network of its own");
+        &apart.namespace
+    }
+
+    fn address(&self) -> Ipv4Addr {
+        let apart = self.apart.as_ref();
+        apart.map_or(Ipv4Addr::LOCALHOST, |apart| apart.namespace.address())
     }
 
     /// The name by which other nodes know it.
     pub fn node(&self) -> String {
-        format!("tidemill{}@localhost", self.port)
+        match &self.apart {
+            None => format!("tidemill{}@localhost", self.port),
+            Some(apart) => format!("tidemill{}@{}", self.port, apart.namespace.address()),
+        }
     }
 
     /// Its address for clients.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}", self.port)
+        format!("amqp://guest:guest@{}:{}", self.address(), self.port)
     }
 
     /// Where it keeps everything: its messages, its log, its settings.
@@ -137,9 +183,16 @@ impl Rabbit {
         self.port
     }
 
-    /// Whether it speaks AMQP now.
+    /// Whether it speaks AMQP now, to somebody beside it.
+    ///
+    /// # Panics
+    /// When nobody can be beside it.
     pub fn answers(&self) -> bool {
-        greets(self.port)
+        let address = SocketAddr::from((self.address(), self.port));
+        match &self.apart {
+            None => greets(address),
+            Some(apart) => apart.namespace.beside(move || greets(address)),
+        }
     }
 
     /// `kill -9` to the node and all that belongs to it.
@@ -160,7 +213,7 @@ impl Rabbit {
         eventually(START_DEADLINE, "RabbitMQ answers", || {
             let alive = self.server.as_mut().is_some_and(Daemon::is_running);
             assert!(alive, "RabbitMQ ended");
-            greets(self.port).then_some(())
+            self.answers().then_some(())
         });
     }
 
@@ -203,7 +256,7 @@ impl Rabbit {
         command
             .env("HOME", self.house.folder.path())
             .env("RABBITMQ_NODENAME", self.node())
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_IP_ADDRESS", self.address().to_string())
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.distribution_port.to_string())
             .env("ERL_EPMD_PORT", self.house.mapper_port.to_string())
@@ -211,9 +264,19 @@ impl Rabbit {
             .env("RABBITMQ_LOG_BASE", folder.join("log"))
             .env("RABBITMQ_CONFIG_FILE", folder.join("rabbitmq.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
+            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", QUIET)
             .current_dir(folder);
+        let Some(apart) = &self.apart else {
+            return command;
+        };
         command
+            .env("RABBITMQ_USE_LONGNAME", "true")
+            .env("RABBITMQ_CONF_ENV_FILE", folder.join("env.conf"))
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                format!("{QUIET} -kernel net_ticktime 8"),
+            );
+        apart.namespace.within(&command)
     }
 }
 
@@ -237,10 +300,10 @@ fn end_all(folder: &Path) {
     }
 }
 
-fn greets(port: u16) -> bool {
+fn greets(address: SocketAddr) -> bool {
     let answer = || -> std::io::Result<u8> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut stream = TcpStream::connect_timeout(&address, LOOK_DEADLINE)?;
+        stream.set_read_timeout(Some(LOOK_DEADLINE))?;
         stream.write_all(GREETING)?;
         let mut first = [0];
         stream.read_exact(&mut first)?;

@@ -1,9 +1,12 @@
 //! A relay for TCP connections that a test puts in front of a server: it counts what clients send, and speaks TLS to them when it has a certificate.
-//! It may be a slow one. It breaks nothing; the proxy that does is in `tidemill-transport`, beside the contract of brokers.
+//! It may be a slow one, or lead into a network namespace. It breaks nothing; the proxy that does is in `tidemill-transport`, beside the contract of brokers.
 
 use crate::Authority;
 use crate::authority::Validity;
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 const MIB: u64 = 1024 * 1024;
+/// Any port of the loopback.
+const ANYWHERE: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// What is between the two ends.
 #[derive(Clone, Default)]
@@ -37,7 +42,23 @@ impl Relay {
     /// # Panics
     /// When no port is free.
     pub fn plain(to: SocketAddr) -> Self {
-        Self::start(to, Way::default())
+        Self::between(ANYWHERE, to)
+    }
+
+    /// The same from this address on.
+    ///
+    /// # Panics
+    /// When it is taken.
+    pub(crate) fn between(from: SocketAddr, to: SocketAddr) -> Self {
+        Self::start(from, to, Way::default(), None)
+    }
+
+    /// Hands connections from this address on to one within this network namespace.
+    ///
+    /// # Panics
+    /// When the address is taken.
+    pub(crate) fn into_namespace(from: SocketAddr, to: SocketAddr, namespace: File) -> Self {
+        Self::start(from, to, Way::default(), Some(namespace))
     }
 
     /// Hands connections on, and rests this long after every MiB that a client sends.
@@ -49,7 +70,7 @@ impl Relay {
             rest: Some(rest),
             ..Way::default()
         };
-        Self::start(to, way)
+        Self::start(ANYWHERE, to, way, None)
     }
 
     /// Ends TLS, with a certificate for `localhost` and `127.0.0.1` that this authority signed, and hands the bytes on.
@@ -73,18 +94,23 @@ impl Relay {
             tls: Some(authority.acceptor(validity)),
             ..Way::default()
         };
-        Self::start(to, way)
+        Self::start(ANYWHERE, to, way, None)
     }
 
-    fn start(to: SocketAddr, way: Way) -> Self {
+    fn start(from: SocketAddr, to: SocketAddr, way: Way, namespace: Option<File>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
+            // Whatever a thread opens belongs to the namespace that it is in. The listener is opened by this one, which stays where it is.
+            .on_thread_start(move || {
+                if let Some(namespace) = &namespace {
+                    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                        .expect("a thread can enter a network namespace");
+                }
+            })
             .build()
             .expect("a runtime can be made");
-        let listener = runtime
-            .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .expect("a port is free");
+        let listener = runtime.block_on(TcpListener::bind(from)).expect("a port is free");
         let port = listener
             .local_addr()
             .expect("a bound socket has an address")
@@ -98,7 +124,7 @@ impl Relay {
         }
     }
 
-    /// Where it listens, on the loopback.
+    /// Where it listens; on the loopback if nothing else was asked for.
     pub const fn port(&self) -> u16 {
         self.port
     }

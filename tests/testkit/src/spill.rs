@@ -77,11 +77,11 @@ pub fn in_outputs(canary: &Canary, outputs: &[(&str, Output)]) -> Vec<String> {
     shown.map(|(name, _)| format!("the output of {name}")).collect()
 }
 
-/// Asks every route of the API that can be looked at, and says in which answers the canary stands.
+/// Asks every route of the API that can be looked at about the last run and its step of this name, and says in which answers the canary stands.
 ///
 /// # Panics
 /// When the API does not answer.
-pub fn in_answers(canary: &Canary, url: &str) -> Vec<String> {
+pub fn in_answers(canary: &Canary, url: &str, of_step: &str) -> Vec<String> {
     // The client wants to know whose cryptography it would use, even where it uses none.
     ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
@@ -102,7 +102,7 @@ pub fn in_answers(canary: &Canary, url: &str) -> Vec<String> {
         let mut asked = 0;
         for (path, item) in description["paths"].as_object().expect("there are paths") {
             let path = path.replace("{run}", "last").replace("{other}", "last");
-            let path = path.replace("{step}", "spill");
+            let path = path.replace("{step}", of_step);
             if item.get("get").is_none() || path.contains('{') {
                 continue;
             }
@@ -112,7 +112,7 @@ pub fn in_answers(canary: &Canary, url: &str) -> Vec<String> {
             }
         }
         for query in ["?stream=stderr&attempt=1", "?attempt=1", "?stream=stderr"] {
-            let path = format!("/api/v1/runs/last/steps/spill/logs{query}");
+            let path = format!("/api/v1/runs/last/steps/{of_step}/logs{query}");
             if canary.is_in(&ask(&path).await) {
                 found.push(format!("the answer of {path}"));
             }

@@ -2,6 +2,7 @@
 
 use crate::ports::free_ports;
 use crate::{Daemon, Sandbox, Wire, eventually, repository};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -115,25 +116,49 @@ impl S3Server {
         wire
     }
 
+    /// Its port on the loopback.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Its address.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The keys of everything in the bucket below the prefix of [`Store::url`], and of uploads that were begun and not ended.
+    pub(crate) fn keys(&self) -> BTreeSet<String> {
+        let listing = "
+for page in client.get_paginator('list_objects_v2').paginate(Bucket=BUCKET, Prefix='artifacts/'):
+    for found in page.get('Contents', []):
+        print(found['Key'].removeprefix('artifacts/'))
+for upload in client.list_multipart_uploads(Bucket=BUCKET).get('Uploads', []):
+    print('uploads/' + upload['Key'])
+";
+        let listed = self.ask(listing).expect("the bucket can be listed");
+        listed.lines().map(str::to_owned).collect()
+    }
+
     fn make_bucket(&self) {
+        eventually(START_DEADLINE, "the S3 server makes a bucket", || {
+            self.ask("client.create_bucket(Bucket=BUCKET)")
+        });
+    }
+
+    /// Asks the server with somebody else's client; what was printed, if it went well.
+    fn ask(&self, script: &str) -> Option<String> {
         let script = format!(
-            "import boto3\n\
-             boto3.client('s3', endpoint_url='{}', region_name='us-east-1', aws_access_key_id='any',\n\
-                          aws_secret_access_key='any').create_bucket(Bucket='{BUCKET}')",
+            "import boto3\nBUCKET = '{BUCKET}'\n\
+             client = boto3.client('s3', endpoint_url='{}', region_name='us-east-1', aws_access_key_id='any', aws_secret_access_key='any')\n\
+             {script}",
             self.endpoint()
         );
-        eventually(START_DEADLINE, "the S3 server makes a bucket", || {
-            let output = Command::new(tool("venv/bin/python"))
-                .args(["-c", &script])
-                .output()
-                .ok()?;
-            output.status.success().then_some(())
-        });
+        let output = Command::new(tool("venv/bin/python"))
+            .args(["-c", &script])
+            .output()
+            .ok()?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(printed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Three RabbitMQ nodes on this machine that are one cluster, and what may happen between them.
 
-use crate::Rabbit;
 use crate::rabbit::House;
+use crate::{Namespace, Rabbit};
 use std::thread;
 
 /// A cluster of three. Its nodes are reached one by one.
@@ -18,7 +18,24 @@ impl RabbitTrio {
     /// When they do not come up, or do not find each other.
     pub fn start(configuration: &str) -> Self {
         let house = House::open();
-        let mut nodes = [(); 3].map(|()| Rabbit::prepare(&house, configuration));
+        Self::join([(); 3].map(|()| Rabbit::prepare(&house, configuration)))
+    }
+
+    /// The same, each node with a network of its own, which the test may make silent. Clients reach a node where it is.
+    ///
+    /// # Errors
+    /// Why this machine cannot have such networks.
+    ///
+    /// # Panics
+    /// When they do not come up, or do not find each other.
+    pub fn start_apart(configuration: &str) -> Result<Self, String> {
+        let house = House::open();
+        let networks: [Namespace; 3] = Namespace::open_all()?;
+        let nodes = networks.map(|network| Rabbit::prepare_apart(&house, configuration, network));
+        Ok(Self::join(nodes))
+    }
+
+    fn join(mut nodes: [Rabbit; 3]) -> Self {
         // The first one makes the cookie that the others read.
         nodes[0].restart();
         thread::scope(|scope| {

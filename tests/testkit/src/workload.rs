@@ -50,6 +50,10 @@ jobs:
     retry: {max: 20, backoff: 1s}
 "#;
 
+/// How the first step begins, and how it does where it has a secret.
+const FIRST: &str = "  first:\n    command: >-\n";
+const SPILLS: &str = "  first:\n    secrets: {CANARY: canary}\n    command: >-\n      test -n \"$CANARY\" && echo \"given $CANARY\" &&\n";
+
 /// How many steps a run has.
 pub const STEPS: usize = 4;
 
@@ -74,7 +78,19 @@ impl Workload {
     /// # Panics
     /// When the sandbox has one already.
     pub fn new(sandbox: &Sandbox) -> Self {
-        sandbox.write("diamond.yml", PIPELINE);
+        Self::of(sandbox, PIPELINE)
+    }
+
+    /// The same, whose first step needs the secret `canary` and says it aloud.
+    ///
+    /// # Panics
+    /// When the sandbox has one already.
+    pub fn spilling(sandbox: &Sandbox) -> Self {
+        Self::of(sandbox, &PIPELINE.replacen(FIRST, SPILLS, 1))
+    }
+
+    fn of(sandbox: &Sandbox, pipeline: &str) -> Self {
+        sandbox.write("diamond.yml", pipeline);
         let marks = sandbox.path().join("marks");
         fs::create_dir(&marks).expect("a folder can be made");
         Self { marks, next: 1 }

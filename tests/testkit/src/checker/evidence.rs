@@ -1,10 +1,10 @@
 //! Gathers evidence. The cluster must be quiet: its runs have ended, and its coordinator has been stopped, because a journal is read by one at a time.
 
-use super::judge::{Evidence, Promise};
+use super::judge::{Evidence, Promise, Shelf};
 use crate::sandbox::ANSWER_DEADLINE;
 use crate::{Sandbox, Vitals};
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tidemill_artifacts::{ArtifactStore, StoreConfig};
@@ -29,6 +29,10 @@ pub struct Told {
     pub runs: Vec<RunView>,
     /// What was seen of the daemons.
     pub vitals: Vitals,
+    /// The keys of everything that is left in the store, if it was swept when everything in it was old.
+    pub stored: Option<BTreeSet<String>>,
+    /// Places where a secret was found that a step had been given.
+    pub spilled: Vec<String>,
 }
 
 /// Looks at the journal and the audit logs in the state folders of the coordinators that there were (the last one's journal counts), at the store, and at the
@@ -52,6 +56,11 @@ pub fn gather(sandbox: &Sandbox, states: &[PathBuf], store: &StoreConfig, told: 
         audit.extend(audit_of(state));
     }
     let artifacts = read_all(store, &events);
+    let shelf = told.stored.map(|objects| Shelf {
+        trees: read_trees(store, &objects),
+        mentioned: exported.lines().flat_map(digests_in_ledgers).collect(),
+        objects,
+    });
     let own = std::process::id();
     let left = sandbox.processes().into_iter().filter(|pid| *pid != own);
     let runs = told.runs.into_iter();
@@ -64,7 +73,34 @@ pub fn gather(sandbox: &Sandbox, states: &[PathBuf], store: &StoreConfig, told: 
         audit,
         refusals: told.refusals,
         vitals: told.vitals,
+        shelf,
+        spilled: told.spilled,
     }
+}
+
+/// What has the form of a digest in an exported line that is not about runs.
+fn digests_in_ledgers(line: &str) -> Vec<Digest> {
+    if engine_event(line).is_some() {
+        return Vec::new();
+    }
+    let words = line.split(|letter: char| !letter.is_ascii_hexdigit());
+    words.filter_map(|word| word.parse().ok()).collect()
+}
+
+/// The files of every folder in the store.
+fn read_trees(store: &StoreConfig, objects: &BTreeSet<String>) -> BTreeMap<Digest, Vec<Digest>> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    let names = objects.iter().filter_map(|key| key.strip_prefix("trees/"));
+    let digests = names.filter_map(|name| name.rsplit('/').next()?.parse::<Digest>().ok());
+    runtime.block_on(async {
+        let store = ArtifactStore::open(store).await.expect("the store opens");
+        let mut trees = BTreeMap::new();
+        for digest in digests {
+            let tree = store.get_tree(&digest).await.expect("a folder can be read");
+            trees.insert(digest, tree.entries.iter().map(|entry| entry.digest).collect());
+        }
+        trees
+    })
 }
 
 /// The lines of an audit log, whose chain was found whole.

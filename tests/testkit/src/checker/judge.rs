@@ -1,6 +1,6 @@
 //! The invariants as questions about evidence. No process, file or clock is touched here.
 
-use super::conduct;
+use super::{conduct, kept};
 use crate::Vitals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -29,8 +29,12 @@ pub enum Invariant {
     AnswersAreDurable,
     /// No process of an ended attempt is left.
     NothingIsLeft,
+    /// After a sweep the store holds what is named, all of it and nothing else.
+    NothingUnnamed,
     /// The journal, replayed, is what the API shows.
     ReplayAgrees,
+    /// A secret that a step was given sticks nowhere.
+    SecretsStay,
     /// Memory and open files of the daemons have a bound, and the coordinator says soon that it lives, whatever is done to it.
     Bounded,
     /// Every change that a client asked for is in the audit log, and came to what the client saw; nothing is there that was not done.
@@ -47,7 +51,9 @@ impl fmt::Display for Invariant {
             Self::NewestCommits => "I5",
             Self::AnswersAreDurable => "I6",
             Self::NothingIsLeft => "I7",
+            Self::NothingUnnamed => "I8",
             Self::ReplayAgrees => "I9",
+            Self::SecretsStay => "I10",
             Self::Bounded => "I11",
             Self::ChangesAreAudited => "I12",
         })
@@ -99,6 +105,21 @@ pub struct Evidence {
     pub refusals: Vec<RunId>,
     /// What was seen of the daemons meanwhile.
     pub vitals: Vitals,
+    /// What is left in the store after a sweep; none when nobody swept.
+    pub shelf: Option<Shelf>,
+    /// Places where a secret was found that a step had been given.
+    pub spilled: Vec<String>,
+}
+
+/// A store after everything in it was old and it was swept.
+#[derive(Debug, Clone, Default)]
+pub struct Shelf {
+    /// The keys of everything there, uploads that were begun and not ended too.
+    pub objects: BTreeSet<String>,
+    /// The files of every folder there.
+    pub trees: BTreeMap<Digest, Vec<Digest>>,
+    /// Everything of the form of a digest that the ledgers ever held: it may be there.
+    pub mentioned: BTreeSet<Digest>,
 }
 
 /// Everything that does not hold, worst first.
@@ -113,6 +134,16 @@ pub fn judge(evidence: &Evidence) -> Vec<Breach> {
     }
     for what in conduct::unaudited(evidence) {
         found.add(Invariant::ChangesAreAudited, what);
+    }
+    for what in evidence
+        .shelf
+        .iter()
+        .flat_map(|shelf| kept::misplaced(evidence, shelf))
+    {
+        found.add(Invariant::NothingUnnamed, what);
+    }
+    for place in &evidence.spilled {
+        found.add(Invariant::SecretsStay, format!("the secret stands in {place}"));
     }
     for process in &evidence.left {
         found.add(Invariant::NothingIsLeft, process.clone());
@@ -278,8 +309,8 @@ fn results(evidence: &Evidence, found: &mut Found) {
     }
 }
 
-fn replay(evidence: &Evidence, found: &mut Found) {
-    // A history that could not have happened is refused by a panic: here it is one more finding.
+/// The journal's events, replayed. A history that could not have happened is refused by a panic: here it is none.
+pub(super) fn replayed(evidence: &Evidence) -> Option<Engine> {
     let replayed = catch_unwind(AssertUnwindSafe(|| {
         let mut engine = Engine::new();
         let mut effects = Vec::new();
@@ -289,7 +320,11 @@ fn replay(evidence: &Evidence, found: &mut Found) {
         }
         engine
     }));
-    let Ok(engine) = replayed else {
+    replayed.ok()
+}
+
+fn replay(evidence: &Evidence, found: &mut Found) {
+    let Some(engine) = replayed(evidence) else {
         let what = "the journal tells what cannot have happened".to_owned();
         found.add(Invariant::ReplayAgrees, what);
         return;

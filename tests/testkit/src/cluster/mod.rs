@@ -1,14 +1,18 @@
 //! A cluster of real processes: one coordinator and any number of workers, joined by the RabbitMQ of this machine under a prefix of their own
-//! and by an object store. Each can be killed, ended and started again. The coordinator's standby, and who watches, are in `standby`.
+//! and by an object store. Each can be killed, ended and started again. The coordinator's standby, and who watches, are in `standby`; daemons with a network of
+//! their own in `places`; what a sweep leaves in the store in `sweeping`.
 
+mod places;
 mod standby;
+mod sweeping;
 
 use crate::observer::Roll;
 use crate::parts::{BrokerAccess, SHORTEST_LEASE, WorkerPlan};
 use crate::ports::free_ports;
 use crate::queues;
 use crate::sandbox::{ANSWER_DEADLINE, finish};
-use crate::{Daemon, Output, Sandbox, Store, eventually};
+use crate::{Daemon, Output, Sandbox, Store, eventually, wrapped};
+use places::Place;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -35,6 +39,8 @@ pub struct Cluster {
     /// State folders of coordinators, by name; the last one is that of the present one.
     states: Vec<String>,
     standby: Option<(u16, String, Daemon)>,
+    /// Where the coordinator runs, if not beside everything else.
+    place: Option<Place>,
     workers: BTreeMap<&'static str, Daemon>,
     /// What clients show to the coordinator.
     token: Option<String>,
@@ -101,6 +107,7 @@ impl Cluster {
             coordinator_variables: Vec::new(),
             states: vec!["coordinator".to_owned()],
             standby: None,
+            place: None,
             workers: BTreeMap::new(),
             token: None,
             roll: Roll::default(),
@@ -120,7 +127,7 @@ impl Cluster {
     /// When it does not.
     pub fn start_coordinator(&mut self) {
         let command = self.coordinator_command(&format!("127.0.0.1:{}", self.port));
-        self.start_coordinator_by(command);
+        self.start_coordinator_by(self.at_its_place(command));
     }
 
     /// The same with no more than this many open files.
@@ -129,13 +136,8 @@ impl Cluster {
     /// When it does not come up.
     pub fn start_coordinator_limited(&mut self, open_files: u32) {
         let inner = self.coordinator_command(&format!("127.0.0.1:{}", self.port));
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &open_files.to_string()])
-            .arg(inner.get_program())
-            .args(inner.get_args());
-        copy_variables(&inner, &mut command);
-        self.start_coordinator_by(command);
+        let limit = ["-c", "ulimit -n \"$0\" && exec \"$@\"", &open_files.to_string()];
+        self.start_coordinator_by(wrapped::through("/bin/sh", &limit, &inner));
     }
 
     /// What starts a coordinator on this cluster's state.
@@ -207,7 +209,7 @@ impl Cluster {
         let usual = self.worker_command(plan);
         let mut command = Command::new(place(self.sandbox.path()));
         command.args(usual.get_args()).current_dir(self.sandbox.path());
-        copy_variables(&usual, &mut command);
+        wrapped::copy_variables(&usual, &mut command);
         self.start_worker_by(plan, &mut command);
     }
 
@@ -443,15 +445,6 @@ impl Cluster {
     pub fn coordinator_log(&self) -> String {
         let path = self.sandbox.path().join("coordinator.log");
         std::fs::read_to_string(path).unwrap_or_default()
-    }
-}
-
-fn copy_variables(from: &Command, to: &mut Command) {
-    for (name, value) in from.get_envs() {
-        match value {
-            Some(value) => to.env(name, value),
-            None => to.env_remove(name),
-        };
     }
 }
 

@@ -1,5 +1,6 @@
 //! The standby of a cluster, and what is known of the coordinators that there were.
 
+use super::places::Place;
 use super::{Cluster, START_DEADLINE};
 use crate::asking::{Asked, ask};
 use crate::observer::Observer;
@@ -51,6 +52,8 @@ impl Cluster {
         let (port, name, mut standby) = self.standby.take().expect("there is a standby");
         let before = self.coordinator.take();
         self.port = port;
+        // Whoever sits at the old one's machine may still look at it.
+        self.place.iter_mut().for_each(Place::leave);
         self.states.push(name);
         eventually(deadline, "the standby answers", || {
             assert!(standby.is_running(), "the standby ended: {}", standby.log());
