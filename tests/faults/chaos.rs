@@ -2,9 +2,12 @@
 
 use crate::campaign::{Campaign, Tally, cpu, pass};
 use crate::settings::Settings;
+use crate::small_disk::SmallDisk;
+use crate::standby::{SUPERSEDED, TAKEOVER_DEADLINE};
 use crate::trial::{Trial, fast, slow};
+use std::fs;
 use std::time::{Duration, Instant};
-use testkit::{BrokerAccess, Rabbit, Random, S3Server, Store, Wire, WorkerPlan};
+use testkit::{BrokerAccess, Cluster, Rabbit, Random, S3Server, SHORTEST_LEASE, Store, Wire, WorkerPlan};
 
 pub(crate) const TRIALS: &[Trial] = &[
     fast("half_a_minute_of_chaos_breaks_no_invariant", || {
@@ -27,6 +30,12 @@ const LATE_BY: Duration = Duration::from_millis(300);
 enum Fault {
     CoordinatorKilled,
     CoordinatorFrozen,
+    /// The coordinator is killed while a standby follows, which takes over.
+    StandbySucceeds,
+    /// The coordinator is cut off from broker and store while a standby follows, which takes over.
+    StandbySupersedes,
+    CoordinatorDiskFull,
+    WorkerDiskFull,
     DaemonKilled,
     SupervisorKilled,
     WorkerDestroyed,
@@ -46,6 +55,10 @@ enum Fault {
 const FAULTS: &[(Fault, usize)] = &[
     (Fault::CoordinatorKilled, 4),
     (Fault::CoordinatorFrozen, 2),
+    (Fault::StandbySucceeds, 1),
+    (Fault::StandbySupersedes, 1),
+    (Fault::CoordinatorDiskFull, 1),
+    (Fault::WorkerDiskFull, 2),
     (Fault::DaemonKilled, 4),
     (Fault::SupervisorKilled, 2),
     (Fault::WorkerDestroyed, 2),
@@ -61,12 +74,32 @@ const FAULTS: &[(Fault, usize)] = &[
     (Fault::StoreSlow, 2),
 ];
 
+/// What daemons keep free, so that a disk of theirs may be small.
+const RESERVE: [(&str, &str); 1] = [("TIDEMILL_DISK_RESERVE", "16MiB")];
+/// MiB of the disks that are filled.
+const DISK_MIB: u32 = 192;
+
+/// Small disks for the coordinator and the first worker.
+#[expect(clippy::print_stdout, reason = "what is not done must be seen")]
+fn disks(cluster: &Cluster) -> Option<[SmallDisk; 2]> {
+    let at = |name| SmallDisk::try_at(&cluster.sandbox.path().join(name), DISK_MIB);
+    let disks = at("coordinator").zip(at(WORKERS[0].name));
+    if disks.is_none() {
+        println!("no disk is filled: that needs the right to mount one");
+    }
+    disks.map(<[SmallDisk; 2]>::from)
+}
+
 struct World {
     campaign: Campaign,
     rabbit: Rabbit,
     /// The way of each worker to the broker.
     wires: Vec<Wire>,
     store: Wire,
+    /// The coordinator's own ways to broker and store.
+    own: [Wire; 2],
+    /// Disks of the first coordinator and of the first worker, where they may be mounted.
+    disks: Option<[SmallDisk; 2]>,
     random: Random,
 }
 
@@ -97,12 +130,27 @@ impl World {
         let rabbit = Rabbit::start("");
         let mut server = S3Server::start();
         let store = server.put_behind_a_wire();
+        let own = [Wire::to(rabbit.port()), server.wire()];
         let access = BrokerAccess {
             url: rabbit.url(),
             authorities: None,
         };
+        let variables: Vec<_> = SHORTEST_LEASE.into_iter().chain(RESERVE).collect();
+        let mut cluster = Cluster::prepare(access, Store::S3(server), &variables);
+        let ways = vec![
+            (
+                "TIDEMILL_QUEUE_URL",
+                format!("amqp://guest:guest@{}", own[0].address()),
+            ),
+            ("AWS_ENDPOINT", format!("http://{}", own[1].address())),
+        ];
+        // What a standby takes over is whole only then.
+        cluster.set_up_coordinator(&["--archive", "sync"], ways);
+        let disks = disks(&cluster);
         let mut world = Self {
-            campaign: Campaign::start_hasty(access, Store::S3(server), &[]),
+            campaign: Campaign::start_in(cluster, &[]),
+            own,
+            disks,
             wires: WORKERS.map(|_| Wire::to(rabbit.port())).into(),
             rabbit,
             store,
@@ -143,6 +191,14 @@ impl World {
                 self.a_while();
                 self.campaign.cluster.coordinator().thaw();
             }
+            Fault::StandbySucceeds => {
+                self.campaign.cluster.start_standby();
+                self.campaign.cluster.kill_coordinator();
+                self.campaign.cluster.wait_for_takeover(TAKEOVER_DEADLINE);
+            }
+            Fault::StandbySupersedes => self.supersede(),
+            Fault::CoordinatorDiskFull => self.fill_disk(0, 8),
+            Fault::WorkerDiskFull => self.fill_disk(1, 1),
             Fault::BrokerKilled => self.rabbit.restart(),
             Fault::ConnectionsClosed => drop(self.rabbit.try_ctl(["close_all_connections", "chaos"])),
             Fault::QueuePurged => self.to_queue("purge_queue"),
@@ -193,6 +249,25 @@ impl World {
         harm(&self.wires[place]);
         self.a_while();
         self.wires[place].mend();
+    }
+
+    fn supersede(&mut self) {
+        self.campaign.cluster.start_standby();
+        self.own.iter().for_each(Wire::hold);
+        let lost = self.campaign.cluster.wait_for_takeover(TAKEOVER_DEADLINE);
+        let lost = lost.expect("it was only cut off");
+        self.own.iter().for_each(Wire::mend);
+        assert_eq!(lost.wait(TAKEOVER_DEADLINE).code(), Some(SUPERSEDED));
+    }
+
+    /// Leaves so many MiB on one of the two disks. A coordinator that took over lives on another one, and is not touched.
+    fn fill_disk(&mut self, place: usize, left_mib: u64) {
+        let Some(disks) = &self.disks else {
+            return;
+        };
+        let ballast = disks[place].fill(left_mib);
+        self.a_while();
+        fs::remove_file(ballast).expect("it is there");
     }
 
     fn restart_coordinator(&mut self) {
