@@ -52,7 +52,8 @@ impl ArtifactStore {
     }
 
     async fn send(&self, scan: &Scan, source: Source, progress: &dyn Progress) -> Result<ArtifactRef> {
-        if self.local().is_none() && scan.tree.is_some() && self.has_tree(&scan.reference.digest).await? {
+        // A tree is written after its files and deleted before them, so one look stands for all of them.
+        if scan.tree.is_some() && self.has_tree(scan.reference.digest).await? {
             progress.planned(0, 0);
             return Ok(scan.reference);
         }
@@ -71,8 +72,8 @@ impl ArtifactStore {
         Ok(scan.reference)
     }
 
-    async fn has_tree(&self, digest: &Digest) -> Result<bool> {
-        Ok(self.size(&layout::tree(digest)).await?.is_some())
+    async fn has_tree(&self, digest: Digest) -> Result<bool> {
+        Ok(self.absent(&[digest], layout::tree).await?.is_empty())
     }
 
     async fn lacking(&self, files: &[ScannedFile]) -> Result<Vec<ScannedFile>> {

@@ -86,6 +86,16 @@ impl Cluster {
         &self.product
     }
 
+    /// Where the API is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same without its scheme: an address with its port.
+    pub fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// The coordinator's process id.
     pub fn pid(&self) -> u32 {
         self.coordinator.as_ref().map_or(0, Daemon::pid)

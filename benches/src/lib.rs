@@ -3,6 +3,7 @@
 
 #![expect(clippy::cast_precision_loss, reason = "counts in figures are far below 2^52")]
 
+pub mod api;
 pub mod cluster;
 mod figure;
 pub mod limits;

@@ -1,15 +1,14 @@
 //! How fast metrics are logged and looked at: one point's round trip beside one that asks nothing of the same server, points of a hundred steps at once, and charts
 //! of a million points. Everything goes over a port of `tidemill up`, as a step's process does it.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use tidemill_benches::api::Connection;
 use tidemill_benches::product::Product;
 use tidemill_benches::{Figure, Report, median};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Logging and charts.
@@ -35,12 +34,11 @@ struct Arguments {
     json: bool,
 }
 
+const ADDRESS: &str = "127.0.0.1:17471";
 const PORT: &str = "17471";
 const API: &str = "/api/2.0/mlflow";
 /// Points in one batch.
 const BATCH: usize = 1_000;
-/// How long the server may take to come up.
-const COMES_UP_WITHIN: Duration = Duration::from_secs(30);
 /// How long points may take to go to the store.
 const SEALED_WITHIN: Duration = Duration::from_mins(5);
 
@@ -49,7 +47,7 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let product = Product::new(&arguments.binary)?;
     let _server = product.daemon("up", &["up", "--port", PORT])?;
-    let mut connection = Connection::open_soon().await?;
+    let mut connection = Connection::open_soon(ADDRESS).await?;
     let mut report = Report::new();
     let run = begin(&mut connection).await?;
     round_trips(&arguments, &mut connection, &run, &mut report).await?;
@@ -59,11 +57,16 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// One request to MLflow's API.
+async fn post(connection: &mut Connection, path: &str, body: &Value) -> Result<Value> {
+    connection
+        .ask("POST", &format!("{API}/{path}"), &body.to_string())
+        .await
+}
+
 /// Makes a run; answers its id.
 async fn begin(connection: &mut Connection) -> Result<String> {
-    let made = connection
-        .post("runs/create", &json!({"experiment_id": "0"}))
-        .await?;
+    let made = post(connection, "runs/create", &json!({"experiment_id": "0"})).await?;
     let id = made["run"]["info"]["run_id"].as_str();
     Ok(id.context("a run was made")?.to_owned())
 }
@@ -81,7 +84,7 @@ async fn round_trips(
         empty.push(began.elapsed().as_secs_f64() * 1e3);
         let point = json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": step, "step": step});
         let began = Instant::now();
-        connection.post("runs/log-metric", &point).await?;
+        post(connection, "runs/log-metric", &point).await?;
         logged.push(began.elapsed().as_secs_f64() * 1e3);
     }
     let empty = median(empty);
@@ -97,13 +100,13 @@ async fn many_steps(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let mut tasks = JoinSet::new();
     for _ in 0..arguments.steps {
         tasks.spawn(async move {
-            let mut connection = Connection::open().await?;
+            let mut connection = Connection::open(ADDRESS).await?;
             let run = begin(&mut connection).await?;
             let mut count = 0_u32;
             while Instant::now() < until {
                 let point =
                     json!({"run_id": run, "key": "loss", "value": 0.5, "timestamp": count, "step": count});
-                connection.post("runs/log-metric", &point).await?;
+                post(&mut connection, "runs/log-metric", &point).await?;
                 count += 1;
             }
             anyhow::Ok(count)
@@ -128,7 +131,7 @@ async fn charts(arguments: &Arguments, connection: &mut Connection, report: &mut
             json!({"key": "loss", "value": value, "timestamp": step, "step": step})
         });
         let batch = json!({"run_id": run, "metrics": points.collect::<Vec<Value>>()});
-        while let Err(refused) = connection.post("runs/log-batch", &batch).await {
+        while let Err(refused) = post(connection, "runs/log-batch", &batch).await {
             ensure!(refused.to_string().contains("503"), "{refused}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
@@ -166,65 +169,4 @@ async fn charts(arguments: &Arguments, connection: &mut Connection, report: &mut
         );
     }
     Ok(())
-}
-
-/// A connection that is kept from one request to the next.
-struct Connection(BufStream<TcpStream>);
-
-impl Connection {
-    async fn open() -> Result<Self> {
-        let stream = TcpStream::connect(format!("127.0.0.1:{PORT}")).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self(BufStream::new(stream)))
-    }
-
-    async fn open_soon() -> Result<Self> {
-        let began = Instant::now();
-        loop {
-            match Self::open().await {
-                Ok(connection) => return Ok(connection),
-                Err(error) if began.elapsed() > COMES_UP_WITHIN => return Err(error),
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-            }
-        }
-    }
-
-    async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
-        self.ask("POST", &format!("{API}/{path}"), &body.to_string())
-            .await
-    }
-
-    /// One request; its answer as JSON, or null when it is none.
-    async fn ask(&mut self, method: &str, path: &str, body: &str) -> Result<Value> {
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        self.0.write_all(head.as_bytes()).await?;
-        self.0.write_all(body.as_bytes()).await?;
-        self.0.flush().await?;
-        let (mut status, mut length) = (String::new(), 0);
-        self.0.read_line(&mut status).await?;
-        loop {
-            let mut line = String::new();
-            if self.0.read_line(&mut line).await? == 0 {
-                bail!("the server closed the connection");
-            }
-            let Some((name, value)) = line.trim_end().split_once(": ") else {
-                break;
-            };
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.parse()?;
-            }
-        }
-        let mut bytes = vec![0; length];
-        self.0.read_exact(&mut bytes).await?;
-        ensure!(
-            status.contains(" 200 "),
-            "{} {}",
-            status.trim_end(),
-            String::from_utf8_lossy(&bytes)
-        );
-        Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-    }
 }
