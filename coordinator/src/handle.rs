@@ -1,6 +1,7 @@
 //! The way to a coordinator from inside its process: cheap to clone, safe to use from anywhere. What it answers is durable.
 
 use crate::access::{Access, AttemptTokens, Guard};
+use crate::archive::Reach;
 use crate::audit::AuditLog;
 use crate::datastores;
 use crate::driver::{DurableEvents, Request, Sight};
@@ -70,6 +71,8 @@ pub(crate) struct Inner {
     pub(crate) room: Reserve,
     /// Who tells addresses of webhooks.
     pub(crate) poster: Poster,
+    /// What keeps us from answering.
+    pub(crate) reach: Reach,
     pub(crate) token: CancellationToken,
     /// Held while the store is swept.
     pub(crate) sweeping: Arc<tokio::sync::Mutex<()>>,

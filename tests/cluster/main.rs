@@ -7,6 +7,8 @@ mod examples;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod forced;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod operation;

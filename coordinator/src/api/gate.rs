@@ -2,6 +2,7 @@
 //! needs does not declare. Who asks is handed on to the handlers as [`Caller`]; that what was let through ends with their right is for [`Standing`].
 
 use super::error::{ApiError, no_such_method, no_such_resource};
+use super::in_time::unless_hindered;
 use super::local::is_local;
 use super::needs::{Found, Need, Needs};
 use super::record::{self, Kind};
@@ -9,6 +10,7 @@ use super::signed;
 use super::standing::Standing;
 use super::via::Via;
 use crate::access::{AttemptTokens, Caller, Presented, Purpose};
+use crate::archive::Asker;
 use crate::handle::CoordinatorHandle;
 use crate::tracking::own_experiment_id;
 use axum::extract::{MatchedPath, Request, State};
@@ -272,7 +274,8 @@ async fn by_attempt_token(
             .is_none_or(|end| now.since(end.at) <= LOGS_AFTER_ITS_END);
         (lives && attempt.token() == token).then(|| own_experiment_id(run.plan().experiment.as_str()))
     });
-    let experiment = found.await?.ok_or_else(|| refuse("the attempt is over"))?;
+    let found = unless_hindered(handle, Asker::Machine, found).await?;
+    let experiment = found.ok_or_else(|| refuse("the attempt is over"))?;
     Ok(Caller::Attempt { id, experiment })
 }
 

@@ -1,6 +1,8 @@
 //! The coordinator itself: who it is, whether it lives, whether it is ready, its metrics, and the description of its API.
 
 use super::error::ApiError;
+use super::in_time::{unless_hindered, words};
+use crate::archive::Asker;
 use crate::handle::CoordinatorHandle;
 use crate::metrics::Gauge;
 use axum::Json;
@@ -31,19 +33,22 @@ pub(super) async fn openapi_json() -> Json<utoipa::openapi::OpenApi> {
     Json(super::openapi())
 }
 
-/// Lives: answered without looking at anything.
+/// Lives: answered at once, whatever it waits for. What keeps it from answering anything else is said in a second line.
 #[utoipa::path(get, path = "/healthz", tag = "service", security(()), responses((status = 200, description = "It lives.")))]
-pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+pub(super) async fn healthz(State(handle): State<CoordinatorHandle>) -> String {
+    match handle.inner.reach.hindrance(Asker::Anybody) {
+        None => "ok\n".to_owned(),
+        Some(hindrance) => format!("ok\n{}\n", words(hindrance)),
+    }
 }
 
-/// Is ready: the driver answers and the broker is there.
+/// Is ready: it is sure that it is the active coordinator, the driver answers and the broker is there.
 #[utoipa::path(get, path = "/readyz", tag = "service", security(()), responses(
     (status = 200, description = "It is ready."),
     (status = 503, description = "It is not, for this reason.", body = ErrorBody),
 ))]
 pub(super) async fn readyz(State(handle): State<CoordinatorHandle>) -> Result<&'static str, ApiError> {
-    handle.look(|_| ()).await?;
+    unless_hindered(&handle, Asker::Anybody, handle.look(|_| ())).await?;
     let link = handle.inner.broker.link().borrow().clone();
     match link {
         Link::Up => Ok("ready\n"),
@@ -54,13 +59,22 @@ pub(super) async fn readyz(State(handle): State<CoordinatorHandle>) -> Result<&'
     }
 }
 
-/// Shows the metrics in Prometheus' text format.
+/// Shows the metrics in Prometheus' text format; without those of the state while that cannot be asked.
 #[utoipa::path(get, path = "/metrics", tag = "service", security(("token" = ["reader"])), responses(
     (status = 200, description = "The metrics.", content_type = "text/plain"),
 ))]
 pub(super) async fn metrics(State(handle): State<CoordinatorHandle>) -> Result<Response, ApiError> {
     let up = matches!(*handle.inner.broker.link().borrow(), Link::Up);
-    let mut gauges = handle.look(|sight| gauges(sight.engine, sight.fleet)).await?;
+    let state = handle.look(|sight| gauges(sight.engine, sight.fleet));
+    // A machine asks, which knows from `may_answer` what to think of it.
+    let state = unless_hindered(&handle, Asker::Machine, state).await;
+    let mut gauges = state.unwrap_or_default();
+    let may_answer = handle.inner.reach.hindrance(Asker::Anybody).is_none();
+    gauges.push(Gauge {
+        name: "may_answer",
+        help: "Whether it is sure that it is the active coordinator, and no answer waits for its archive.",
+        values: vec![(None, if may_answer { 1.0 } else { 0.0 })],
+    });
     gauges.push(Gauge {
         name: "broker_up",
         help: "Whether the broker can be used.",

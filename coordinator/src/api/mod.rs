@@ -24,6 +24,7 @@ mod fuzzing;
 mod gate;
 mod health;
 mod held;
+mod in_time;
 mod intake;
 mod lineage;
 mod load;
@@ -56,15 +57,12 @@ pub(crate) use via::Via;
 
 use crate::handle::CoordinatorHandle;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
 use axum::{Extension, Router, middleware};
 use bodies::Bodies;
 use describe::Description;
 use needs::Needs;
 use std::sync::Arc;
-use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -73,8 +71,6 @@ use utoipa_axum::routes;
 const SUBMISSION_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Longest body of anything else that is parsed.
 const BODY_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Longest time for an answer that is not a stream.
-const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// What starts published pipelines, by hand and by itself, and who is told how it ended.
 fn starting() -> OpenApiRouter<CoordinatorHandle> {
@@ -111,7 +107,6 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
             bodies::wait_for_room,
         ));
     let answers = OpenApiRouter::new()
-        .routes(routes!(health::coordinator))
         .routes(routes!(runs::show, runs::delete))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
@@ -140,7 +135,6 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .merge(operating())
         .merge(mlflow::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN);
     let streams = OpenApiRouter::new()
         .routes(routes!(events::watch))
         .routes(routes!(logs::read))
@@ -159,13 +153,29 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .layer(Extension(archives::Places::new()))
         .layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(Description::openapi())
-        .merge(submissions.merge(answers).layer(timeout))
-        .merge(streams)
-        .merge(long)
-        .merge(contents)
+        .merge(
+            submissions
+                .merge(answers)
+                .merge(streams)
+                .layer(middleware::from_fn(in_time::answer)),
+        )
+        .merge(long.merge(contents).layer(middleware::from_fn(in_time::begin)))
+        .merge(service())
 }
 
-/// Machines, rights, and the service itself.
+/// The service itself, which says how it is in any case.
+fn service() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
+        .routes(routes!(health::coordinator))
+        .routes(routes!(health::openapi_json))
+        .routes(routes!(docs::begin))
+        .routes(routes!(docs::file))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// Machines and rights.
 fn operating() -> OpenApiRouter<CoordinatorHandle> {
     OpenApiRouter::new()
         .routes(routes!(fleet::workers))
@@ -187,12 +197,6 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(secrets::set, secrets::remove))
         .routes(routes!(secrets::give))
         .routes(routes!(audit::list))
-        .routes(routes!(health::openapi_json))
-        .routes(routes!(docs::begin))
-        .routes(routes!(docs::file))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
-        .routes(routes!(health::metrics))
 }
 
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.
@@ -203,6 +207,7 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(gate, gate::pass))
         .layer(middleware::from_fn(error::finish))
+        .layer(Extension(handle.inner.reach.clone()))
         .with_state(handle.clone())
 }
 

@@ -3,6 +3,7 @@
 use super::beats::Beats;
 use super::gate::{Gate, Progress};
 use super::place::{Kind, Place};
+use super::reach::Reach;
 use super::record::{GENESIS, Segment};
 use super::segments::{self, Slots};
 use super::sure::Sure;
@@ -47,6 +48,8 @@ pub(crate) struct Attached {
     pub(crate) copying: Copying,
     /// For whoever acts on the world.
     pub(crate) sure: Sure,
+    /// For whoever answers.
+    pub(crate) reach: Reach,
 }
 
 /// What runs beside the driver.
@@ -127,6 +130,7 @@ pub(crate) async fn attach(
             progress: gate.progress(),
             first,
         },
+        reach: Reach::of(config.mode, sure.clone(), gate.waiting()),
         gate,
         sure,
     })

@@ -1,14 +1,19 @@
 //! Brings a local journal up to the archive, and keeps it there: for a recovery once, for a standby again and again. Every segment must follow from the one
 //! before; what is here already must be what the archive has.
 
-use super::place::Place;
-use super::record::{GENESIS, Segment};
+use super::place::{Kind, Place};
+use super::record::{FORMAT, GENESIS, Segment};
 use super::segments::{self, Slots};
 use super::{ArchiveError, snapshots};
 use crate::blocking::blocking;
 use crate::journal::{self, Batch, Claim, EventLog, JournalError, SledLog, Snapshots};
+use serde_bytes::ByteBuf;
 use std::path::{Path, PathBuf};
+use tidemill_artifacts::StoreError;
+use tidemill_engine::{Event, Fact};
+use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::time::Timestamp;
 
 /// Events that become one batch of the local journal.
 const BATCH_EVENTS: usize = 1_000;
@@ -23,6 +28,8 @@ pub(super) struct Follower {
     slot: u64,
     /// The hash of the segment before the slot; none where nothing before it was read.
     previous: Option<Digest>,
+    /// The epoch in which the segment before the slot was sealed; 0 where none was read.
+    sealed_in: u64,
     /// Segments read.
     pub(super) segments: u64,
 }
@@ -49,6 +56,7 @@ impl Follower {
             log: Some(log),
             slot: slots.first,
             previous,
+            sealed_in: 0,
             segments: 0,
         })
     }
@@ -78,6 +86,7 @@ impl Follower {
             log: Some(log),
             slot,
             previous: None,
+            sealed_in: 0,
             segments: 0,
         };
         follower.advance().await?;
@@ -113,12 +122,42 @@ impl Follower {
                 let reason = format!("after event {} it has event {}", self.last(), segment.first);
                 return Err(ArchiveError::Broken(reason));
             }
+            let sealed_in = segment.epoch;
             self.take(segment).await?;
+            self.sealed_in = sealed_in;
             self.slot += 1;
             self.segments += 1;
             self.previous = Some(hash);
         }
         Ok(self.last() - before)
+    }
+
+    /// Fills the next slot with the beginning of an epoch, and reads it back as everybody will. False when somebody else was quicker: what they put there is
+    /// here then, and the slot after it is the next one.
+    pub(super) async fn begin(&mut self, epoch: u64, now: Timestamp) -> Result<bool, ArchiveError> {
+        let beginning = Event {
+            at: now,
+            fact: Fact::EpochStarted { epoch },
+        };
+        let previous = self.previous.ok_or_else(|| {
+            ArchiveError::Broken("it holds no segment from which an epoch could begin".to_owned())
+        })?;
+        let segment = Segment {
+            format: FORMAT,
+            slot: self.slot,
+            epoch,
+            first: self.last() + 1,
+            previous,
+            sealed_at: now,
+            events: vec![ByteBuf::from(codec::encode(&beginning))],
+        };
+        let bytes = segment.to_bytes().into();
+        match self.place.create(Kind::Segments, self.slot, bytes).await {
+            Ok(()) | Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.advance().await?;
+        Ok(self.sealed_in >= epoch)
     }
 
     /// Compares what is here and appends the rest.

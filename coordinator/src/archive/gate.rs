@@ -4,6 +4,7 @@
 use crate::config::ArchiveMode;
 use crate::journal::JournalError;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What the driver tells the writer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct Gate {
     wishes: watch::Sender<Wishes>,
     progress: watch::Receiver<Progress>,
     waits: bool,
+    /// Since when the driver has been waiting here.
+    waiting: watch::Sender<Option<Instant>>,
     runtime: tokio::runtime::Handle,
 }
 
@@ -50,6 +53,7 @@ impl Gate {
             wishes,
             progress: progress_in,
             waits: mode == ArchiveMode::Sync,
+            waiting: watch::Sender::new(None),
             runtime: tokio::runtime::Handle::current(),
         };
         let post = Post {
@@ -68,11 +72,16 @@ impl Gate {
         if !self.waits {
             return Ok(());
         }
+        self.waiting.send_replace(Some(Instant::now()));
         let arrived = self.progress.wait_for(|progress| progress.archived >= last);
-        match self.runtime.block_on(arrived) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(JournalError::Unarchived),
-        }
+        let arrived = self.runtime.block_on(arrived).map(|_| ());
+        self.waiting.send_replace(None);
+        arrived.map_err(|_| JournalError::Unarchived)
+    }
+
+    /// The way to see since when the driver has been waiting here.
+    pub(super) fn waiting(&self) -> watch::Receiver<Option<Instant>> {
+        self.waiting.subscribe()
     }
 
     /// Says that a snapshot after the last durable event is being written.

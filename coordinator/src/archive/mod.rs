@@ -9,7 +9,7 @@
 //!
 //! Every object is created once and never changed. Because a slot can be filled once only, whoever fills the next slot is the coordinator, and another
 //! one that still believes to be it finds its slot taken and ends. `writer` fills slots beside the driver, `gate` is what the driver knows of it;
-//! `beats` keep the epoch; `follow` brings a local journal up to the archive, for `recover` and `standby`; `adopt` takes over results of which a recovered
+//! `beats` keep the epoch; `reach` says what keeps the coordinator from answering; `follow` brings a local journal up to the archive, for `recover` and `standby`; `adopt` takes over results of which a recovered
 //! journal does not know. The rules are in decision 0020.
 
 mod adopt;
@@ -20,6 +20,7 @@ mod error;
 mod follow;
 mod gate;
 mod place;
+mod reach;
 mod record;
 mod recover;
 mod segments;
@@ -32,6 +33,7 @@ pub use adopt::LeftResult;
 pub(crate) use attach::{Attached, Copying, Journal, attach};
 pub use error::ArchiveError;
 pub(crate) use gate::Gate;
+pub(crate) use reach::{Asker, Hindrance, Reach};
 pub use record::{RecordFlaw, Segment};
 pub use recover::{RecoverOptions, RecoveredState, recover_state};
 pub use standby::{TookOver, stand_by};
@@ -45,6 +47,8 @@ pub const BEAT_EVERY: Duration = Duration::from_secs(2);
 pub const SURE_FOR: Duration = Duration::from_secs(8);
 /// How long a standby must have seen no new beat, in a store that answers, before it takes over. Well above [`SURE_FOR`].
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// How long an answer waits for the archive at most, in synchronous mode, before whoever asks is told to come back.
+pub const ANSWERS_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long events wait at most before they are sealed, when nobody waits for it.
 pub const SEAL_AFTER: Duration = Duration::from_secs(5);
 /// Snapshots that the archive keeps; segments that all of them cover are deleted.

@@ -1,10 +1,11 @@
-//! A state folder from nothing but the store: the archive's journal, and the results that attempts have committed beyond its end.
+//! A state folder from nothing but the store: the archive's journal, and the results that attempts have committed beyond its end. A forced one begins an
+//! epoch of its own in the archive, behind which no coordinator that still lives can add anything.
 
 use super::adopt::{LeftResult, adopt};
 use super::beats::Watcher;
 use super::follow::Follower;
 use super::place::Place;
-use super::{ArchiveError, BEAT_EVERY, epoch, segments};
+use super::{ArchiveError, BEAT_EVERY, SURE_FOR, epoch, segments};
 use crate::config::ArchiveMode;
 use crate::driver::{Recovered, recover};
 use crate::journal::{self, Batch, Claim, EventLog, SledLog, Snapshots};
@@ -19,6 +20,8 @@ use tokio::time::{Instant, sleep};
 const BATCH_EVENTS: usize = 1_000;
 /// How long a sign of life is waited for, in beats.
 const BEATS_WAITED: u32 = 3;
+/// How often another coordinator may be quicker to fill the next slot: one that still lives fills one for each batch of its journal.
+const SLOTS_TRIED: u32 = 1_000;
 
 /// Which archive, and how far to go.
 #[derive(Debug, Clone, Default)]
@@ -76,13 +79,12 @@ pub async fn recover_state(
     if slots.is_empty() {
         return Err(ArchiveError::NoArchive(Some(place.key().to_owned())));
     }
-    if options.force {
-        // Whoever still lives finds it, and ends.
-        let known = epoch::newest(&place).await?.map_or(0, |record| record.epoch);
-        epoch::claim(&place, known, ("a recovery", ArchiveMode::Sync), clock.now()).await?;
+    let begun = if options.force {
+        Some(end_the_other(&place, clock).await?)
     } else {
         check_is_dead(&place).await?;
-    }
+        None
+    };
     let draft = state_dir.join("journal.recovering");
     let file = |path: &Path, source| ArchiveError::File {
         path: path.to_owned(),
@@ -94,6 +96,9 @@ pub async fn recover_state(
     }
     let mut follower = Follower::anew(place.clone(), &draft, slots).await?;
     follower.advance().await?;
+    if let Some(epoch) = begun {
+        close_behind(&mut follower, epoch, clock).await?;
+    }
     follower.take_snapshot().await?;
     follower.check_base()?;
     let (first, last, segments) = (follower.first(), follower.last(), follower.segments);
@@ -119,6 +124,30 @@ pub async fn recover_state(
         adopted_results: adoption.adopted,
         left_results: adoption.left,
     })
+}
+
+/// Claims the next epoch, so that whoever still lives finds it and ends, and leaves time for that: what that one has accepted it archives on its way out.
+/// Afterwards it has ended, or is not sure of itself any more and publishes nothing. Answers the epoch.
+async fn end_the_other(place: &Place, clock: &dyn Clock) -> Result<u64, ArchiveError> {
+    let mut watcher = Watcher::new(place.clone());
+    watcher.look().await?;
+    let known = epoch::newest(place).await?.map_or(0, |record| record.epoch);
+    let epoch = epoch::claim(place, known, ("a recovery", ArchiveMode::Sync), clock.now()).await?;
+    if watcher.has_seen_any() {
+        sleep(SURE_FOR).await;
+    }
+    Ok(epoch)
+}
+
+/// Begins the epoch in the slot behind everything that was archived: from then on nobody of an older epoch can add to it, and what is here is all that there is.
+async fn close_behind(follower: &mut Follower, epoch: u64, clock: &dyn Clock) -> Result<(), ArchiveError> {
+    for _ in 0..SLOTS_TRIED {
+        if follower.begin(epoch, clock.now()).await? {
+            return Ok(());
+        }
+    }
+    let reason = format!("another coordinator filled {SLOTS_TRIED} slots before epoch {epoch} could begin");
+    Err(ArchiveError::Broken(reason))
 }
 
 /// The archive of this coordinator, or of the only one that there is.

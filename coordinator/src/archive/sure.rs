@@ -25,6 +25,19 @@ impl Sure {
         (Surety(sender), Self(Some(receiver)))
     }
 
+    /// Until when it is sure at present; none when always.
+    pub(super) fn ends_at(&self) -> Option<Instant> {
+        self.0.as_ref().map(|until| *until.borrow())
+    }
+
+    /// Waits until that moment was moved. False when nobody moves it any more.
+    pub(super) async fn changed(&mut self) -> bool {
+        match &mut self.0 {
+            Some(until) => until.changed().await.is_ok(),
+            None => std::future::pending().await,
+        }
+    }
+
     /// Waits until effects may go out; for ever when nobody makes us sure again.
     pub(crate) async fn wait(&mut self) {
         let Some(until) = &mut self.0 else { return };

@@ -4,7 +4,7 @@ mod parts;
 
 use crate::access::{Access, AttemptTokens, Guard};
 use crate::api::{self, Api};
-use crate::archive::{self, Attached, Copying, Sure};
+use crate::archive::{self, Attached, Copying, Reach, Sure};
 use crate::audit::{self, AUDIT_DIR, AuditLog};
 use crate::blocking::blocking;
 use crate::config::{ArchiveMode, CoordinatorConfig};
@@ -79,6 +79,7 @@ struct Kept {
     room: Reserve,
     audit: (AuditLog, PathBuf),
     poster: Poster,
+    reach: Reach,
 }
 
 /// Opens the journal, replays it, and starts everything. Cancelling `token` ends the coordinator; so does a failing journal, which then cancels it.
@@ -123,6 +124,7 @@ pub async fn start(
         secrets_key: KeyFile::looked_at(&config, &recovered.ledgers.secrets),
         room: Reserve::new(&config.state_dir, config.disk_reserve),
         poster: Poster::new(config.webhook_allow.clone()),
+        reach: reach_of(attached.as_ref()),
     };
     let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
     let mut keeper = Keeper::new(log, snapshots, config.snapshot_every, recovered.snapshot);
@@ -162,6 +164,11 @@ fn keep_through(attached: Option<Attached>, keeper: &mut Keeper) -> (Option<Copy
         }
         None => (None, Sure::always()),
     }
+}
+
+/// What may keep it from answering.
+fn reach_of(attached: Option<&Attached>) -> Reach {
+    attached.map_or_else(Reach::free, |attached| attached.reach.clone())
 }
 
 /// The epoch that begins: the one that was claimed in the archive, or else the one after the journal's last.
@@ -261,6 +268,7 @@ fn wire_up(
         secrets_key: kept.secrets_key,
         room: kept.room,
         poster: kept.poster,
+        reach: kept.reach,
         token: token.clone(),
         sweeping: Arc::default(),
     };
@@ -372,12 +380,10 @@ impl Coordinator {
         }) = copying
         {
             known = Some((progress, first));
-            let token = self.token.clone();
-            self.parts
-                .spawn(async move { writer.run(token).await.map_err(CoordinatorError::Archive) });
-            let token = self.token.clone();
-            self.parts
-                .spawn(async move { beats.run(token).await.map_err(CoordinatorError::Archive) });
+            let writing = writer.run(self.token.clone());
+            self.spawn_part(async move { writing.await.map_err(CoordinatorError::Archive) });
+            let beating = beats.run(self.token.clone());
+            self.spawn_part(async move { beating.await.map_err(CoordinatorError::Archive) });
         }
         let begun = self.handle.command(Command::StartEpoch { epoch }).await;
         if let Err(CommandError::Rejected(rejection)) = &begun {

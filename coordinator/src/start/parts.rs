@@ -95,9 +95,25 @@ impl Coordinator {
         self.spawn("webhooks", run_webhooks(self.handle(), self.token.clone()));
     }
 
+    /// A part whose failure is the coordinator's end. That is said by the token: whoever serves the API waits for nothing else, and for the parts only afterwards.
+    pub(super) fn spawn_part(
+        &mut self,
+        work: impl Future<Output = Result<(), CoordinatorError>> + Send + 'static,
+    ) {
+        // Also when it panics.
+        let guard = self.token.clone().drop_guard();
+        self.parts.spawn(async move {
+            let ended = work.await;
+            if ended.is_ok() {
+                guard.disarm();
+            }
+            ended
+        });
+    }
+
     pub(super) fn spawn(&mut self, part: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let token = self.token.clone();
-        self.parts.spawn(async move {
+        self.spawn_part(async move {
             work.await;
             ended(part, &token)
         });
@@ -109,7 +125,7 @@ impl Coordinator {
         work: impl Future<Output = Result<(), BrokerError>> + Send + 'static,
     ) {
         let token = self.token.clone();
-        self.parts.spawn(async move {
+        self.spawn_part(async move {
             match work.await {
                 Err(source) if !token.is_cancelled() => Err(CoordinatorError::Bus { part, source }),
                 _ => ended(part, &token),

@@ -2,13 +2,16 @@
 
 use super::harness::{Service, chain};
 use super::worker::ScriptedWorker;
+use axum::http::StatusCode;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidemill_artifacts::{ArtifactStore, StoreConfig};
-use tidemill_coordinator::archive::{ArchiveError, RecoverOptions, RecoveredState, recover_state};
+use tidemill_coordinator::archive::{
+    ANSWERS_WAIT_MAX, ArchiveError, RecoverOptions, RecoveredState, recover_state,
+};
 use tidemill_coordinator::{ArchiveMode, CoordinatorError, StartError};
 use tidemill_protocol::ids::RunId;
 
@@ -342,5 +345,126 @@ async fn a_result_committed_after_the_last_segment_is_its_steps_after_a_recovery
     service.watch(run).await;
     let (_, shown) = service.get(&format!("/api/v1/runs/{run}")).await;
     assert_eq!(shown["status"], "succeeded", "{shown}");
+    service.stop().await.unwrap();
+}
+
+/// Puts a file where the store wants a folder, until the answer is called: nothing below it can be written meanwhile.
+fn block(folder: PathBuf) -> impl FnOnce() {
+    let away = folder.with_extension("away");
+    fs::rename(&folder, &away).unwrap();
+    fs::write(&folder, "a file where the store wants a folder").unwrap();
+    move || {
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&away, &folder).unwrap();
+    }
+}
+
+/// Asks for the runs until the answer has this status. Answers its body.
+async fn runs_until(service: &Service, status: StatusCode) -> serde_json::Value {
+    let asking = async {
+        loop {
+            match service.get("/api/v1/runs").await {
+                (found, body) if found == status => return body,
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    tokio::time::timeout(SOON, asking).await.expect("it says so soon")
+}
+
+async fn text(service: &Service, path: &str) -> (StatusCode, Option<String>, String) {
+    let request = axum::http::Request::get(path).body(axum::body::Body::empty());
+    let response = service.send(request.unwrap()).await;
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+    let status = response.status();
+    let bytes = axum::body::to_bytes(response.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    (status, retry_after, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// What a coordinator says of itself that cannot answer.
+async fn check_it_says_so(service: &Service, awaited: &str) {
+    let (status, retry_after, body) = text(service, "/api/v1/runs").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(retry_after.is_some_and(|seconds| seconds.parse::<u64>().is_ok()));
+    assert!(
+        body.contains("\"unavailable\"") && body.contains(awaited),
+        "{body}"
+    );
+    assert!(body.contains("\"hint\""), "{body}");
+    let (status, _, body) = text(service, "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+    assert!(body.contains(awaited), "{body}");
+    let (status, _, body) = text(service, "/healthz").await;
+    assert_eq!(status, StatusCode::OK, "nothing is gained by a restart");
+    assert!(body.starts_with("ok\n") && body.contains(awaited), "{body}");
+    let (status, _, body) = text(service, "/metrics").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.contains("tidemill_may_answer 0\n"), "{body}");
+}
+
+#[tokio::test]
+async fn while_the_archive_takes_nothing_whoever_asks_is_told_so_within_a_bound_and_everything_is_there_afterwards()
+ {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Sync).await;
+    let segments = objects(&place, "segments")[0].parent().unwrap().to_owned();
+    let well_again = block(segments);
+    let handle = service.handle();
+    let mut submission = Box::pin(handle.submit_plan(Arc::new(chain(&["a"])), "tester".into()));
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut submission).await;
+    assert!(early.is_err(), "it was answered: {early:?}");
+
+    let asked = tokio::time::Instant::now();
+    let refused = runs_until(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("answers wait for the object store"), "{refused}");
+    assert!(
+        asked.elapsed() < ANSWERS_WAIT_MAX * 3,
+        "nobody waits much longer than that: {:?}",
+        asked.elapsed()
+    );
+    check_it_says_so(&service, "answers wait for the object store").await;
+    let (status, body) = service
+        .post("/api/v1/workers/w1/drain", &serde_json::json!({}))
+        .await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
+
+    well_again();
+    let run = tokio::time::timeout(SOON, submission)
+        .await
+        .expect("it goes on")
+        .unwrap()
+        .run;
+    let listed = runs_until(&service, StatusCode::OK).await;
+    assert_eq!(listed["items"][0]["id"], run.to_string(), "{listed}");
+    assert_eq!(service.get("/readyz").await.0, StatusCode::OK);
+    service.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_coordinator_that_cannot_be_sure_of_itself_shows_nothing_as_if_it_were_so() {
+    let (place, dir) = (tempfile::tempdir().unwrap(), folder());
+    let store = store(&place).await;
+    let service = archived(&dir, &store, ArchiveMode::Async).await;
+    let run = work(&service, 1).await;
+    let before = service.get(&format!("/api/v1/runs/{run}")).await;
+    let well_again = block(place.path().join("journal"));
+    runs_until(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    check_it_says_so(&service, "another coordinator may have taken over").await;
+    let (status, body) = service
+        .post("/api/v1/workers/w1/drain", &serde_json::json!({}))
+        .await;
+    assert_eq!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "nothing is changed either: {body}"
+    );
+    well_again();
+    runs_until(&service, StatusCode::OK).await;
+    assert_eq!(service.get(&format!("/api/v1/runs/{run}")).await, before);
     service.stop().await.unwrap();
 }

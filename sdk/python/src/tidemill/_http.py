@@ -199,8 +199,9 @@ class Http:
             if response.status < 300:
                 return response
             after = response.headers.get("retry-after")
-            # A refusal for want of room says that nothing was done.
-            is_passing = response.status in (429, 503) or (response.status in (502, 504) and repeatable)
+            # A refusal for want of room says that nothing was done, unless it says that nobody knows.
+            was_nothing_done = response.status in (429, 503) and response.headers.get("tidemill-outcome") != "unknown"
+            is_passing = was_nothing_done or (response.status in (429, 502, 503, 504) and repeatable)
             if last or not is_passing:
                 refuse(response)
             response.close()

@@ -67,6 +67,16 @@ def test_for_want_of_room_everything_is_sent_again(pauses: list[float]) -> None:
     assert http_of(fake).json("POST", "/x", body={}) == {"a": 1}
 
 
+def test_what_was_given_up_under_way_is_sent_again_only_where_that_is_harmless(pauses: list[float]) -> None:
+    given_up = answer(REFUSAL, 503, retry_after="2", tidemill_outcome="unknown")
+    fake = Fake().on("POST", "/x", given_up, answer({"a": 1}))
+    with pytest.raises(errors.TidemillError, match="look again"):
+        http_of(fake).json("POST", "/x", body={})
+    assert len(fake.requests) == 1
+    again = Fake().on("POST", "/x", given_up, answer({"a": 1}))
+    assert http_of(again).json("POST", "/x", body={}, repeatable=True) == {"a": 1}
+
+
 def test_nobody_asks_for_ever(pauses: list[float]) -> None:
     fake = Fake().on("GET", "/x", errors.UnavailableError("nobody answers"))
     with pytest.raises(errors.UnavailableError):

@@ -64,6 +64,14 @@ impl Cluster {
         before
     }
 
+    /// From now on the coordinator is the one on the state folder of this name, at an address of its own, as on another machine. It is not started by this.
+    /// Answers the one before it, which is left alone.
+    pub fn move_coordinator_to(&mut self, name: &str) -> Option<Daemon> {
+        [self.port] = free_ports();
+        self.states.push(name.to_owned());
+        self.coordinator.take()
+    }
+
     /// State folders of the coordinators that there were; the last one is that of the present one.
     pub fn states(&self) -> Vec<PathBuf> {
         let states = self.states.iter();
