@@ -23,6 +23,7 @@ pub(crate) struct Pins {
 /// What is pinned, in two generations.
 #[derive(Debug)]
 pub(crate) struct Pinned {
+    begun: Instant,
     since: Instant,
     now: HashSet<Digest>,
     before: HashSet<Digest>,
@@ -33,8 +34,10 @@ pub(crate) struct Pinned {
 
 impl Default for Pinned {
     fn default() -> Self {
+        let now = Instant::now();
         Self {
-            since: Instant::now(),
+            begun: now,
+            since: now,
             now: HashSet::new(),
             before: HashSet::new(),
             is_short: [false; 2],
@@ -47,6 +50,11 @@ impl Pins {
     /// Keeps them from here on.
     pub(crate) fn keep(&self) {
         self.are_kept.store(true, Ordering::Release);
+    }
+
+    /// How long it takes until everything is pinned that may be named at any moment: what was asked for before the first pin is not known here.
+    pub(crate) async fn whole_in(&self) -> Duration {
+        self.pinned.read().await.whole_in(Instant::now())
     }
 
     /// Whether they are kept.
@@ -76,6 +84,10 @@ impl Pinned {
     /// Whether more contents were pinned than are known here.
     pub(crate) fn is_short(&self) -> bool {
         self.is_short.contains(&true)
+    }
+
+    fn whole_in(&self, now: Instant) -> Duration {
+        PINNED_FOR.saturating_sub(now.saturating_duration_since(self.begun))
     }
 
     fn add(&mut self, digests: impl IntoIterator<Item = Digest>, now: Instant) {
@@ -111,6 +123,18 @@ mod tests {
         assert!(pinned.has(&digest(1)) && pinned.has(&digest(2)));
         pinned.add([digest(3)], start + 2 * PINNED_FOR);
         assert!(!pinned.has(&digest(1)) && pinned.has(&digest(2)) && pinned.has(&digest(3)));
+    }
+
+    #[test]
+    fn whoever_has_just_begun_knows_nothing_of_what_was_asked_for_before() {
+        let pinned = Pinned::default();
+        assert_eq!(pinned.whole_in(pinned.begun), PINNED_FOR);
+        assert_eq!(
+            pinned.whole_in(pinned.begun + PINNED_FOR / 3),
+            PINNED_FOR - PINNED_FOR / 3
+        );
+        assert_eq!(pinned.whole_in(pinned.begun + PINNED_FOR), Duration::ZERO);
+        assert_eq!(pinned.whole_in(pinned.begun + PINNED_FOR * 9), Duration::ZERO);
     }
 
     #[test]

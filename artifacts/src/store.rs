@@ -10,6 +10,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Most bytes of files that one store holds in memory for uploads and downloads, in units of [`MEMORY_UNIT`].
@@ -65,6 +66,15 @@ impl ArtifactStore {
     /// else with the store; all clones share it.
     pub fn keep_pins(&self) {
         self.inner.pins.keep();
+    }
+
+    /// How long it takes until a sweep by this process spares everything that somebody may have found here and be about to name: some hours after its start, because what was
+    /// asked of the process before it is not known. Nothing in a local store, where a content that somebody asks for is made young.
+    pub async fn spares_all_in(&self) -> Duration {
+        if self.inner.local.is_some() {
+            return Duration::ZERO;
+        }
+        self.inner.pins.whole_in().await
     }
 
     pub(crate) fn pins(&self) -> &Pins {

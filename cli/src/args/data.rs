@@ -51,6 +51,9 @@ pub(crate) struct ArtifactsSweepArgs {
     /// Sweep although other coordinators have kept records in this store
     #[arg(long)]
     pub(crate) ignore_others: bool,
+    /// Sweep although the coordinator was started less than six hours ago
+    #[arg(long)]
+    pub(crate) ignore_restart: bool,
     #[command(flatten)]
     pub(crate) caution: Caution,
 }

@@ -29,6 +29,7 @@ const SIGN_EVERY: Duration = Duration::from_secs(10);
     (status = 200, description = "What was found, and deleted unless it was a dry run. Begins at once with blank lines.", body = SweepView),
     (status = 400, description = "The time is too short.", body = ErrorBody),
     (status = 409, description = "A sweep is under way, or other coordinators keep records in this store.", body = ErrorBody),
+    (status = 503, description = "The coordinator was started a short while ago: `retry-after` says when it may sweep.", body = ErrorBody),
 ))]
 pub(super) async fn sweep(
     State(handle): State<CoordinatorHandle>,
@@ -49,6 +50,9 @@ pub(super) async fn sweep(
             return Err(MarksError::Others(others.join(", ")).into());
         }
     }
+    if !(request.dry_run || request.ignore_restart) {
+        check_memory(handle.inner.store.spares_all_in().await)?;
+    }
     let marks = garbage::marks(&handle).await?;
     let options = SweepOptions {
         now: handle.inner.clock.now(),
@@ -68,6 +72,22 @@ pub(super) async fn sweep(
     let answer = answer.map(Ok::<Bytes, std::convert::Infallible>);
     let headers = [(header::CONTENT_TYPE, "application/json")];
     Ok((headers, Body::from_stream(answer)).into_response())
+}
+
+/// Refuses to delete while clients may be about to name what they asked the process before this one for, until `known_in` has passed.
+fn check_memory(known_in: Duration) -> Result<(), ApiError> {
+    if known_in.is_zero() {
+        return Ok(());
+    }
+    let minutes = known_in.as_secs().div_ceil(60);
+    let message = format!(
+        "the coordinator was started a short while ago and does not know yet what clients are about to use: it sweeps in {minutes} min"
+    );
+    let hint = "nobody submits anything? say so (`tidemill artifacts sweep --ignore-restart`); a dry run counts at any time";
+    let wait = Millis::from_secs(minutes * 60);
+    Err(ApiError::new(ErrorCode::Unavailable, message)
+        .hint(hint)
+        .retry_after(wait))
 }
 
 /// Sweeps; the answer is what came of it. Whoever leaves before ends the sweep: what is deleted by then was garbage.

@@ -15,7 +15,7 @@ mod request;
 pub(crate) use keeper::Keeper;
 pub(crate) use outputs::Due;
 pub(crate) use recover::{Recovered, note_beginning, recover};
-pub(crate) use request::{DurableEvents, Look, REQUESTS_MAX, Request, Sight};
+pub(crate) use request::{DurableEvents, Look, REQUESTS_MAX, Request, Sight, Trespass};
 
 use crate::access::Access;
 use crate::effects::{Outbox, Outgoing};
@@ -113,7 +113,7 @@ impl InHand {
         let nobody_asks = self
             .answers
             .iter()
-            .all(|answer| matches!(answer, Answer::Done(_)));
+            .all(|answer| matches!(answer, Answer::Done(_) | Answer::Reports(..)));
         claims_only
             && nobody_asks
             && !self.events.is_empty()
@@ -128,6 +128,7 @@ enum Answer {
     Command(oneshot::Sender<Result<(), Rejection>>, Result<(), Rejection>),
     Change(Settle),
     Done(oneshot::Sender<()>),
+    Reports(oneshot::Sender<Option<Trespass>>, Option<Trespass>),
 }
 
 impl Driver {
@@ -206,8 +207,8 @@ impl Driver {
                 hand.answers.push(Answer::Change(settle));
             }
             Request::Reports { batch, reply } => {
-                self.take_reports(batch, hand);
-                hand.answers.push(Answer::Done(reply));
+                let trespass = self.take_reports(batch, hand);
+                hand.answers.push(Answer::Reports(reply, trespass));
             }
             Request::DeadLetter { command, reply } => {
                 // The attempt may be long over; then the letter is only litter.
@@ -235,17 +236,24 @@ impl Driver {
         }
     }
 
-    fn take_reports(&mut self, batch: ReportBatch, hand: &mut InHand) {
+    /// Answers what of it was refused, because the worker may not make such attempts.
+    fn take_reports(&mut self, batch: ReportBatch, hand: &mut InHand) -> Option<Trespass> {
         if self.fleet.is_barred(&batch.worker) {
             Self::drop_reports(&batch, hand);
-            return;
+            return None;
         }
+        let mut trespass: Option<Trespass> = None;
         for report in batch.reports {
-            if !self.may_make(&batch.worker, &report.attempt) {
+            if let Some(target) = self.forbidden_target(&batch.worker, &report.attempt) {
                 let (attempt, token) = (report.attempt, report.token);
-                tracing::warn!(worker = %batch.worker, %attempt, "a worker reported on a compute target that it may not serve");
                 self.metrics.reports_refused.add(1);
                 hand.effects.push(quarantine::stop(&batch.worker, attempt, token));
+                let noted = trespass.get_or_insert_with(|| Trespass {
+                    attempt,
+                    target: target.clone(),
+                    reports: 0,
+                });
+                noted.reports += 1;
                 continue;
             }
             let command = Command::Report {
@@ -256,6 +264,7 @@ impl Driver {
                 self.metrics.reports_stale.add(1);
             }
         }
+        trespass
     }
 
     fn tick(&mut self, connected: bool, hand: &mut InHand) {
@@ -341,6 +350,7 @@ impl Driver {
                 Answer::Command(reply, result) => drop(reply.send(result)),
                 Answer::Change(settle) => settle(),
                 Answer::Done(reply) => drop(reply.send(())),
+                Answer::Reports(reply, trespass) => drop(reply.send(trespass)),
             }
         }
         for effect in hand.effects {

@@ -8,6 +8,7 @@ use crate::ledger::{LedgerEvent, LedgerFact};
 use tidemill_engine::{Command, Effect};
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::ids::{AttemptId, FencingToken, WorkerId};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{
     AttemptUsage, Control, Heartbeat, Report, ReportBatch, ReportBody, StopReason,
@@ -92,13 +93,11 @@ impl Driver {
         hand.tell(&batch.worker, TOLD_FOR);
     }
 
-    /// Whether this worker may make this attempt at all, by the join token that it came with.
-    pub(super) fn may_make(&self, worker: &WorkerId, attempt: &AttemptId) -> bool {
-        let Some(enrolled) = self.ledgers.enrolment.worker(worker) else {
-            return true;
-        };
-        let target = self.engine.target_of(attempt.step_ref());
-        target.is_none_or(|target| enrolled.may_serve(target))
+    /// The compute target of this attempt, if this worker may not serve it, by the join token that it came with.
+    pub(super) fn forbidden_target(&self, worker: &WorkerId, attempt: &AttemptId) -> Option<&Name> {
+        let enrolled = self.ledgers.enrolment.worker(worker)?;
+        let target = self.engine.target_of(attempt.step_ref())?;
+        (!enrolled.may_serve(target)).then_some(target)
     }
 
     /// The same of what it offers: targets that it may not serve do not count as served.

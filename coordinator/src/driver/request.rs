@@ -3,7 +3,8 @@
 use crate::ledger::{Change, LedgerEvent, Ledgers};
 use std::collections::BTreeMap;
 use tidemill_engine::{Command, Engine, Event, Fleet, Rejection};
-use tidemill_protocol::ids::RunId;
+use tidemill_protocol::ids::{AttemptId, RunId};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Millis;
 use tidemill_protocol::wire::{Heartbeat, ReportBatch};
 use tokio::sync::oneshot;
@@ -27,6 +28,17 @@ pub(crate) struct Sight<'a> {
 /// A look at the state. Runs on the driver's thread, so it must be short.
 pub(crate) type Look = Box<dyn FnOnce(&Sight<'_>) + Send>;
 
+/// What a worker reported on a compute target that it may not serve. It changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Trespass {
+    /// The first attempt of that kind in the batch.
+    pub(crate) attempt: AttemptId,
+    /// Its compute target.
+    pub(crate) target: Name,
+    /// How many reports of the batch were such.
+    pub(crate) reports: u64,
+}
+
 /// What may be asked.
 pub(crate) enum Request {
     /// A command, answered when its events are durable.
@@ -36,10 +48,10 @@ pub(crate) enum Request {
     },
     /// A command for a ledger, answered when its facts are durable and the gate knows of them.
     Change(Change),
-    /// What a worker reported. The reply comes when all of it is durable; stale reports are no error.
+    /// What a worker reported. The reply comes when all of it is durable, with what was refused; stale reports are no error.
     Reports {
         batch: ReportBatch,
-        reply: oneshot::Sender<()>,
+        reply: oneshot::Sender<Option<Trespass>>,
     },
     /// A sign of life; not durable.
     Heartbeat(Box<Heartbeat>),

@@ -2,8 +2,8 @@
 //! on its disk until then.
 
 use super::receipts::Receipts;
-use super::speaker::{Heard, hear, note_quarantined, note_unheard};
-use crate::driver::Request;
+use super::speaker::{Heard, hear, note_quarantined, note_trespass, note_unheard};
+use crate::driver::{Request, Trespass};
 use crate::effects::Outgoing;
 use crate::handle::CoordinatorHandle;
 use futures_util::StreamExt;
@@ -80,7 +80,7 @@ pub(crate) async fn run_reports(
                         if handle.request(Request::Reports { batch, reply }).await.is_err() {
                             return Ok(());
                         }
-                        storing.push(acknowledge(delivery, durable, stored));
+                        storing.push(acknowledge(handle.clone(), delivery, durable, stored));
                     }
                     Err(why) => {
                         note_unheard::<ReportBatch>(&handle, &delivery, &why).await;
@@ -92,9 +92,16 @@ pub(crate) async fn run_reports(
     }
 }
 
-async fn acknowledge(delivery: Delivery, durable: oneshot::Receiver<()>, stored: Stored) -> Option<Stored> {
+async fn acknowledge(
+    handle: CoordinatorHandle,
+    delivery: Delivery,
+    durable: oneshot::Receiver<Option<Trespass>>,
+    stored: Stored,
+) -> Option<Stored> {
     // The driver ended: the broker keeps the message for the next coordinator.
-    durable.await.ok()?;
+    if let Some(trespass) = durable.await.ok()? {
+        note_trespass(&handle, &delivery, &stored.worker, &trespass).await;
+    }
     delivery.ack_soon();
     Some(stored)
 }

@@ -1,6 +1,7 @@
 //! Who says what comes over the bus. A message of an enrolled worker is verified before a byte of it is parsed; whether one without a key is believed is the
 //! roster's rule. What is refused changes nothing, is counted, and is written to the audit log.
 
+use crate::driver::Trespass;
 use crate::handle::CoordinatorHandle;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -151,6 +152,27 @@ pub(super) async fn note_unheard<T: Said>(handle: &CoordinatorHandle, delivery: 
     tracing::debug!(%why, what = T::WORD, sender = ?delivery.sender, "refused what came over the bus");
     handle.inner.metrics.reports_refused.add(1);
     note::<T>(handle, delivery, named_in(why), why.to_string()).await;
+}
+
+/// Writes to the audit log what a worker reported on a compute target that it may not serve; the driver has counted it.
+pub(super) async fn note_trespass(
+    handle: &CoordinatorHandle,
+    delivery: &Delivery,
+    worker: &WorkerId,
+    trespass: &Trespass,
+) {
+    let Trespass {
+        attempt,
+        target,
+        reports,
+    } = trespass;
+    tracing::warn!(%worker, %attempt, %target, reports, "a worker reported on a compute target that it may not serve");
+    let more = match reports - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more of the same message"),
+    };
+    let why = format!("worker {worker} may not serve the compute target {target}: attempt {attempt}{more}");
+    note::<ReportBatch>(handle, delivery, Some(worker), why).await;
 }
 
 /// The same of a quarantined worker.

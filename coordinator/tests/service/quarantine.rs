@@ -13,6 +13,28 @@ use tidemill_protocol::wire::{Control, ReportBody, StopReason, Success};
 /// How long anything may take on a machine that stalls.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// So many refusals of a kind stand in the audit log one by one.
+const WRITTEN_OUT: usize = 10;
+/// More messages than the audit log writes out of one kind.
+const FLOOD: usize = 40;
+
+/// Asks for the metrics until they hold this.
+async fn metrics_until(service: &Service, wanted: &str) {
+    let asking = async {
+        loop {
+            let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty());
+            let body = service.send(request.unwrap()).await.into_body();
+            let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+            if std::str::from_utf8(&bytes).unwrap().contains(wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, asking).await;
+    assert!(told.is_ok(), "the metrics never held `{wanted}`");
+}
+
 /// Asks until the answer is as wished.
 async fn until(service: &Service, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let asking = async {
@@ -31,6 +53,10 @@ async fn until(service: &Service, path: &str, is_so: impl Fn(&Value) -> bool) ->
 async fn refusals(service: &Service, why: &str) -> usize {
     let path = "/api/v1/audit?limit=2000&decision=refused";
     let page = until(service, path, |page| page.to_string().contains(why)).await;
+    lines(&page, why)
+}
+
+fn lines(page: &Value, why: &str) -> usize {
     let entries = page["items"].as_array().unwrap();
     entries
         .iter()
@@ -219,4 +245,16 @@ async fn a_worker_that_joined_for_one_target_makes_no_attempts_of_another() {
     assert_eq!(shown["status"], "dispatched");
     let (_, queues) = service.get("/api/v1/queues").await;
     assert_eq!(queues[0]["workers"], 0, "it does not serve that target");
+
+    // Each message of it is an entry of the audit log, until there are too many: those are counted.
+    let why = "worker narrow may not serve the compute target cpu";
+    assert_eq!(refusals(&service, why).await, 1);
+    for _ in 0..FLOOD {
+        narrow.succeed(&task, Success::default()).await;
+    }
+    let refused = format!("tidemill_reports_refused_total {}", 2 * (FLOOD + 1));
+    metrics_until(&service, &refused).await;
+    let path = "/api/v1/audit?limit=2000&decision=refused";
+    let page = until(&service, path, |page| lines(page, why) >= WRITTEN_OUT).await;
+    assert_eq!(lines(&page, why), WRITTEN_OUT, "of {FLOOD} messages");
 }

@@ -315,3 +315,19 @@ async fn a_pipeline_that_cannot_be_read_stops_the_sweep_before_it_deletes_anythi
     assert!(!status.is_success(), "{status}");
     assert!(yard.has(garbage.digest).await);
 }
+
+#[tokio::test]
+async fn a_coordinator_that_was_just_started_deletes_nothing_from_a_remote_store_unless_told_to() {
+    let service = Service::start().await;
+    let sweep = async |body: Value| service.post("/api/v1/artifacts/sweep", &body).await;
+    let (status, refused) = sweep(json!({})).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{refused}");
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("it sweeps in 360 min"), "{refused}");
+    let hint = refused["hint"].as_str().unwrap();
+    assert!(hint.contains("--ignore-restart"), "{refused}");
+    for body in [json!({"dry_run": true}), json!({"ignore_restart": true})] {
+        let (status, swept) = sweep(body).await;
+        assert_eq!(status, StatusCode::OK, "{swept}");
+    }
+}

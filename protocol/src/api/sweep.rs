@@ -17,6 +17,10 @@ pub struct SweepRequest {
     /// Whether to sweep although other coordinators have kept records in this store. What only they name is deleted.
     #[serde(default)]
     pub ignore_others: bool,
+    /// Whether to sweep although the coordinator was started so lately that it does not know what clients asked for before. What they found in the store then, and have not named yet, may be
+    /// deleted.
+    #[serde(default)]
+    pub ignore_restart: bool,
 }
 
 /// What a sweep found, and deleted unless it was a dry run.

@@ -19,6 +19,7 @@ pub(super) async fn sweep(
         older_than: Some(args.older_than),
         dry_run,
         ignore_others: args.ignore_others,
+        ignore_restart: args.ignore_restart,
     };
     let caution = args.caution;
     if !caution.dry_run && !caution.yes && session.printer.can_ask() {
