@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::{Settings, without_password};
 use std::net::IpAddr;
+use tidemill_transport::split_addresses;
 
 /// What is typed by whoever wants it nevertheless.
 const WANTED: &str = "or say that everybody on the way may read it: --insecure-plaintext";
@@ -50,12 +51,16 @@ pub(crate) fn check_token_to(url: &str, wanted: bool) -> Result<(), Failure> {
     .help(WANTED))
 }
 
-/// Refuses to send a password and signed tasks to this RabbitMQ if others could read them.
+/// Refuses to send a password and signed tasks to this RabbitMQ, at any of its addresses, if others could read them.
 pub(crate) fn check_queue(settings: &Settings, url: &str) -> Result<(), Failure> {
-    if settings.insecure_plaintext || !is_readable_on_the_way(url) {
+    let addresses = split_addresses(url);
+    let readable = addresses
+        .into_iter()
+        .find(|address| is_readable_on_the_way(address));
+    let Some(readable) = readable.filter(|_| !settings.insecure_plaintext) else {
         return Ok(());
-    }
-    let shown = without_password(url);
+    };
+    let shown = without_password(readable);
     Err(Failure::new(
         Exit::Usage,
         format!(

@@ -1,4 +1,4 @@
-//! Rows 22 to 24: what may happen to a RabbitMQ of three nodes. Clients reach it through a balancer, as they would elsewhere.
+//! Rows 22 to 24: what may happen to a RabbitMQ of three nodes. Clients reach it through a balancer, or know the addresses of all nodes.
 
 use crate::campaign::{Campaign, cpu};
 use crate::trial::{Trial, slow};
@@ -18,6 +18,10 @@ pub(crate) const TRIALS: &[Trial] = &[
     slow(
         "of_a_parted_broker_the_larger_part_goes_on_and_the_smaller_one_comes_back",
         parted,
+    ),
+    slow(
+        "clients_that_know_every_node_of_a_broker_go_on_when_theirs_is_lost",
+        node_lost,
     ),
 ];
 
@@ -107,4 +111,24 @@ pub(crate) fn parted() {
     trio.heal(2);
     campaign.submit(0);
     campaign.end();
+}
+
+/// No balancer: whoever loses its node tries the next one.
+fn node_lost() {
+    let mut trio = RabbitTrio::start("");
+    let access = BrokerAccess {
+        url: trio.nodes.each_ref().map(testkit::Rabbit::url).join(","),
+        authorities: None,
+    };
+    let mut campaign = Campaign::start_over(access, Store::Folder, &[ONE, TWO]);
+    for lost in 0..2 {
+        work(&mut campaign);
+        trio.nodes[lost].kill();
+        let meanwhile = campaign.submit(0);
+        campaign
+            .cluster
+            .wait_for_run(&meanwhile.to_string(), RunStatus::Succeeded, MEANWHILE);
+        trio.nodes[lost].restart();
+    }
+    end_without_loss(campaign);
 }

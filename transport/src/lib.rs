@@ -10,7 +10,7 @@ pub mod rights;
 pub mod tls;
 pub mod topology;
 
-pub use amqp::{AmqpBroker, AmqpConfig};
+pub use amqp::{AmqpBroker, AmqpConfig, split_addresses};
 pub use broker::{
     Broker, BrokerError, Consumer, DELIVERY_LIMIT, Delivery, Depth, Link, MESSAGE_BYTES_MAX, Queue, Settle,
     Source, Unsettled, WINDOW_MAX,

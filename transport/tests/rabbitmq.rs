@@ -425,3 +425,45 @@ async fn a_broker_that_is_not_there_is_an_error_with_a_reason() {
     }
     broker.close().await;
 }
+
+#[tokio::test]
+async fn of_several_addresses_the_next_one_is_taken_when_one_is_lost() {
+    let uri: AMQPUri = broker_url().parse().unwrap();
+    let upstream = format!("{}:{}", uri.authority.host, uri.authority.port);
+    let other = FaultProxy::start(upstream).await.unwrap();
+    other.refuse(true);
+    let mut second = uri;
+    second.authority.host = other.address().ip().to_string();
+    second.authority.port = other.address().port();
+    let both = |config: &mut AmqpConfig| config.url = format!("{second},{}", config.url);
+    // The first of the two refuses: the bus comes up all the same.
+    let rabbit = Rabbit::start(both).await;
+    let queue = tasks();
+    rabbit.broker.declare(&queue).await.unwrap();
+    let mut consumer = rabbit.broker.consume(&queue, 10).await.unwrap();
+    for number in 0..4 {
+        // Whoever serves is lost, and the other one is there again.
+        let (lost, found) = if number % 2 == 0 {
+            (&rabbit.proxy, &other)
+        } else {
+            (&other, &rabbit.proxy)
+        };
+        found.refuse(false);
+        lost.refuse(true);
+        lost.cut();
+        eventually("a message goes through the other address", async || {
+            rabbit.broker.publish(&queue, numbered(number)).await.is_ok()
+        })
+        .await;
+        loop {
+            let delivery = next(&mut consumer).await;
+            let is_it = self::number(&delivery) == number;
+            delivery.ack().await.ok();
+            if is_it {
+                break;
+            }
+        }
+    }
+    rabbit.proxy.refuse(false);
+    rabbit.clean_up().await;
+}

@@ -40,7 +40,7 @@ pub(crate) struct DoorArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterArgs {
-    /// RabbitMQ, as `amqp://user:password@host:5672/vhost`; `amqps://` for TLS
+    /// RabbitMQ, as `amqp://user:password@host:5672/vhost`; `amqps://` for TLS; several nodes' separated by commas
     #[arg(long, visible_alias = "broker-url", value_name = "URL")]
     pub(crate) queue_url: Option<String>,
     /// Certificates (PEM) that vouch for an `amqps://` RabbitMQ beside the system's

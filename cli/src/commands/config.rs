@@ -61,7 +61,7 @@ fn show(settings: &Settings, key: &'static Key) -> Shown {
             toml::Value::String(text) => without_password(text),
             toml::Value::Array(items) => items
                 .iter()
-                .filter_map(|i| i.as_str())
+                .filter_map(|i| i.as_str().map(without_password))
                 .collect::<Vec<_>>()
                 .join(", "),
             other => other.to_string(),

@@ -8,7 +8,7 @@ use crate::settings::{Settings, without_password};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tidemill_transport::{AmqpBroker, AmqpConfig};
+use tidemill_transport::{AmqpBroker, AmqpConfig, split_addresses};
 
 /// Largest file of certificates that is read: the system's own are smaller.
 const AUTHORITIES_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -77,8 +77,11 @@ fn trust_help(settings: &Settings) -> String {
     }
 }
 
+/// Whether every address begins an encrypted connection.
 fn is_tls(url: &str) -> bool {
-    url.starts_with("amqps:")
+    split_addresses(url)
+        .iter()
+        .all(|address| address.starts_with("amqps:"))
 }
 
 /// The certificates of `queue_ca`.

@@ -129,7 +129,7 @@ pub(crate) const KEYS: &[Key] = &[
         "queue_url",
         Shape::Text,
         "",
-        "the RabbitMQ of the cluster, as amqp://user:password@host:5672/vhost or amqps://…",
+        "the RabbitMQ of the cluster, as amqp://user:password@host:5672/vhost or amqps://…; of one with several nodes an address for each, in a list or separated by commas, which are tried in turn",
     ),
     key(
         "queue_ca",

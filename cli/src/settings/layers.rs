@@ -156,6 +156,12 @@ impl Layers {
         }
     }
 
+    /// A text, or several that are one with commas between them.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<String>, Failure> {
+        let texts = self.list(key)?;
+        Ok((!texts.is_empty()).then(|| texts.join(",")))
+    }
+
     pub(super) fn word<T: ValueEnum + Default>(&self, key: &str) -> Result<T, Failure> {
         let Some(text) = self.text(key)? else {
             return Ok(T::default());

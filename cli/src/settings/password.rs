@@ -1,7 +1,15 @@
 //! Addresses as they may be shown: without the password that stands in them.
 
-/// `amqp://user:password@host` without the password.
+use tidemill_transport::split_addresses;
+
+/// `amqp://user:password@host` without the password; of several such addresses, without any of theirs.
 pub(crate) fn without_password(text: &str) -> String {
+    let addresses = split_addresses(text);
+    let shown: Vec<String> = addresses.into_iter().map(one_without_password).collect();
+    shown.join(",")
+}
+
+fn one_without_password(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
@@ -27,6 +35,10 @@ mod tests {
             "amqp://me:***@mq:5672/v"
         );
         assert_eq!(without_password("amqp://me:se@cret@mq"), "amqp://me:***@mq");
+        assert_eq!(
+            without_password("amqp://me:se,cret@one:5672/v, amqps://me:secret@two"),
+            "amqp://me:***@one:5672/v,amqps://me:***@two"
+        );
         for plain in ["file:///a:b@c", "http://host:80", "plain", "s3://bucket/a@b"] {
             assert_eq!(without_password(plain), plain);
         }

@@ -243,7 +243,7 @@ fn finish(
         insecure_plaintext: layers.flag("insecure_plaintext")?,
         tls: layers.tls()?,
         api_ca: layers.path("api_ca")?,
-        queue_url: layers.text("queue_url")?,
+        queue_url: layers.texts("queue_url")?,
         queue_ca: layers.path("queue_ca")?,
         queue_management_url: layers.text("queue_management_url")?,
         queue_prefix: layers
@@ -360,6 +360,18 @@ mod tests {
         assert!(settings.origin("queue_url").is_none());
         let without = resolve_in(&inner, &[], &Given::default()).unwrap();
         assert_eq!(without.slots, 4, "the inner file is stronger");
+    }
+
+    #[test]
+    fn the_addresses_of_a_broker_are_a_list_or_a_text_with_commas() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "queue_url = [\"amqp://a@one\", \"amqp://a@two\"]\n";
+        std::fs::write(folder.path().join("tidemill.toml"), text).unwrap();
+        let settings = resolve_in(folder.path(), &[], &Given::default()).unwrap();
+        assert_eq!(settings.queue_url.as_deref(), Some("amqp://a@one,amqp://a@two"));
+        let variables = [("TIDEMILL_QUEUE_URL", "amqp://a@one, amqp://a@two")];
+        let settings = resolve_in(folder.path(), &variables, &Given::default()).unwrap();
+        assert_eq!(settings.queue_url.as_deref(), Some("amqp://a@one, amqp://a@two"));
     }
 
     #[test]

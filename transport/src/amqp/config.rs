@@ -1,16 +1,16 @@
 //! How to reach RabbitMQ. The URL holds a password: it is parsed once, and never printed.
 
+use super::addresses::Addresses;
 use crate::broker::BrokerError;
 use crate::class::WorkerClass;
 use crate::topology::{PREFIX_DEFAULT, Topology};
-use lapin::uri::AMQPUri;
 use std::fmt;
 use std::time::Duration;
 
 /// What [`super::AmqpBroker`] needs to know.
 #[derive(Clone)]
 pub struct AmqpConfig {
-    /// `amqp://user:password@host:port/vhost`, or `amqps://…` for TLS.
+    /// `amqp://user:password@host:port/vhost`, or `amqps://…` for TLS. Of a cluster's nodes several, separated by commas: they are tried in turn, from the first one on.
     pub url: String,
     /// Certificates in PEM form of authorities that may vouch for an `amqps://` broker beside the system's own. None by default.
     pub authorities: Option<String>,
@@ -54,22 +54,18 @@ impl AmqpConfig {
 
     /// The class of workers whose user the URL names, when it is one of those that `tidemill broker setup` makes.
     pub fn worker_class(&self) -> Result<Option<WorkerClass>, BrokerError> {
-        let (uri, topology) = self.resolve()?;
-        Ok(topology.class_of_user(&uri.authority.userinfo.username))
+        let (addresses, topology) = self.resolve()?;
+        Ok(topology.class_of_user(&addresses.first().authority.userinfo.username))
     }
 
     /// The parts that the configuration means, or what is wrong with it.
-    pub(super) fn resolve(&self) -> Result<(AMQPUri, Topology), BrokerError> {
+    pub(super) fn resolve(&self) -> Result<(Addresses, Topology), BrokerError> {
         let refused = |what: &str| BrokerError::Refused(what.to_owned());
-        // The parser's own messages may quote the URL.
-        let mut uri: AMQPUri = self
-            .url
-            .parse()
-            .map_err(|_| refused("the URL is not of the form amqp://user:password@host:port/vhost"))?;
-        let heartbeat = self.heartbeat.as_secs();
+        let heartbeat = u16::try_from(self.heartbeat.as_secs()).unwrap_or(u16::MAX);
         if !(2..=300).contains(&heartbeat) {
             return Err(refused("the heartbeat is not between 2 and 300 seconds"));
         }
+        let addresses = Addresses::read(&self.url, heartbeat)?;
         let limits = [
             self.call_timeout,
             self.publish_timeout,
@@ -79,10 +75,9 @@ impl AmqpConfig {
         if limits.iter().any(Duration::is_zero) {
             return Err(refused("a time limit is zero"));
         }
-        uri.query.heartbeat = u16::try_from(heartbeat).ok();
         let topology =
             Topology::new(&self.prefix).map_err(|error| BrokerError::Refused(error.to_string()))?;
-        Ok((uri, topology))
+        Ok((addresses, topology))
     }
 }
 
@@ -104,7 +99,7 @@ mod tests {
         let config = AmqpConfig::new("amqp://user:s3cret@host/%2f", "test");
         assert!(!format!("{config:?}").contains("s3cret"));
         let broken = AmqpConfig::new("ftp://user:s3cret@host", "test");
-        let error = broken.resolve().unwrap_err();
+        let error = broken.resolve().err().unwrap();
         assert!(!format!("{error} {error:?}").contains("s3cret"));
     }
 
@@ -112,7 +107,7 @@ mod tests {
     fn the_heartbeat_is_asked_for() {
         let mut config = AmqpConfig::new("amqps://host", "test");
         config.heartbeat = Duration::from_secs(7);
-        assert_eq!(config.resolve().unwrap().0.query.heartbeat, Some(7));
+        assert_eq!(config.resolve().unwrap().0.first().query.heartbeat, Some(7));
         config.heartbeat = Duration::from_millis(100);
         assert!(config.resolve().is_err());
     }

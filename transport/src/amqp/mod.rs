@@ -2,6 +2,7 @@
 //! live across sessions and serve whichever there is. lapin's own recovery is not used: it mends connections but not channels, and a
 //! consumer whose channel broke waits for ever. Every question to the broker has a time limit.
 
+mod addresses;
 mod backoff;
 mod config;
 mod desk;
@@ -17,19 +18,20 @@ mod subscribe;
 mod supervisor;
 mod verdicts;
 
+pub use addresses::split_addresses;
 pub use config::AmqpConfig;
 
 use crate::broker::{
     Broker, BrokerError, Consumer, Depth, Link, MESSAGE_BYTES_MAX, Queue, Unsettled, WINDOW_MAX,
 };
 use crate::topology::Topology;
+use addresses::Addresses;
 use async_trait::async_trait;
 use bytes::Bytes;
 use fault::Fault;
 use inbox::Inbox;
 use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
-use lapin::uri::AMQPUri;
 use management::Management;
 use publish::{BACKLOG_MAX, Outgoing};
 use session::{Session, within};
@@ -61,7 +63,7 @@ const CONNECTING: &str = "connecting";
 /// What the supervisor, the publisher and the subscriptions have in common.
 struct Shared {
     config: AmqpConfig,
-    uri: AMQPUri,
+    addresses: Addresses,
     topology: Topology,
     link: watch::Sender<Link>,
     session: watch::Sender<Option<Arc<Session>>>,
@@ -76,7 +78,7 @@ struct Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the URI, which holds the password.
+        // Without the addresses, which hold the password.
         f.debug_struct("Shared")
             .field("config", &self.config)
             .finish_non_exhaustive()
@@ -86,7 +88,7 @@ impl fmt::Debug for Shared {
 impl Shared {
     /// Who we are on the broker.
     fn user(&self) -> &str {
-        &self.uri.authority.userinfo.username
+        &self.addresses.first().authority.userinfo.username
     }
 
     fn declared(&self) -> Vec<Queue> {
@@ -161,12 +163,12 @@ impl AmqpBroker {
     pub fn start(config: AmqpConfig) -> Result<Arc<Self>, BrokerError> {
         // TLS needs one process-wide choice of cryptography; whoever chose before us is welcome.
         let _already_chosen = rustls::crypto::ring::default_provider().install_default();
-        let (uri, topology) = config.resolve()?;
-        let management = Management::of(&config, &uri)?;
+        let (addresses, topology) = config.resolve()?;
+        let management = Management::of(&config, addresses.first())?;
         let shared = Arc::new(Shared {
             management,
             config,
-            uri,
+            addresses,
             topology,
             link: watch::Sender::new(Link::Down(CONNECTING.to_owned())),
             session: watch::Sender::new(None),

@@ -32,8 +32,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects.
-    pub(super) async fn open(shared: &Shared) -> Result<Self, Fault> {
+    /// Connects, both connections to the same of the broker's addresses.
+    pub(super) async fn open(shared: &Shared, turn: usize) -> Result<Self, Fault> {
+        let address = shared.addresses.of_turn(turn);
         let connect = |direction: &str| {
             let name = format!("{} {direction}", shared.config.name);
             let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
@@ -43,7 +44,7 @@ impl Session {
             };
             within(shared.config.call_timeout, async move {
                 let builder = DefaultConnectionBuilder::new()?
-                    .with_uri(shared.uri.clone())
+                    .with_uri(address.clone())
                     .with_properties(properties)
                     .with_tls_config(tls);
                 builder.connect().await

@@ -1,4 +1,5 @@
-//! The one owner of sessions: makes one, watches over it, throws it away at the first sign of trouble, and makes the next, for ever.
+//! The one owner of sessions: makes one, watches over it, throws it away at the first sign of trouble, and makes the next, for ever. Where the broker has several
+//! addresses the next session is tried at the next one.
 
 use super::Shared;
 use super::backoff::Backoff;
@@ -26,19 +27,27 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(super) async fn supervise(shared: Arc<Shared>) {
     let mut backoff = Backoff::new(BACKOFF_FIRST, BACKOFF_MAX);
-    while !shared.closed.is_cancelled() {
+    for turn in 0.. {
+        if shared.closed.is_cancelled() {
+            break;
+        }
         let started = Instant::now();
         let opened = tokio::select! {
-            opened = Session::open(&shared) => opened,
+            opened = Session::open(&shared, turn) => opened,
             () = shared.closed.cancelled() => break,
         };
-        let reason = match opened {
-            Ok(session) => live(&shared, Arc::new(session)).await,
+        let at = shared.addresses.shown(turn);
+        let mut reason = match opened {
+            Ok(session) => live(&shared, Arc::new(session), at.as_deref()).await,
             Err(Fault::Missing) => "the virtual host does not exist".to_owned(),
             Err(Fault::Refused(why) | Fault::Broken(why)) => why,
         };
         if shared.closed.is_cancelled() {
             break;
+        }
+        if let Some(at) = at {
+            // Behind it: what a reason begins with is looked at.
+            reason = format!("{reason} (at {at})");
         }
         warn!(%reason, "no connection to the broker");
         shared.link.send_replace(Link::Down(reason));
@@ -55,7 +64,7 @@ pub(super) async fn supervise(shared: Arc<Shared>) {
 }
 
 /// The life of one session; answers what ended it.
-async fn live(shared: &Shared, session: Arc<Session>) -> String {
+async fn live(shared: &Shared, session: Arc<Session>, at: Option<&str>) -> String {
     // Before anything is sent, so that no alarm comes before somebody listens for it.
     let events = Events::of(&session);
     if let Err(reason) = restore(shared, &session).await {
@@ -64,7 +73,7 @@ async fn live(shared: &Shared, session: Arc<Session>) -> String {
     // Whoever reads that the link is up finds the session there.
     shared.session.send_replace(Some(Arc::clone(&session)));
     shared.link.send_replace(Link::Up);
-    info!(name = %shared.config.name, "connected to the broker");
+    info!(name = %shared.config.name, at, "connected to the broker");
     let reason = watch_over(shared, &session, events).await;
     session.fail(reason);
     shared.link.send_replace(Link::Down(session.reason()));
