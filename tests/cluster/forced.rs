@@ -162,7 +162,8 @@ fn a_coordinator_that_is_cut_off_from_its_archive_answers_nobody_and_ends_when_i
     assert_eq!(refused.code, Some(UNREACHABLE), "{refused}");
 
     let arguments = ["journal", "recover", "--force", "-o", "json"];
-    cluster.as_daemon(&arguments, ELSEWHERE).expect_code(0);
+    let recovered = cluster.as_daemon(&arguments, ELSEWHERE);
+    assert_eq!(recovered.code, Some(0), "{recovered}");
     let older = cluster.move_coordinator_to(ELSEWHERE).expect("it still waits");
     cluster.set_up_coordinator(&["--archive", "sync"], Vec::new());
     cluster.start_coordinator();
