@@ -129,7 +129,7 @@ fn shown(tests: &[String], slow: &BTreeSet<&str>) -> String {
     shown.collect::<Vec<_>>().join("; ")
 }
 
-/// Prints how each row came out of a campaign. Fails when a row did.
+/// Prints how each row came out of a campaign, and what its trials measured. Fails when a row did.
 #[expect(clippy::print_stdout, reason = "the table is what was asked for")]
 pub(crate) fn tell(results: &Path) -> ExitCode {
     let text = fs::read_to_string(results).expect("the results of the campaign are there");
@@ -139,6 +139,10 @@ pub(crate) fn tell(results: &Path) -> ExitCode {
         let verdict = verdict(&row, &outcomes);
         all_well &= !verdict.starts_with("FAILED");
         println!("{:>3}  {:<55} {verdict}", row.number, row.fault);
+    }
+    println!();
+    for figure in figures(&text) {
+        println!("{figure}");
     }
     if all_well {
         ExitCode::SUCCESS
@@ -208,6 +212,14 @@ fn outcomes(junit: &str) -> BTreeMap<&str, Outcome> {
     outcomes
 }
 
+/// What trials said that they had measured.
+fn figures(junit: &str) -> impl Iterator<Item = &str> {
+    junit
+        .lines()
+        .filter_map(|line| line.split_once("figures: "))
+        .map(|(_, figure)| figure.trim_end_matches("</system-out>"))
+}
+
 fn no_failure_is_hidden() {
     let junit = r#"
         <testcase name="amqp::a_promise" classname="transport"><failure type="test failure"/></testcase>
@@ -224,4 +236,6 @@ fn no_failure_is_hidden() {
         ("silent", Outcome::ByProxy),
     ];
     assert_eq!(told, wanted);
+    let measured = "<system-out>running\nfigures: 5 kills, none lost</system-out>";
+    assert_eq!(figures(measured).collect::<Vec<_>>(), ["5 kills, none lost"]);
 }
