@@ -219,7 +219,7 @@ const HARMS: &[(Invariant, Harm)] = &[
         shelf(e).objects.insert("uploads/blobs/00/half".to_owned());
     }),
     (Invariant::SecretsStay, |e| {
-        e.spilled.push("coordinator.log".into())
+        e.spilled.push("coordinator.log".into());
     }),
     (Invariant::Bounded, |e| {
         e.vitals.answers[..4].fill(Duration::from_secs(2));

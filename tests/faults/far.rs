@@ -13,7 +13,7 @@ pub(crate) struct Far {
 
 enum Line {
     Namespace(Namespace),
-    Proxies([Wire; 2]),
+    Proxies(Box<[Wire; 2]>),
 }
 
 impl Far {
@@ -34,7 +34,7 @@ impl Far {
                 Self {
                     broker: wires[0].address(),
                     store: wires[1].address(),
-                    line: Line::Proxies(wires),
+                    line: Line::Proxies(Box::new(wires)),
                 }
             }
         }
