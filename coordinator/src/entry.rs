@@ -6,6 +6,8 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::projects::ProjectFact;
+use crate::remarks::RemarkFact;
 use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
@@ -66,6 +68,10 @@ pub(crate) struct Spelled {
     schedules: Option<ScheduleFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     webhooks: Option<WebhookFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remarks: Option<RemarkFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    projects: Option<ProjectFact>,
 }
 
 impl Spelled {
@@ -83,6 +89,8 @@ impl Spelled {
             tracking: None,
             schedules: None,
             webhooks: None,
+            remarks: None,
+            projects: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -122,6 +130,14 @@ impl Spelled {
                     webhooks: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Remarks(fact) => Self {
+                    remarks: Some(fact),
+                    ..blank(at)
+                },
+                LedgerFact::Projects(fact) => Self {
+                    projects: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -139,6 +155,8 @@ impl Spelled {
             self.tracking.map(LedgerFact::from),
             self.schedules.map(LedgerFact::from),
             self.webhooks.map(LedgerFact::from),
+            self.remarks.map(LedgerFact::from),
+            self.projects.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

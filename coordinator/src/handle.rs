@@ -12,6 +12,7 @@ use crate::journal::EventReader;
 use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
+use crate::projects::Filed;
 use crate::secrets::{self, KeyFile};
 use crate::specs;
 use std::sync::Arc;
@@ -159,8 +160,12 @@ impl CoordinatorHandle {
         planned.map(Arc::new).map_err(SubmitError::Invalid)
     }
 
-    /// Plans a pipeline and starts a run of it.
-    pub async fn submit(&self, mut request: SubmitRequest) -> Result<Submitted, SubmitError> {
+    /// Plans a pipeline and starts a run of it, filed in this project.
+    pub(crate) async fn submit(
+        &self,
+        mut request: SubmitRequest,
+        filed: Filed,
+    ) -> Result<Submitted, SubmitError> {
         self.check_datastores(&request.spec).await?;
         let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
         let idempotency_key = request.idempotency_key.take();
@@ -170,6 +175,7 @@ impl CoordinatorHandle {
         let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
         let (mut plan, bytes) = planned.map_err(SubmitError::Invalid)?;
         plan.spec = specs::keep(&self.inner.store, bytes).await;
+        plan.project = filed.into_name();
         let command = Command::SubmitRun {
             run: self.new_run_id(),
             plan: Arc::new(plan),

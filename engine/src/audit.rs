@@ -253,6 +253,10 @@ fn audit_index(engine: &Engine) -> Finding {
             kept.groups == due.groups,
         ),
         (
+            "what counts against quotas is what there is",
+            kept.usage == due.usage,
+        ),
+        (
             "the backlog holds the steps that could run",
             kept.lanes == due.lanes,
         ),

@@ -7,8 +7,9 @@ use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, WorkerId};
 use tidemill_protocol::key::StepKey;
-use tidemill_protocol::name::PortName;
+use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{Plan, PlannedStep, StepTemplate};
+use tidemill_protocol::project::Quota;
 use tidemill_protocol::wire::{Report, StopReason};
 
 /// What may be asked.
@@ -89,6 +90,13 @@ pub enum Command {
     },
     /// A recovery found a committed result of which the journal does not know.
     AdoptResult(Box<FoundResult>),
+    /// Bound what a project may have at once, from now on. What is released already stays.
+    SetQuota {
+        /// The project.
+        project: Name,
+        /// Its bounds; one that bounds nothing takes the quota away.
+        quota: Quota,
+    },
     /// An alarm that the engine set is due.
     Alarm(Alarm),
     /// Forget a terminal run and, where nothing else keeps them, its results.
@@ -141,6 +149,17 @@ pub enum Rejection {
     /// More steps than a run may have.
     #[error("a run may have at most {0} steps")]
     TooManySteps(usize),
+    /// The project has as many runs that have not begun as it may have.
+    #[error("the quota of project {project} is full: {limit} of its runs are queued")]
+    QueueFull {
+        /// The project.
+        project: Name,
+        /// How many it may have.
+        limit: u32,
+    },
+    /// A quota names more compute targets than it may.
+    #[error("a quota names at most {0} compute targets")]
+    QuotaTooLong(usize),
     /// The report or expiry is about an attempt that is over, or held under another token. Normal after faults.
     #[error("the attempt is over or has another token")]
     Stale,

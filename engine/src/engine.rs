@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_protocol::ids::{RunId, StepIndex, StepRef};
+use tidemill_protocol::name::Name;
+use tidemill_protocol::project::Quota;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::Success;
 
@@ -24,6 +26,8 @@ pub struct Engine {
     pub(crate) next_run: u32,
     pub(crate) runs: BTreeMap<RunNumber, Run>,
     pub(crate) work: Work,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) quotas: BTreeMap<Name, Quota>,
     #[serde(skip)]
     pub(crate) index: Index,
 }
@@ -35,6 +39,8 @@ struct Stored {
     next_run: u32,
     runs: BTreeMap<RunNumber, Run>,
     work: Work,
+    #[serde(default)]
+    quotas: BTreeMap<Name, Quota>,
 }
 
 impl From<Stored> for Engine {
@@ -45,6 +51,7 @@ impl From<Stored> for Engine {
             next_run,
             runs,
             work,
+            quotas,
         } = stored;
         let mut engine = Self {
             epoch,
@@ -52,6 +59,7 @@ impl From<Stored> for Engine {
             next_run,
             runs,
             work,
+            quotas,
             index: Index::default(),
         };
         engine.share_results();
@@ -75,6 +83,7 @@ impl Engine {
             next_run: 0,
             runs: BTreeMap::new(),
             work: Work::default(),
+            quotas: BTreeMap::new(),
             index: Index::default(),
         }
     }

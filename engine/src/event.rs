@@ -8,7 +8,9 @@ use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::Failure;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex, StepRef, WorkerId};
 use tidemill_protocol::key::StepKey;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepTemplate};
+use tidemill_protocol::project::Quota;
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::{AttemptUsage, Success};
@@ -42,6 +44,13 @@ pub enum Fact {
         submitted_by: String,
         /// See [`crate::Command::SubmitRun`].
         idempotency_key: Option<String>,
+    },
+    /// A project's quota is another from now on.
+    QuotaSet {
+        /// The project.
+        project: Name,
+        /// Its bounds; one that bounds nothing takes the quota away.
+        quota: Quota,
     },
     /// Steps were appended to a run.
     StepsAdded {

@@ -6,6 +6,7 @@ use crate::backlog::{Lane, Ticket};
 use crate::place::{GroupId, Place, RunNumber};
 use crate::run::Run;
 use crate::step::{Blocked, Step, StepState};
+use crate::usage::Usages;
 use crate::work::Work;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +16,9 @@ use tidemill_protocol::plan::{StepKind, When};
 use tidemill_protocol::status::StepStatus;
 use tidemill_protocol::time::Timestamp;
 
+/// Whose runs share among each other: project, experiment and person.
+type Group = (Name, Name, Arc<str>);
+
 /// The derived part of the engine's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Index {
@@ -22,7 +26,9 @@ pub(crate) struct Index {
     pub(crate) by_pipeline: BTreeMap<Name, BTreeSet<RunNumber>>,
     pub(crate) by_idempotency_key: BTreeMap<String, RunNumber>,
     /// Each fair-share group with its number of runs.
-    pub(crate) groups: BTreeMap<(Name, Arc<str>), (GroupId, u32)>,
+    pub(crate) groups: BTreeMap<Group, (GroupId, u32)>,
+    /// What counts against the quota of each project.
+    pub(crate) usage: Usages,
     /// One per compute target that is in use.
     pub(crate) lanes: BTreeMap<Name, Lane>,
     /// Steps that are to be given up: with their run, or because of a step before them.
@@ -89,7 +95,7 @@ pub(crate) fn file(run: &Run, index: StepIndex, work: &mut Work, to: &mut Index)
             if known {
                 to.reusable.insert(place);
             } else if is_executable(run, index) {
-                to.in_lane(run, index, |lane| lane.push(ticket(run, index)));
+                to.in_lane(run, index, |lane| lane.push(run.project(), ticket(run, index)));
             } else {
                 to.unexecutable.insert(place);
             }
@@ -103,8 +109,9 @@ pub(crate) fn file(run: &Run, index: StepIndex, work: &mut Work, to: &mut Index)
         }
         StepState::Dispatched => {
             to.in_flight.insert(place);
+            to.usage.count_flight(run);
             to.in_lane(run, index, |lane| {
-                lane.add_dispatched(run.group, dispatched_at(step), place);
+                lane.add_dispatched(run.project(), run.group, dispatched_at(step), place);
             });
             lead(run, index, work);
             if given_up {
@@ -113,7 +120,8 @@ pub(crate) fn file(run: &Run, index: StepIndex, work: &mut Work, to: &mut Index)
         }
         StepState::Running => {
             to.in_flight.insert(place);
-            to.in_lane(run, index, |lane| lane.add_running(run.group));
+            to.usage.count_flight(run);
+            to.in_lane(run, index, |lane| lane.add_running(run.project(), run.group));
             lead(run, index, work);
         }
         StepState::Waiting { until } => {
@@ -146,7 +154,7 @@ pub(crate) fn unfile(run: &Run, index: StepIndex, work: &mut Work, from: &mut In
                 work.withdraw(key, place);
             }
             if !from.reusable.remove(&place) && !from.unexecutable.remove(&place) {
-                from.in_lane(run, index, |lane| lane.remove(ticket(run, index)));
+                from.in_lane(run, index, |lane| lane.remove(run.project(), ticket(run, index)));
             }
         }
         StepState::Following => {
@@ -157,14 +165,16 @@ pub(crate) fn unfile(run: &Run, index: StepIndex, work: &mut Work, from: &mut In
         StepState::Dispatched => {
             from.in_flight.remove(&place);
             from.doomed.remove(&place);
+            from.usage.discount_flight(run);
             from.in_lane(run, index, |lane| {
-                lane.remove_dispatched(run.group, dispatched_at(step), place);
+                lane.remove_dispatched(run.project(), run.group, dispatched_at(step), place);
             });
             resign(run, index, work);
         }
         StepState::Running => {
             from.in_flight.remove(&place);
-            from.in_lane(run, index, |lane| lane.remove_running(run.group));
+            from.usage.discount_flight(run);
+            from.in_lane(run, index, |lane| lane.remove_running(run.project(), run.group));
             resign(run, index, work);
         }
         StepState::Waiting { until } => {
@@ -255,11 +265,13 @@ impl Index {
             self.by_idempotency_key.insert(key.clone(), run.number);
         }
         self.groups.entry(group_name(run)).or_insert((run.group, 0)).1 += 1;
+        self.usage.note_queued(run);
     }
 
     /// Forgets a run, of which no step is filed any more.
     pub(crate) fn remove_run(&mut self, run: &Run) {
         self.by_id.remove(&run.id);
+        self.usage.forget(run);
         let pipeline = &run.plan().pipeline;
         if let Some(runs) = self.by_pipeline.get_mut(pipeline) {
             runs.remove(&run.number);
@@ -281,6 +293,7 @@ impl Index {
 
     /// Notes what a run as a whole calls for. To be called whenever its counts, its ending or its end change.
     pub(crate) fn judge_run(&mut self, run: &Run, failed: Option<StepIndex>) {
+        self.usage.note_queued(run);
         if run.finished.is_none() && run.counts.open() == 0 {
             self.to_finish.insert(run.number);
         } else {
@@ -296,6 +309,11 @@ impl Index {
     }
 }
 
-fn group_name(run: &Run) -> (Name, Arc<str>) {
-    (run.plan().experiment.clone(), Arc::clone(&run.submitted_by))
+fn group_name(run: &Run) -> Group {
+    let plan = run.plan();
+    (
+        plan.project.clone(),
+        plan.experiment.clone(),
+        Arc::clone(&run.submitted_by),
+    )
 }

@@ -11,6 +11,7 @@
 //!   the driver applies them and asks again until there are none.
 //! * [`Engine::outstanding`] says what must be true of the world now: the tasks that should be in a queue, the stops that should reach a worker,
 //!   the alarms that should be set. [`Engine::review`] does the same for one worker's heartbeat.
+//! * Projects share the compute targets, and may have quotas ([`Command::SetQuota`]): what is above one stays in the backlog.
 //! * [`Fleet`] holds what workers said they offer and when they were last heard of, and judges leases. Soft: it is not in the journal.
 //! * Everything else of [`Engine`], [`Run`], [`Step`] and [`Attempt`] is for looking. [`audit`] checks that the state agrees with itself.
 //!
@@ -36,9 +37,11 @@ mod inputs;
 mod next;
 mod outstanding;
 mod place;
+mod quota;
 mod retry;
 mod run;
 mod step;
+mod usage;
 mod view;
 mod work;
 
@@ -49,7 +52,8 @@ pub use effect::{Alarm, Effect};
 pub use engine::Engine;
 pub use event::{Event, Fact};
 pub use fleet::{Capacity, Fleet, FleetSettings, Worker};
-pub use run::{Run, RunEnding};
+pub use quota::ProjectUsage;
+pub use run::{Act, Asked, Run, RunEnding};
 pub use step::{Blocked, Step, StepState, Tries};
 pub use view::{
     Backlog, Decision, Explanation, PartChange, PartValue, Prediction, Reason, key_parts, predict,

@@ -7,11 +7,13 @@ use crate::event::{Event, Fact};
 use crate::fleet::Fleet;
 use crate::index::{Verdict, shared_key, verdict};
 use crate::place::Place;
+use crate::quota::Rooms;
 use crate::step::StepState;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::ids::{AttemptId, FencingToken};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::StepKind;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::AttemptUsage;
@@ -122,18 +124,21 @@ impl Engine {
         }
     }
 
-    /// Releases steps of every compute target up to its window. A step whose work another does now becomes its follower when its turn comes.
+    /// Releases steps of every compute target up to its window, of every project up to its quota. A step whose work another does now becomes its follower when its turn comes.
     fn release(&self, fleet: &Fleet, limit: usize, facts: &mut Vec<Fact>) {
         let mut token = self.next_token;
         let mut taken = BTreeSet::new();
+        let mut rooms = Rooms::new(self);
         for (target, lane) in &self.index.lanes {
             let mut free = fleet
                 .window(target)
                 .saturating_sub(lane.dispatched + lane.running);
-            for place in lane.in_order() {
-                if free == 0 || facts.len() >= limit {
+            let mut order = lane.order();
+            while free > 0 && facts.len() < limit {
+                let is_open = |project: &Name| rooms.full(project, target).is_none();
+                let Some((project, place)) = order.next(is_open) else {
                     break;
-                }
+                };
                 let run = self.at(place.run);
                 let step = run.step_ref(place.step);
                 let state = run.state(place.step);
@@ -164,6 +169,7 @@ impl Engine {
                 });
                 token += 1;
                 free -= 1;
+                rooms.take(project, target);
             }
         }
     }

@@ -8,7 +8,7 @@ use tidemill_protocol::ids::StepIndex;
 #[serde(transparent)]
 pub(crate) struct RunNumber(pub(crate) u32);
 
-/// A group for fair share: the runs of one experiment that one person submitted. Named by the first run of the group.
+/// A group for fair share: the runs of one experiment of a project that one person submitted. Named by the first run of the group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct GroupId(pub(crate) u32);

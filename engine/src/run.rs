@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tidemill_protocol::api::StepCounts;
 use tidemill_protocol::ids::{RunId, StepIndex, StepPath, StepRef};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{OnStepFailure, Plan, PlannedStep, StepTemplate, When};
 use tidemill_protocol::status::{RunStatus, StepStatus};
 use tidemill_protocol::time::Timestamp;
@@ -33,7 +34,32 @@ pub struct Run {
     pub(crate) finished: Option<(Timestamp, RunStatus)>,
     pub(crate) ending: Option<RunEnding>,
     pub(crate) counts: Counts,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acts: Vec<Act>,
 }
+
+/// What a person asked of a run after its submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub by: Arc<str>,
+    /// What.
+    pub what: Asked,
+}
+
+/// What people ask of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// To end.
+    Cancel,
+    /// To give its steps another chance.
+    Retry,
+}
+
+/// How much of what people asked of one run is remembered.
+const ACTS_MAX: usize = 100;
 
 /// Why the steps of a run are being given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,6 +119,11 @@ impl Run {
         self.graph.plan()
     }
 
+    /// The project that it belongs to.
+    pub fn project(&self) -> &Name {
+        &self.graph.plan().project
+    }
+
     /// Who submitted it.
     pub fn submitted_by(&self) -> &str {
         &self.submitted_by
@@ -116,6 +147,22 @@ impl Run {
     /// Why its steps are being given up, if they are.
     pub const fn ending(&self) -> Option<&RunEnding> {
         self.ending.as_ref()
+    }
+
+    /// What people asked of it, oldest first; the last hundred.
+    pub fn acts(&self) -> &[Act] {
+        &self.acts
+    }
+
+    pub(crate) fn note_act(&mut self, at: Timestamp, by: &str, what: Asked) {
+        if self.acts.len() >= ACTS_MAX {
+            self.acts.remove(0);
+        }
+        self.acts.push(Act {
+            at,
+            by: by.into(),
+            what,
+        });
     }
 
     /// How it stands.

@@ -20,6 +20,24 @@ pub enum Scope {
     Admin,
 }
 
+/// What a token's subject is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectKind {
+    /// A person, or a system of theirs.
+    #[default]
+    Person,
+    /// A team: a service that nobody in particular answers for.
+    Team,
+}
+
+impl SubjectKind {
+    /// Whether it is what a subject is when nobody says so.
+    pub const fn is_person(&self) -> bool {
+        matches!(self, Self::Person)
+    }
+}
+
 impl Scope {
     /// All scopes, weakest first.
     pub const ALL: [Self; 4] = [Self::Reader, Self::Submitter, Self::Operator, Self::Admin];

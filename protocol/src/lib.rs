@@ -24,6 +24,7 @@ pub mod literal;
 pub mod name;
 pub mod number;
 pub mod plan;
+pub mod project;
 pub mod proof;
 pub mod schedule;
 pub mod secret;

@@ -7,7 +7,7 @@ use tidemill_coordinator::Entry;
 use tidemill_coordinator::access::AccessFact;
 use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_engine::Event;
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Timestamp;
@@ -16,6 +16,7 @@ use tidemill_protocol::time::Timestamp;
 fn kind(fact: &AccessFact) -> &'static str {
     match fact {
         AccessFact::TokenCreated { .. } => "token-created",
+        AccessFact::TokenBound { .. } => "token-bound",
         AccessFact::TokenRevoked { .. } => "token-revoked",
         AccessFact::TokenForgotten { .. } => "token-forgotten",
     }
@@ -32,6 +33,11 @@ fn every_fact_about_tokens_is_read_as_it_was_meant() {
             subject: "ci".into(),
             expires_at: Some(Timestamp(1_800_000_000_000)),
             by: "ada".into(),
+        },
+        AccessFact::TokenBound {
+            id: id.clone(),
+            kind: SubjectKind::Team,
+            project: Some(s::name("vision")),
         },
         AccessFact::TokenRevoked {
             id: id.clone(),

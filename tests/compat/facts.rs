@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::ids::StepIndex;
 use tidemill_protocol::plan::Plan;
+use tidemill_protocol::project::Quota;
 use tidemill_protocol::status::RunStatus;
 
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
@@ -13,6 +14,7 @@ fn kind(fact: &Fact) -> &'static str {
     match fact {
         Fact::EpochStarted { .. } => "epoch-started",
         Fact::RunSubmitted { .. } => "run-submitted",
+        Fact::QuotaSet { .. } => "quota-set",
         Fact::StepsAdded { .. } => "steps-added",
         Fact::RunCancelRequested { .. } => "run-cancel-requested",
         Fact::RunStopRequested { .. } => "run-stop-requested",
@@ -38,7 +40,7 @@ fn kind(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds there are: as many as `kind` names.
-const KINDS: usize = 23;
+const KINDS: usize = 24;
 
 fn about_runs() -> Vec<Fact> {
     let run = s::run();
@@ -49,6 +51,14 @@ fn about_runs() -> Vec<Fact> {
             plan: Arc::new(s::plan()),
             submitted_by: "ada".into(),
             idempotency_key: Some("nightly".into()),
+        },
+        Fact::QuotaSet {
+            project: s::name("vision"),
+            quota: Quota {
+                running_steps: Some(12),
+                targets: [(s::name("gpu"), 2)].into(),
+                queued_runs: Some(50),
+            },
         },
         Fact::StepsAdded {
             run,
@@ -157,6 +167,23 @@ fn about_attempts() -> Vec<Fact> {
     ]
 }
 
+/// A run in a project.
+fn in_a_project() -> Event {
+    let plan = Plan {
+        project: s::name("vision"),
+        ..s::plan()
+    };
+    Event {
+        at: s::MOMENT,
+        fact: Fact::RunSubmitted {
+            run: s::run(),
+            plan: Arc::new(plan),
+            submitted_by: "ada".into(),
+            idempotency_key: None,
+        },
+    }
+}
+
 /// A run of which the pipeline was kept, too.
 fn with_its_spec() -> Event {
     let plan = Plan {
@@ -185,5 +212,6 @@ fn every_fact_that_was_ever_written_is_read_as_it_was_meant() {
         .collect();
     assert_eq!(events.len(), KINDS, "a kind of fact has no sample");
     events.push(("run-submitted-with-its-spec", with_its_spec()));
+    events.push(("run-submitted-in-a-project", in_a_project()));
     check("facts", &events);
 }

@@ -18,6 +18,10 @@ mod keys;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod projects;
+#[cfg(test)]
+mod remarks;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schedules;

@@ -275,6 +275,7 @@ pub(crate) fn plan() -> Plan {
         pipeline: name("digits"),
         display_name: "Handwritten digits".into(),
         experiment: name("vision"),
+        project: tidemill_protocol::project::default_project(),
         description: "three models".into(),
         tags: BTreeMap::from([("team".into(), "mill".into())]),
         parameters: BTreeMap::from([(port("rate"), InputValue::Literal(literal()))]),

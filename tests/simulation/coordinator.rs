@@ -162,6 +162,10 @@ impl Coordinator {
             }
             self.apply(turn, &events, &mut outputs)?;
         }
+        let is_new = !turn.seen.has(Sight::HeldBackByAQuota);
+        if is_new && crate::sights::is_held_back(&self.engine, &self.fleet) {
+            turn.seen.see(Sight::HeldBackByAQuota);
+        }
         let fresh = turn.disk.flush(turn.tick).map_err(|error| {
             turn.seen.see(match error {
                 DiskError::Full => Sight::DiskFull,

@@ -3,7 +3,7 @@
 use crate::coverage::{Coverage, Sight};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tidemill_engine::{Effect, Engine, Event, Fact, StepState};
+use tidemill_engine::{Effect, Engine, Event, Fact, Run, StepState};
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex, StepRef, WorkerId};
@@ -150,7 +150,7 @@ impl Oracle {
         if shares && engine.cached(key).is_some() {
             return Err(format!("{attempt} executes what could be reused"));
         }
-        Ok(())
+        within_quota(engine, run, attempt)
     }
 
     /// A fact has become durable.
@@ -405,6 +405,35 @@ impl Oracle {
     }
 }
 
+/// Counted step by step, not as the engine does: before an attempt is made out, its project has room for it.
+fn within_quota(engine: &Engine, run: &Run, attempt: &AttemptId) -> Result<(), String> {
+    let Some(quota) = engine.quota(run.project()) else {
+        return Ok(());
+    };
+    let target = engine.target_of(attempt.step_ref());
+    let (mut all, mut there) = (0, 0);
+    for other in engine
+        .runs_newest_first(None)
+        .filter(|other| other.project() == run.project())
+    {
+        for (step, state) in (0_u32..).map(StepIndex).zip(other.steps()) {
+            if matches!(state.state(), StepState::Dispatched | StepState::Running) {
+                all += 1;
+                let run = other.id();
+                there += u32::from(engine.target_of(StepRef { run, step }) == target);
+            }
+        }
+    }
+    let on_target = target.and_then(|target| quota.targets.get(target));
+    let exceeds = |limit: Option<&u32>, count: u32| limit.is_some_and(|limit| count >= *limit);
+    if exceeds(quota.running_steps.as_ref(), all) || exceeds(on_target, there) {
+        return Err(format!(
+            "{attempt} goes beyond {quota:?}: {all} in flight, {there} there"
+        ));
+    }
+    Ok(())
+}
+
 /// The step whose state a fact changes.
 fn step_of(fact: &Fact) -> Option<StepRef> {
     match fact {
@@ -425,6 +454,7 @@ fn step_of(fact: &Fact) -> Option<StepRef> {
         | Fact::AttemptStopped { attempt, .. } => Some(attempt.step_ref()),
         Fact::EpochStarted { .. }
         | Fact::RunSubmitted { .. }
+        | Fact::QuotaSet { .. }
         | Fact::StepsAdded { .. }
         | Fact::RunCancelRequested { .. }
         | Fact::RunStopRequested { .. }

@@ -1,12 +1,13 @@
-//! People: they submit, cancel, retry, add and forget, and ask again until they are answered.
+//! People: they submit, cancel, retry, add and forget, set quotas, and ask again until they are answered.
 
 use crate::coverage::{Coverage, Sight};
 use crate::oracle::Oracle;
 use crate::plans;
-use crate::scenario::{Action, RunScript, TROUBLE_TICKS};
+use crate::scenario::{Action, QuotaScript, RunScript, TARGETS, TROUBLE_TICKS};
 use testkit::Random;
 use tidemill_engine::{Command, Rejection};
 use tidemill_protocol::ids::RunId;
+use tidemill_protocol::project::Quota;
 
 /// Ticks after which an unanswered request is made again.
 const PATIENCE_TICKS: u64 = 6;
@@ -22,35 +23,38 @@ pub(crate) struct People {
 
 #[derive(Debug)]
 struct Request {
-    /// The place of the run's script.
-    run: usize,
-    /// None for the submission.
-    action: Option<Action>,
+    wish: Wish,
     ask_at: u64,
     answered: bool,
 }
 
+/// What is asked for; a run by the place of its script.
+#[derive(Debug)]
+enum Wish {
+    Submit(usize),
+    Act(usize, Action),
+    Bound(QuotaScript),
+}
+
 impl People {
-    pub(crate) fn new(runs: &[RunScript]) -> Self {
-        let requests = runs.iter().enumerate().flat_map(|(run, script)| {
-            let submission = Request {
-                run,
-                action: None,
-                ask_at: script.submit_at,
-                answered: false,
-            };
-            let actions = script.actions.iter().map(move |(at, action)| Request {
-                run,
-                action: Some(action.clone()),
-                ask_at: *at,
-                answered: false,
-            });
-            std::iter::once(submission).chain(actions)
-        });
+    pub(crate) fn new(runs: &[RunScript], quotas: &[QuotaScript]) -> Self {
+        let request = |ask_at, wish| Request {
+            wish,
+            ask_at,
+            answered: false,
+        };
+        let mut requests = Vec::new();
+        for (run, script) in runs.iter().enumerate() {
+            requests.push(request(script.submit_at, Wish::Submit(run)));
+            let actions = script.actions.iter();
+            requests.extend(actions.map(|(at, action)| request(*at, Wish::Act(run, action.clone()))));
+        }
+        let quotas = quotas.iter();
+        requests.extend(quotas.map(|quota| request(quota.set_at, Wish::Bound(quota.clone()))));
         Self {
             runs: runs.to_vec(),
             ids: vec![None; runs.len()],
-            requests: requests.collect(),
+            requests,
         }
     }
 
@@ -62,19 +66,18 @@ impl People {
                 continue;
             }
             request.ask_at = tick + PATIENCE_TICKS;
-            let script = &self.runs[request.run];
-            let command = match (&request.action, self.ids[request.run]) {
-                (None, _) => {
-                    let id = run_id(random);
+            let command = match &request.wish {
+                Wish::Submit(run) => {
+                    let (id, script) = (run_id(random), &self.runs[*run]);
                     Some(Command::SubmitRun {
                         run: id,
                         plan: plans::plan(script),
                         submitted_by: format!("person-{}", script.submitter),
-                        idempotency_key: Some(format!("submission-{}", request.run)),
+                        idempotency_key: Some(format!("submission-{run}")),
                     })
                 }
-                (Some(_), None) => None,
-                (Some(action), Some(run)) => Some(command(script, action, run)),
+                Wish::Act(run, action) => self.ids[*run].map(|id| command(&self.runs[*run], action, id)),
+                Wish::Bound(quota) => Some(bound(quota)),
             };
             commands.extend(command.map(|command| (place, command)));
         }
@@ -93,19 +96,18 @@ impl People {
         let request = &mut self.requests[request];
         let waits = matches!(answer, Err(Rejection::RunNotEnded)) && tick < TROUBLE_TICKS;
         request.answered = !waits;
-        match (&request.action, answer) {
-            (None, Ok(())) => self.ids[request.run] = proposed,
-            (None, Err(Rejection::AlreadySubmitted(run))) => {
+        let Wish::Submit(run) = &request.wish else {
+            return Ok(());
+        };
+        match answer {
+            Ok(()) => self.ids[*run] = proposed,
+            Err(Rejection::AlreadySubmitted(known)) => {
                 seen.see(Sight::SubmissionRepeated);
-                self.ids[request.run] = Some(*run);
+                self.ids[*run] = Some(*known);
             }
-            (None, Err(other)) => panic!("a sound submission was refused: {other}"),
-            (Some(_), _) => {}
+            Err(other) => panic!("a sound submission was refused: {other}"),
         }
-        match (&request.action, self.ids[request.run]) {
-            (None, Some(id)) => oracle.answered(id),
-            _ => Ok(()),
-        }
+        self.ids[*run].map_or(Ok(()), |id| oracle.answered(id))
     }
 
     /// Whether nobody wants anything more.
@@ -149,6 +151,19 @@ fn command(script: &RunScript, action: &Action, run: RunId) -> Command {
                 steps,
             }
         }
+    }
+}
+
+fn bound(script: &QuotaScript) -> Command {
+    let name = |text: &str| text.parse().expect("a name");
+    let on_target = script.on_first_target.map(|limit| (name(TARGETS[0]), limit));
+    Command::SetQuota {
+        project: name(script.project),
+        quota: Quota {
+            running_steps: script.running_steps,
+            targets: on_target.into_iter().collect(),
+            queued_runs: None,
+        },
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) fn plan(script: &RunScript) -> Arc<Plan> {
         experiment: format!("experiment-{}", script.submitter)
             .parse()
             .expect("a name"),
+        project: script.project.parse().expect("a name"),
         description: String::new(),
         tags: BTreeMap::new(),
         parameters: BTreeMap::new(),

@@ -7,6 +7,8 @@ use tidemill_protocol::plan::{OnStepFailure, When};
 
 /// Compute targets of every scenario.
 pub(crate) const TARGETS: [&str; 3] = ["cpu", "gpu", "spark"];
+/// Projects of every scenario.
+pub(crate) const PROJECTS: [&str; 2] = ["default", "vision"];
 /// Ticks after which no new fault and no new request begins.
 pub(crate) const TROUBLE_TICKS: u64 = 400;
 
@@ -19,6 +21,19 @@ pub(crate) struct Scenario {
     pub(crate) faults: Vec<Fault>,
     pub(crate) noise: Noise,
     pub(crate) keeping: Keeping,
+    /// Quotas that people set, in the order of their ticks.
+    pub(crate) quotas: Vec<QuotaScript>,
+}
+
+/// A quota, and when it is set.
+#[derive(Debug, Clone)]
+pub(crate) struct QuotaScript {
+    pub(crate) set_at: u64,
+    pub(crate) project: &'static str,
+    /// None takes it away; never 0, so that every run can end.
+    pub(crate) running_steps: Option<u32>,
+    /// The same on the first target alone.
+    pub(crate) on_first_target: Option<u32>,
 }
 
 /// Where the coordinator's journal is kept beside its own disk.
@@ -44,6 +59,7 @@ pub(crate) struct WorkerScript {
 pub(crate) struct RunScript {
     pub(crate) submit_at: u64,
     pub(crate) submitter: u64,
+    pub(crate) project: &'static str,
     pub(crate) on_step_failure: OnStepFailure,
     pub(crate) force_rerun: bool,
     pub(crate) steps: Vec<StepScript>,
@@ -85,10 +101,16 @@ impl Scenario {
         let workers = (0..=random.below(3))
             .map(|place| worker(&mut random, place))
             .collect::<Vec<_>>();
-        let runs = (0..=random.below(4)).map(|_| run(&mut random)).collect();
+        let mut runs: Vec<RunScript> = (0..=random.below(4)).map(|_| run(&mut random)).collect();
         let faults = random_faults(&mut random, workers.len());
         let noise = Noise::random(&mut random);
         let keeping = random.pick(&[Keeping::Local, Keeping::Archived, Keeping::Guarded]);
+        // Drawn last, so that the rest of a world is what its seed always gave.
+        for run in &mut runs {
+            run.project = random.pick(&PROJECTS);
+        }
+        let mut quotas: Vec<QuotaScript> = (0..random.below(4)).map(|_| quota(&mut random)).collect();
+        quotas.sort_by_key(|quota| quota.set_at);
         Self {
             seed,
             workers,
@@ -96,7 +118,22 @@ impl Scenario {
             faults,
             noise,
             keeping,
+            quotas,
         }
+    }
+}
+
+fn quota(random: &mut Random) -> QuotaScript {
+    let bound = |random: &mut Random, often: u64| {
+        random
+            .chance(often)
+            .then(|| 1 + u32::try_from(random.below(3)).expect("small"))
+    };
+    QuotaScript {
+        set_at: random.below(TROUBLE_TICKS / 2),
+        project: random.pick(&PROJECTS),
+        running_steps: bound(random, 800),
+        on_first_target: bound(random, 300),
     }
 }
 
@@ -128,6 +165,7 @@ fn run(random: &mut Random) -> RunScript {
     RunScript {
         submit_at,
         submitter: random.below(2),
+        project: PROJECTS[0],
         on_step_failure: random.pick(&policies),
         force_rerun: random.chance(150),
         steps,

@@ -54,6 +54,9 @@ fn smaller(scenario: &Scenario) -> Vec<Scenario> {
     for fault in 0..scenario.faults.len() {
         with(&|s| without(&mut s.faults, fault));
     }
+    for quota in 0..scenario.quotas.len() {
+        with(&|s| without(&mut s.quotas, quota));
+    }
     if !scenario.noise.is_none() {
         with(&|s| s.noise = Noise::NONE);
     }

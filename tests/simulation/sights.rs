@@ -1,15 +1,20 @@
 //! What a fact, in the state in which it is applied, shows to have happened.
 
 use crate::coverage::{Coverage, Sight};
-use tidemill_engine::{Engine, Fact, Run, RunEnding, StepState};
+use tidemill_engine::{Engine, Fact, Fleet, Reason, Run, RunEnding, StepState};
 use tidemill_protocol::failure::FailureReason;
-use tidemill_protocol::ids::StepRef;
+use tidemill_protocol::ids::{StepIndex, StepRef};
 use tidemill_protocol::status::{AttemptStatus, RunStatus};
 
 pub(crate) fn note(engine: &Engine, fact: &Fact, seen: &mut Coverage) {
     match fact {
         Fact::RunSubmitted { plan, .. } if plan.force_rerun => seen.see(Sight::ForcedRerun),
         Fact::StepsAdded { .. } => seen.see(Sight::StepsAdded),
+        Fact::QuotaSet { quota, .. } => seen.see(if quota.is_none() {
+            Sight::QuotaTakenAway
+        } else {
+            Sight::QuotaSet
+        }),
         Fact::RunCancelRequested { run, .. } => {
             let again = engine.run(*run).and_then(|run| run.ending());
             let twice = matches!(again, Some(RunEnding::Cancelled { .. }));
@@ -53,10 +58,14 @@ pub(crate) fn note(engine: &Engine, fact: &Fact, seen: &mut Coverage) {
 
 fn note_attempt(engine: &Engine, fact: &Fact, seen: &mut Coverage) {
     match fact {
-        Fact::AttemptDispatched { attempt, .. }
-            if engine.run(attempt.run).is_some_and(|run| run.ending().is_some()) =>
-        {
-            seen.see(Sight::FinallyRanAfterTheEnd);
+        Fact::AttemptDispatched { attempt, .. } => {
+            let run = engine.run(attempt.run);
+            if run.is_some_and(|run| run.ending().is_some()) {
+                seen.see(Sight::FinallyRanAfterTheEnd);
+            }
+            if run.is_some_and(|run| fills_a_quota(engine, run)) {
+                seen.see(Sight::QuotaFilled);
+            }
         }
         Fact::AttemptSucceeded { attempt, .. } if is_unclaimed(engine, attempt.step_ref()) => {
             seen.see(Sight::CommitWithoutClaim);
@@ -136,9 +145,31 @@ fn replaces_a_lost_one(engine: &Engine, step: StepRef) -> bool {
     })
 }
 
+/// Whether one more step in flight uses up what the run's project may have.
+fn fills_a_quota(engine: &Engine, run: &Run) -> bool {
+    let limit = engine.quota(run.project()).and_then(|quota| quota.running_steps);
+    limit.is_some_and(|limit| engine.usage(run.project()).running_steps + 1 == limit)
+}
+
 fn is_unclaimed(engine: &Engine, step: StepRef) -> bool {
     let attempt = engine
         .run(step.run)
         .and_then(|run| run.step(step.step)?.attempts().last());
     attempt.is_some_and(|attempt| attempt.status() == AttemptStatus::Dispatched)
+}
+
+/// Whether some step waits for its project's quota and for nothing else.
+pub(crate) fn is_held_back(engine: &Engine, fleet: &Fleet) -> bool {
+    let mut runs = engine
+        .runs_newest_first(None)
+        .filter(|run| !run.status().is_terminal());
+    runs.any(|run| {
+        let ready = (0_u32..).map(StepIndex).zip(run.steps());
+        let mut ready = ready.filter(|(_, step)| matches!(step.state(), StepState::Ready));
+        ready.any(|(step, _)| {
+            let explained = engine.explain(StepRef { run: run.id(), step }, fleet);
+            let reasons = explained.map(|explained| explained.reasons).unwrap_or_default();
+            matches!(reasons.first(), Some(Reason::QuotaFull { .. }))
+        })
+    })
 }

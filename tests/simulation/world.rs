@@ -59,7 +59,7 @@ pub(crate) fn play(scenario: &Scenario) -> Result<Coverage, String> {
         worker_ids: workers.iter().map(|worker| worker.id.clone()).collect(),
         workers,
         machines: (0..machines).map(|_| Machine::new(scenario.keeping)).collect(),
-        people: People::new(&scenario.runs),
+        people: People::new(&scenario.runs, &scenario.quotas),
         oracle: Oracle::default(),
         seen: Coverage::default(),
     };

@@ -152,6 +152,7 @@ fn plan(steps: u32, shape: Shape) -> Arc<Plan> {
         pipeline: "bench".parse().expect("a name"),
         display_name: "bench".into(),
         experiment: "bench".parse().expect("a name"),
+        project: tidemill_protocol::project::default_project(),
         description: String::new(),
         tags: BTreeMap::new(),
         parameters: BTreeMap::new(),

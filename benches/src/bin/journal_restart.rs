@@ -233,6 +233,7 @@ fn plan(steps: u32) -> Plan {
         pipeline: "bench".parse().expect("a good name"),
         display_name: "bench".into(),
         experiment: "bench".parse().expect("a good name"),
+        project: tidemill_protocol::project::default_project(),
         description: String::new(),
         tags: BTreeMap::new(),
         parameters: BTreeMap::new(),

@@ -4,6 +4,7 @@ use crate::output::humane::Since;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Millis;
 
 /// `tidemill token …`.
@@ -16,7 +17,8 @@ the state folder needs none on the coordinator's own machine.
 
 EXAMPLES
   tidemill token create --scope admin --subject ada
-  tidemill token create --scope submitter --subject ci --expires 30d
+  tidemill token create --scope submitter --person ada --expires 30d
+  tidemill token create --scope submitter --team vision --project cars
   tidemill token create --scope reader --subject prometheus -q > prometheus.token")]
     Create(TokenCreateArgs),
     /// List the tokens, without their secrets
@@ -40,8 +42,14 @@ pub(crate) struct TokenCreateArgs {
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Scope,
     /// Whose it is: a person's or a system's name [default: you]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "person", value_name = "NAME")]
     pub(crate) subject: Option<String>,
+    /// Make it a team's, for a service of theirs
+    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
+    pub(crate) team: Option<Name>,
+    /// Let it start and change runs in this project only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<Name>,
     /// How long it is good, e.g. 12h or 30d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = super::length)]
     pub(crate) expires: Option<Millis>,

@@ -3,6 +3,7 @@
 use super::Pair;
 use clap::Args;
 use std::path::PathBuf;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Millis;
 
 /// What a submission is made of; shared by `run`, `submit` and `plan`.
@@ -18,6 +19,9 @@ pub(crate) struct Submission {
     /// File the run under this experiment
     #[arg(long, value_name = "NAME")]
     pub(crate) experiment: Option<String>,
+    /// The project that the run belongs to [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<Name>,
     /// Label the run; may be given several times
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Pair>,

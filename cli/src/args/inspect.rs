@@ -2,6 +2,7 @@
 
 use super::Pair;
 use super::metrics::RunsCompareArgs;
+use super::remarks::{RunsCommentArgs, RunsDescribeArgs, RunsTagArgs};
 use crate::output::humane::Since;
 use crate::subject::Subject;
 use clap::{Args, Subcommand, ValueEnum};
@@ -75,6 +76,26 @@ EXAMPLES
   tidemill runs compare 0198c3 0198d1 last
   tidemill runs compare 0198c3 last --all -o json")]
     Compare(RunsCompareArgs),
+    /// Set or remove tags of a run, also after it has ended
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs tag last stage=prod team=vision
+  tidemill runs tag 0198c3 --remove stage
+  tidemill runs list -l stage=prod")]
+    Tag(RunsTagArgs),
+    /// Change what a run is called, and what is said of it
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs describe last --name nightly-2
+  tidemill runs describe 0198c3 'The run behind the numbers of March'")]
+    Describe(RunsDescribeArgs),
+    /// Comment on a run; `runs show` shows the comments
+    #[command(after_help = "\
+EXAMPLES
+  tidemill runs comment last 'loss diverges after epoch 12'
+  tidemill runs comment 0198c3 --edit 1 'after epoch 13'
+  tidemill runs comment 0198c3 --remove 1")]
+    Comment(RunsCommentArgs),
 }
 
 /// `tidemill runs list`.
@@ -89,6 +110,9 @@ pub(crate) struct RunsListArgs {
     /// Only runs of this experiment
     #[arg(long, value_name = "NAME")]
     pub(crate) experiment: Option<String>,
+    /// Only runs of this project
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<String>,
     /// Only runs with this label; may be given several times
     #[arg(short = 'l', long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Pair>,

@@ -11,7 +11,9 @@ mod enrolment;
 mod inspect;
 mod metrics;
 mod operate;
+mod projects;
 mod publish;
+mod remarks;
 mod schedules;
 mod secrets;
 mod webhooks;
@@ -34,9 +36,13 @@ pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
     HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
+pub(crate) use projects::{
+    ProjectCommand, ProjectCreateArgs, ProjectDeleteArgs, ProjectRoleArgs, QuotaArgs, TeamCommand,
+};
 pub(crate) use publish::{
     PipelineArgs, PipelinesCommand, PipelinesDefaultArgs, PipelinesStartArgs, PublishArgs,
 };
+pub(crate) use remarks::{RunsCommentArgs, RunsDescribeArgs, RunsTagArgs};
 pub(crate) use schedules::{ScheduleCommand, ScheduleCreateArgs};
 pub(crate) use secrets::{SecretCommand, SecretSetArgs};
 pub(crate) use webhooks::{WebhookAddArgs, WebhookCommand};
@@ -91,6 +97,8 @@ Operate:
   broker       Set up RabbitMQ's users and rights
   journal      Verify, export, repair or recover a coordinator's journal
   token        Make, list and revoke the tokens of a coordinator
+  project      Group runs, with roles, quotas and a fair share of the machines
+  team         Name groups of people who have roles together
   secret       Set, list and remove the secrets that steps are given
   webhook      Tell addresses when runs and steps end
   audit        Say who changed what, and who was refused
@@ -313,6 +321,12 @@ pub(crate) enum Command {
     /// Make, list and revoke the tokens of a coordinator
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Group runs, with roles, quotas and a fair share of the machines
+    #[command(subcommand)]
+    Project(ProjectCommand),
+    /// Name groups of people who have roles together
+    #[command(subcommand)]
+    Team(TeamCommand),
     /// Set, list and remove the secrets that steps are given
     #[command(subcommand)]
     Secret(SecretCommand),

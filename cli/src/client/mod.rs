@@ -7,8 +7,10 @@ mod enrolment;
 mod events;
 mod log_tail;
 mod patience;
+mod projects;
 mod published;
 mod refusal;
+mod remarks;
 mod remote_secrets;
 mod run_events;
 mod schedules;
@@ -65,6 +67,8 @@ pub(crate) struct RunFilter {
     pub(crate) pipeline: Option<String>,
     /// Only runs of this experiment.
     pub(crate) experiment: Option<String>,
+    /// Only runs of this project.
+    pub(crate) project: Option<String>,
     /// Only runs submitted from this moment on.
     pub(crate) since: Option<Timestamp>,
     /// Only runs with all these labels, each `NAME=VALUE`, with commas between.
@@ -135,6 +139,7 @@ impl Client {
                 ("status", filter.status.clone()),
                 ("pipeline", filter.pipeline.clone()),
                 ("experiment", filter.experiment.clone()),
+                ("project", filter.project.clone()),
                 ("since", filter.since.map(|since| since.0.to_string())),
                 ("tags", filter.tags.clone()),
             ];

@@ -23,8 +23,10 @@ mod logs;
 mod metrics;
 mod pipelines;
 mod plan;
+mod project;
 mod publish;
 mod queue;
+mod remarks;
 mod run;
 mod runs;
 mod schedule;
@@ -113,6 +115,8 @@ const fn verb(command: &Command) -> &'static str {
         Command::Broker(_) => "broker",
         Command::Journal(_) => "journal",
         Command::Token(_) => "token",
+        Command::Project(_) => "project",
+        Command::Team(_) => "team",
         Command::Secret(_) => "secret",
         Command::Webhook(_) => "webhook",
         Command::Audit(_) => "audit",
@@ -276,6 +280,8 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Broker(args) => broker::run(session, args),
         Command::Journal(args) => Box::pin(journal::run(session, args)).await,
         Command::Token(args) => Box::pin(token::run(session, args)).await,
+        Command::Project(args) => Box::pin(project::run(session, args)).await,
+        Command::Team(args) => Box::pin(project::team(session, args)).await,
         Command::Secret(args) => Box::pin(secret::run(session, args)).await,
         Command::Webhook(args) => Box::pin(webhook::run(session, args)).await,
         Command::Audit(args) => Box::pin(audit::run(session, args)).await,

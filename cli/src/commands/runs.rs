@@ -1,7 +1,7 @@
-//! `tidemill runs …`: list, show, watch, cancel, retry and compare runs.
+//! `tidemill runs …`: list, show, watch, cancel, retry and compare runs, and say something of them.
 
-use super::compare;
 use super::following::{Manner, to_its_end};
+use super::{compare, remarks};
 use crate::args::{Caution, RunsCommand, RunsListArgs};
 use crate::asking;
 use crate::client::{Client, RunFilter};
@@ -73,6 +73,11 @@ async fn dispatch(
             Ok(Exit::Good)
         }
         RunsCommand::Compare(args) => compare::run(session, client, &args).await,
+        RunsCommand::Tag(args) => remarks::tag(session, client, args).await.map(|()| Exit::Good),
+        RunsCommand::Describe(args) => remarks::describe(session, client, args)
+            .await
+            .map(|()| Exit::Good),
+        RunsCommand::Comment(args) => remarks::comment(session, client, args).await.map(|()| Exit::Good),
         RunsCommand::Diff(args) => {
             let diff = client.diff(&args.left, &args.right).await?;
             session
@@ -108,6 +113,7 @@ fn filter(session: &Session, args: RunsListArgs) -> RunFilter {
         status: args.status.map(|status| status.as_str().to_owned()),
         pipeline: args.pipeline,
         experiment: args.experiment,
+        project: args.project,
         since: args.since.map(|since| since.seen_from(session.now())),
         tags: (!tags.is_empty()).then(|| tags.join(",")),
     }

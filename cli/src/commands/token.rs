@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::output::humane;
 use crate::session::Session;
 use crate::views;
-use tidemill_protocol::access::TokenId;
+use tidemill_protocol::access::{SubjectKind, TokenId};
 use tidemill_protocol::api::{CreateTokenRequest, CreatedToken, TokenView};
 
 /// Does what was asked.
@@ -25,9 +25,16 @@ pub(super) async fn run(session: &mut Session, command: TokenCommand) -> Result<
 }
 
 async fn create(session: &mut Session, client: &Client, args: TokenCreateArgs) -> Result<Exit, Failure> {
+    let kind = match args.team {
+        Some(_) => SubjectKind::Team,
+        None => SubjectKind::Person,
+    };
+    let subject = args.team.map(|team| team.to_string()).or(args.subject);
     let request = CreateTokenRequest {
         scope: args.scope,
-        subject: args.subject.unwrap_or_else(|| session.settings.user.clone()),
+        subject: subject.unwrap_or_else(|| session.settings.user.clone()),
+        kind,
+        project: args.project,
         expires_in: args.expires,
         by: Some(session.settings.user.clone()),
     };
@@ -42,9 +49,13 @@ async fn create(session: &mut Session, client: &Client, args: TokenCreateArgs) -
             || "for ever".to_owned(),
             |end| format!("until {}", humane::local(end)),
         );
+        let place = view.project.as_ref();
+        let place = place.map_or_else(String::new, |project| format!(" in {project} only"));
         session.printer.note(format_args!(
-            "token {} of {}, {}, good {until}; it is shown this once",
-            view.id, view.subject, view.scope
+            "token {} of {}, {}{place}, good {until}; it is shown this once",
+            view.id,
+            views::tokens::subject(view),
+            view.scope
         ));
         session
             .printer

@@ -193,6 +193,7 @@ pub(crate) fn request(session: &Session, spec: PipelineSpec, submission: &Submis
         parameters: map(&submission.parameters),
         display_name: submission.name.clone(),
         experiment: submission.experiment.clone(),
+        project: submission.project.clone(),
         tags: map(&submission.tags),
         priority: submission.priority,
         force_rerun: submission.force_rerun,

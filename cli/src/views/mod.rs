@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 pub(crate) mod outcome;
 pub(crate) mod pipelines;
 pub(crate) mod plan;
+pub(crate) mod projects;
 pub(crate) mod queues;
 pub(crate) mod runs;
 pub(crate) mod schedules;

@@ -4,7 +4,10 @@ use crate::failure::Failure;
 use crate::output::table::Column;
 use crate::output::tone::{self, Tone};
 use crate::output::{Printer, humane};
-use tidemill_protocol::api::{RunDiffView, RunSummary, RunView, StepDiffView, StepView};
+use tidemill_protocol::api::{
+    ActivityView, CommentView, RunAct, RunDiffView, RunSummary, RunView, StepDiffView, StepView,
+};
+use tidemill_protocol::project::is_default_project;
 use tidemill_protocol::status::StepStatus;
 use tidemill_protocol::time::{Millis, Timestamp};
 
@@ -25,6 +28,7 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<RunSummary>> {
         Column::new("TOOK", move |run: &RunSummary| humane::duration(length(run, now))).number(),
         Column::new("PIPELINE", |run: &RunSummary| run.pipeline.to_string()).wide(),
         Column::new("EXPERIMENT", |run: &RunSummary| run.experiment.to_string()).wide(),
+        Column::new("PROJECT", |run: &RunSummary| run.project.to_string()).wide(),
         Column::new("BY", |run: &RunSummary| run.submitted_by.clone()).wide(),
         Column::new("ID", |run: &RunSummary| run.id.to_string())
             .wide()
@@ -93,6 +97,9 @@ pub(crate) fn show(printer: &mut Printer, run: &RunView, now: Timestamp) -> Resu
         ),
         ("steps", tally(summary)),
     ];
+    if !is_default_project(&summary.project) {
+        facts.push(("project", summary.project.to_string()));
+    }
     if summary.finished_at.is_some() {
         facts[2].1 = facts[2].1.replace(" so far", " in all");
     }
@@ -120,6 +127,8 @@ pub(crate) fn show(printer: &mut Printer, run: &RunView, now: Timestamp) -> Resu
             .iter()
             .map(|used| ("uses", format!("{} {}:{}", used.kind, used.name, used.version))),
     );
+    let acts = run.activity.iter().filter(|act| act.what != RunAct::Submitted);
+    facts.extend(acts.map(|act| ("activity", activity(act, now))));
     facts.extend(run.warnings.iter().map(|warning| ("warning", warning.clone())));
     for (name, value) in facts {
         printer.line(format_args!(
@@ -128,7 +137,35 @@ pub(crate) fn show(printer: &mut Printer, run: &RunView, now: Timestamp) -> Resu
         ))?;
     }
     printer.line("")?;
-    printer.table(&run.steps_list, &step_columns(now))
+    printer.table(&run.steps_list, &step_columns(now))?;
+    comments(printer, &run.comments, now)
+}
+
+fn activity(act: &ActivityView, now: Timestamp) -> String {
+    let detail = if act.detail.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", act.detail)
+    };
+    let when = humane::ago(act.at, now);
+    format!("{} {}{detail}, {when}", act.by, act.what.describe())
+}
+
+/// The comments on a run, each with who wrote it.
+fn comments(printer: &mut Printer, comments: &[CommentView], now: Timestamp) -> Result<(), Failure> {
+    for comment in comments {
+        let edited = comment.edited_at.map_or("", |_| ", edited");
+        printer.line("")?;
+        printer.line(format_args!(
+            "{} {}",
+            Tone::Strong.paint(format_args!("#{} {}", comment.number, comment.by)),
+            Tone::Dim.paint(format_args!("{}{edited}", humane::ago(comment.at, now)))
+        ))?;
+        for line in comment.text.lines() {
+            printer.line(format_args!("  {line}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// The columns of the steps of a run.

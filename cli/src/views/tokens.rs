@@ -3,6 +3,7 @@
 use crate::output::humane;
 use crate::output::table::Column;
 use crate::output::tone::Tone;
+use tidemill_protocol::access::SubjectKind;
 use tidemill_protocol::api::{TokenStatus, TokenView};
 use tidemill_protocol::time::Timestamp;
 
@@ -10,8 +11,16 @@ use tidemill_protocol::time::Timestamp;
 pub(crate) fn columns(now: Timestamp) -> Vec<Column<TokenView>> {
     vec![
         Column::new("TOKEN", |token: &TokenView| token.id.to_string()).fixed(),
-        Column::new("SUBJECT", |token: &TokenView| token.subject.clone()),
+        Column::new("SUBJECT", subject),
         Column::new("SCOPE", |token: &TokenView| token.scope.to_string()).fixed(),
+        Column::new("PROJECT", |token: &TokenView| {
+            token
+                .project
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default()
+        })
+        .wide(),
         Column::toned("STATUS", |token: &TokenView| status(token.status)).fixed(),
         Column::new("EXPIRES", |token: &TokenView| {
             token.expires_at.map_or_else(|| "never".to_owned(), humane::local)
@@ -28,6 +37,14 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<TokenView>> {
         }),
         Column::new("BY", |token: &TokenView| token.created_by.clone()).wide(),
     ]
+}
+
+/// Whose it is, with what they are where that is no person.
+pub(crate) fn subject(token: &TokenView) -> String {
+    match token.kind {
+        SubjectKind::Person => token.subject.clone(),
+        SubjectKind::Team => format!("team {}", token.subject),
+    }
 }
 
 fn status(status: TokenStatus) -> (String, Tone) {

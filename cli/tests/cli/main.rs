@@ -14,6 +14,7 @@ mod references;
 mod running;
 mod screen;
 mod shapes;
+mod together;
 mod waiting;
 
 use assert_cmd::Command;

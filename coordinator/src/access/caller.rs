@@ -2,8 +2,9 @@
 
 use super::state::{Access, Refusal};
 use std::borrow::Cow;
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::ids::{AttemptId, WorkerId};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// Who asks.
@@ -19,6 +20,10 @@ pub(crate) enum Caller {
         id: TokenId,
         /// Whose it is.
         subject: String,
+        /// What its subject is.
+        kind: SubjectKind,
+        /// The only project that it is for.
+        project: Option<Name>,
         /// What it may do.
         scope: Scope,
         /// Until when.
@@ -61,6 +66,19 @@ impl Caller {
             Self::Token { id, .. } => Some(id),
             Self::Joining { token } => Some(token),
             Self::Operator | Self::Local | Self::Worker { .. } | Self::Attempt { .. } | Self::Nobody => None,
+        }
+    }
+
+    /// The only project that they may start and change runs in.
+    pub(crate) fn bound_to(&self) -> Option<&Name> {
+        match self {
+            Self::Token { project, .. } => project.as_ref(),
+            Self::Operator
+            | Self::Local
+            | Self::Worker { .. }
+            | Self::Joining { .. }
+            | Self::Attempt { .. }
+            | Self::Nobody => None,
         }
     }
 

@@ -3,8 +3,9 @@
 use super::fact::AccessFact;
 use super::state::Access;
 use crate::ledger::{Ledger, Ledgers};
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// Tokens that are known at once, those that are no longer good included.
@@ -25,6 +26,10 @@ pub enum AccessCommand {
         scope: Scope,
         /// Whose it is to be.
         subject: String,
+        /// What its subject is.
+        kind: SubjectKind,
+        /// The only project that it is to be for.
+        project: Option<Name>,
         /// When it is to cease to be good; none for never.
         expires_at: Option<Timestamp>,
         /// Who asks.
@@ -54,6 +59,9 @@ pub enum AccessRejection {
     /// The end lies in the past.
     #[error("the token would have expired before it was made")]
     AlreadyExpired,
+    /// Operators and admins act on the whole service.
+    #[error("a token for one project has the scope reader or submitter")]
+    TooWide,
     /// The name is empty, too long or holds control characters.
     #[error("a subject has 1 to {SUBJECT_CHARS_MAX} characters, none of them a control character")]
     BadSubject,
@@ -76,10 +84,13 @@ impl Ledger for Access {
                 hash,
                 scope,
                 subject,
+                kind,
+                project,
                 expires_at,
                 by,
             } => {
                 check_subject(subject)?;
+                check_project(*scope, project.as_ref())?;
                 if expires_at.is_some_and(|end| end <= now) {
                     return Err(AccessRejection::AlreadyExpired);
                 }
@@ -95,6 +106,13 @@ impl Ledger for Access {
                     expires_at: *expires_at,
                     by: by.clone(),
                 });
+                if !kind.is_person() || project.is_some() {
+                    facts.push(AccessFact::TokenBound {
+                        id: id.clone(),
+                        kind: *kind,
+                        project: project.clone(),
+                    });
+                }
                 Ok(facts)
             }
             AccessCommand::RevokeToken { id, by } => {
@@ -122,6 +140,11 @@ impl Access {
         let id = oldest.ok_or(AccessRejection::TooMany)?.id.clone();
         Ok(Some(AccessFact::TokenForgotten { id }))
     }
+}
+
+fn check_project(scope: Scope, project: Option<&Name>) -> Result<(), AccessRejection> {
+    let fits = project.is_none() || scope <= Scope::Submitter;
+    fits.then_some(()).ok_or(AccessRejection::TooWide)
 }
 
 fn check_subject(subject: &str) -> Result<(), AccessRejection> {

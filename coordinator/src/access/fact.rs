@@ -1,8 +1,9 @@
 //! What happened to tokens: the facts that stand in the journal. Their meaning never changes; a new kind is a new variant.
 
 use serde::{Deserialize, Serialize};
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// What happened to a token.
@@ -23,6 +24,16 @@ pub enum AccessFact {
         expires_at: Option<Timestamp>,
         /// Who made it.
         by: String,
+    },
+    /// A token that was just made is a team's, or for one project only. A fact of its own, so that a version that does not know it stops instead of giving the token more
+    /// than it has.
+    TokenBound {
+        /// The token.
+        id: TokenId,
+        /// What its subject is.
+        kind: SubjectKind,
+        /// The only project that it is for; none for all that its subject may.
+        project: Option<Name>,
     },
     /// A token was revoked.
     TokenRevoked {

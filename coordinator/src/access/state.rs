@@ -5,8 +5,9 @@ use super::secret::Presented;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use subtle::ConstantTimeEq;
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// Every token, good or not.
@@ -29,6 +30,12 @@ pub struct Token {
     pub scope: Scope,
     /// Whose it is: a person's or a system's name.
     pub subject: String,
+    /// What its subject is.
+    #[serde(default)]
+    pub kind: SubjectKind,
+    /// The only project that it is for; none for all that its subject may.
+    #[serde(default)]
+    pub project: Option<Name>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
@@ -123,12 +130,20 @@ impl Access {
                     hash: *hash,
                     scope: *scope,
                     subject: subject.clone(),
+                    kind: SubjectKind::Person,
+                    project: None,
                     created_at: at,
                     created_by: by.clone(),
                     expires_at: *expires_at,
                     revoked_at: None,
                 };
                 self.tokens.insert(id.clone(), token);
+            }
+            AccessFact::TokenBound { id, kind, project } => {
+                if let Some(token) = self.tokens.get_mut(id) {
+                    token.kind = *kind;
+                    token.project.clone_from(project);
+                }
             }
             AccessFact::TokenRevoked { id, .. } => {
                 if let Some(token) = self.tokens.get_mut(id) {
@@ -154,6 +169,8 @@ mod tests {
             hash: secret.hash(),
             scope: Scope::Submitter,
             subject: "ci".into(),
+            kind: SubjectKind::Person,
+            project: None,
             expires_at: expires_at.map(Timestamp),
             by: "ada".into(),
         }

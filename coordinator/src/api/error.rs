@@ -164,7 +164,13 @@ impl From<Rejection> for ApiError {
             Rejection::UnsoundPlan(_) | Rejection::TooManySteps(_) => ErrorCode::InvalidPipeline,
             _ => ErrorCode::Conflict,
         };
-        Self::new(code, rejection.to_string())
+        let error = Self::new(code, rejection.to_string());
+        match rejection {
+            Rejection::QueueFull { project, .. } => error.hint(format!(
+                "wait until some begin or end, or ask for more: tidemill project show {project}"
+            )),
+            _ => error,
+        }
     }
 }
 

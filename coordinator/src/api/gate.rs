@@ -247,6 +247,8 @@ fn by_token(handle: &CoordinatorHandle, via: Option<Via>, text: &str) -> Result<
     Ok(Caller::Token {
         id: token.id.clone(),
         subject: token.subject.clone(),
+        kind: token.kind,
+        project: token.project.clone(),
         scope: token.scope,
         expires_at: token.expires_at,
     })

@@ -33,7 +33,9 @@ mod logs;
 mod mlflow;
 mod needs;
 mod plans;
+mod projects;
 mod record;
+mod remarks;
 mod revision;
 mod runs;
 mod schedules;
@@ -107,7 +109,9 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
             bodies::wait_for_room,
         ));
     let answers = OpenApiRouter::new()
-        .routes(routes!(runs::show, runs::delete))
+        .routes(routes!(runs::show, runs::delete, remarks::describe))
+        .routes(routes!(remarks::comments, remarks::comment))
+        .routes(routes!(remarks::edit, remarks::remove))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
         .routes(routes!(runs::diff))
@@ -190,6 +194,7 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(enrolment::create, enrolment::list))
         .routes(routes!(enrolment::revoke))
         .routes(routes!(fleet::queues))
+        .merge(people())
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
@@ -197,6 +202,17 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(secrets::set, secrets::remove))
         .routes(routes!(secrets::give))
         .routes(routes!(audit::list))
+}
+
+/// Who works together, and on what.
+fn people() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
+        .routes(routes!(projects::list))
+        .routes(routes!(projects::show, projects::set, projects::remove))
+        .routes(routes!(projects::set_role))
+        .routes(routes!(projects::set_quota))
+        .routes(routes!(projects::teams))
+        .routes(routes!(projects::set_team, projects::remove_team))
 }
 
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.

@@ -1,10 +1,13 @@
 //! Runs: submit, list, show, end, retry, compare.
 
 use super::error::ApiError;
+use super::projects;
 use super::record::Made;
 use super::select;
 use crate::access::Caller;
 use crate::handle::{CoordinatorHandle, Submitted};
+use crate::projects::may_change;
+use crate::remarks::Remarks;
 use crate::views::{Phrased, describe_changes, draft_diff, run_summary, run_view};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -50,16 +53,8 @@ pub(super) async fn submit(
 ) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let mut request = parse(body).await?;
     request.submitted_by = caller.acts_as(request.submitted_by);
-    accept(&handle, request).await
-}
-
-/// Starts a run of what was submitted, and answers with it.
-async fn accept(
-    handle: &CoordinatorHandle,
-    request: SubmitRequest,
-) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
-    let submitted = handle.submit(request).await?;
-    answer(handle, submitted).await
+    let filed = projects::filed(&handle, &caller, request.project.take()).await?;
+    answer(&handle, handle.submit(request, filed).await?).await
 }
 
 /// The answer to a submission that was accepted.
@@ -80,9 +75,12 @@ pub(super) async fn answer(
     ))
 }
 
-async fn summary(handle: &CoordinatorHandle, run: RunId) -> Result<RunSummary, ApiError> {
+pub(super) async fn summary(handle: &CoordinatorHandle, run: RunId) -> Result<RunSummary, ApiError> {
     let found = handle
-        .look(move |sight| sight.engine.run(run).map(run_summary))
+        .look(move |sight| {
+            let run = sight.engine.run(run);
+            run.map(|run| run_summary(&sight.ledgers.remarks, run))
+        })
         .await?;
     found.ok_or_else(|| ApiError::new(ErrorCode::NotFound, format!("there is no run `{run}`")))
 }
@@ -103,6 +101,8 @@ pub(super) struct ListQuery {
     pipeline: Option<Name>,
     /// Only runs of this experiment.
     experiment: Option<Name>,
+    /// Only runs of this project.
+    project: Option<Name>,
     /// Only runs submitted at this moment (milliseconds since 1970) or later.
     #[param(value_type = Option<u64>)]
     since: Option<Timestamp>,
@@ -127,7 +127,7 @@ impl ListQuery {
     }
 
     /// Whether a run is asked for.
-    fn fits(&self, labels: &[(String, String)], run: &tidemill_engine::Run) -> bool {
+    fn fits(&self, labels: &[(String, String)], remarks: &Remarks, run: &tidemill_engine::Run) -> bool {
         let plan = run.plan();
         self.status.is_none_or(|status| run.status() == status)
             && self.pipeline.as_ref().is_none_or(|name| plan.pipeline == *name)
@@ -135,10 +135,11 @@ impl ListQuery {
                 .experiment
                 .as_ref()
                 .is_none_or(|name| plan.experiment == *name)
+            && self.project.as_ref().is_none_or(|name| plan.project == *name)
             && self.since.is_none_or(|since| run.submitted_at() >= since)
             && labels
                 .iter()
-                .all(|(name, value)| plan.tags.get(name) == Some(value))
+                .all(|(name, value)| remarks.tag(run.id(), plan, name) == Some(value.as_str()))
     }
 }
 
@@ -154,8 +155,10 @@ pub(super) async fn list(
     let labels = query.labels()?;
     let page = handle.look(move |sight| {
         let newest_first = sight.engine.runs_newest_first(query.cursor);
-        let runs = newest_first.filter(|run| query.fits(&labels, run));
-        let mut items: Vec<RunSummary> = runs.take(limit + 1).map(run_summary).collect();
+        let remarks = &sight.ledgers.remarks;
+        let runs = newest_first.filter(|run| query.fits(&labels, remarks, run));
+        let runs = runs.take(limit + 1).map(|run| run_summary(remarks, run));
+        let mut items: Vec<RunSummary> = runs.collect();
         let more = items.len() > limit;
         items.truncate(limit);
         let next_cursor = items.last().filter(|_| more).map(|run| run.id.to_string());
@@ -175,8 +178,8 @@ pub(super) async fn show(
     Path(run): Path<String>,
 ) -> Result<Json<RunView>, ApiError> {
     let view = handle.look(move |sight| {
-        let (run, catalog) = (select::run(sight, &run)?, &sight.ledgers.catalog);
-        Ok::<_, ApiError>(run_view(sight.engine, catalog, run, sight.fleet))
+        let run = select::run(sight, &run)?;
+        Ok::<_, ApiError>(run_view(sight.engine, sight.ledgers, run, sight.fleet))
     });
     Ok(Json(view.await??))
 }
@@ -188,11 +191,11 @@ pub(super) async fn show(
 pub(super) struct ByQuery {
     /// For display; a token's own subject counts instead where one is shown.
     #[serde(default)]
-    by: Option<String>,
+    pub(super) by: Option<String>,
 }
 
 /// The run that is to be changed, and in whose name: a submitter changes the runs of its own subject only.
-async fn resolve(
+pub(super) async fn resolve(
     handle: &CoordinatorHandle,
     caller: Caller,
     (run, query): (String, ByQuery),
@@ -200,16 +203,8 @@ async fn resolve(
     let by = caller.acts_as(query.by).unwrap_or_else(|| "unknown".to_owned());
     let id = handle.look(move |sight| {
         let run = select::run(sight, &run)?;
-        if caller.may_end_run_of(run.submitted_by()) {
-            return Ok(run.id());
-        }
-        let message = format!(
-            "the run belongs to {}, not to {}",
-            run.submitted_by(),
-            caller.name()
-        );
-        Err(ApiError::new(ErrorCode::Forbidden, message)
-            .hint("a token with the scope operator may end and retry everybody's runs"))
+        may_change(&sight.ledgers.projects, &caller, run)?;
+        Ok::<_, ApiError>(run.id())
     });
     Ok((id.await??, by))
 }

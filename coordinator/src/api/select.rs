@@ -23,7 +23,7 @@ pub(super) fn run<'a>(sight: &Sight<'a>, text: &str) -> Result<&'a Run, ApiError
     if let Some(name) = text.strip_prefix('@') {
         let mut newest_first = sight.engine.runs_newest_first(None);
         return newest_first
-            .find(|run| run.plan().display_name == name)
+            .find(|run| sight.ledgers.remarks.display_name(run.id(), run.plan()) == name)
             .ok_or_else(|| {
                 ApiError::new(ErrorCode::NotFound, format!("no run is called `{name}`"))
                     .hint("tidemill runs list shows their names")

@@ -4,14 +4,16 @@ use super::error::ApiError;
 use super::record::Made;
 use crate::access::{Access, AccessCommand, AccessRejection, Caller, Secret, Token};
 use crate::handle::CoordinatorHandle;
+use crate::projects::ProjectRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use tidemill_protocol::access::{Scope, TokenId};
+use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::api::{
     CallerView, CreateTokenRequest, CreatedToken, ErrorBody, ErrorCode, TokenStatus, TokenView,
 };
+use tidemill_protocol::name::{Name, NameError};
 use tidemill_protocol::time::Timestamp;
 
 impl From<AccessRejection> for ApiError {
@@ -19,7 +21,9 @@ impl From<AccessRejection> for ApiError {
         let code = match &rejection {
             AccessRejection::UnknownToken(_) => ErrorCode::NotFound,
             AccessRejection::IdTaken(_) | AccessRejection::TooMany => ErrorCode::Conflict,
-            AccessRejection::AlreadyExpired | AccessRejection::BadSubject => ErrorCode::BadRequest,
+            AccessRejection::AlreadyExpired | AccessRejection::BadSubject | AccessRejection::TooWide => {
+                ErrorCode::BadRequest
+            }
         };
         Self::new(code, rejection.to_string())
     }
@@ -43,6 +47,7 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<CallerV
         subject: caller.name().into_owned(),
         scope: caller.scope().unwrap_or(Scope::Reader),
         token,
+        project: caller.bound_to().cloned(),
         expires_at,
     })
 }
@@ -58,6 +63,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Json(request): Json<CreateTokenRequest>,
 ) -> Result<(StatusCode, Extension<Made>, Json<CreatedToken>), ApiError> {
+    check_names(&handle, &request).await?;
     let secret = Secret::draw().map_err(|error| ApiError::internal(&error))?;
     let now = handle.inner.clock.now();
     let command = AccessCommand::CreateToken {
@@ -65,6 +71,8 @@ pub(super) async fn create(
         hash: secret.hash(),
         scope: request.scope,
         subject: request.subject,
+        kind: request.kind,
+        project: request.project,
         expires_at: request.expires_in.map(|length| now + length),
         by: name_of(&caller, request.by),
     };
@@ -75,6 +83,27 @@ pub(super) async fn create(
     };
     let made = Made("id", created.view.id.to_string());
     Ok((StatusCode::CREATED, Extension(made), Json(created)))
+}
+
+/// A token names a team and a project that are there.
+async fn check_names(handle: &CoordinatorHandle, request: &CreateTokenRequest) -> Result<(), ApiError> {
+    let (subject, project) = (request.subject.clone(), request.project.clone());
+    let is_team = request.kind == SubjectKind::Team;
+    let looking = handle.look(move |sight| -> Result<(), ApiError> {
+        let projects = &sight.ledgers.projects;
+        if let Some(project) = project.filter(|project| !projects.is_known(project)) {
+            return Err(ProjectRejection::UnknownProject(project).into());
+        }
+        if is_team {
+            let bad = |error: NameError| ApiError::new(ErrorCode::BadRequest, error.to_string());
+            let team: Name = subject.parse().map_err(bad)?;
+            if projects.team(&team).is_none() {
+                return Err(ProjectRejection::UnknownTeam(team).into());
+            }
+        }
+        Ok(())
+    });
+    looking.await?
 }
 
 /// Lists the tokens, newest first.
@@ -146,6 +175,8 @@ fn view_of(handle: &CoordinatorHandle, token: &Token, now: Timestamp) -> TokenVi
         id: token.id.clone(),
         scope: token.scope,
         subject: token.subject.clone(),
+        kind: token.kind,
+        project: token.project.clone(),
         status,
         created_at: token.created_at,
         created_by: token.created_by.clone(),

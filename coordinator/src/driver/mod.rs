@@ -203,6 +203,7 @@ impl Driver {
                 let mut events = Vec::new();
                 let settle = change(&mut self.ledgers, self.clock.now(), &mut events);
                 self.follow_enrolment(&events, hand);
+                self.note_said(&events);
                 hand.ledgers.append(&mut events);
                 hand.answers.push(Answer::Change(settle));
             }

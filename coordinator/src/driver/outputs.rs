@@ -1,9 +1,11 @@
 //! Outputs that their pipelines give names: what becomes of them in the catalog is decided beside the fact that their step ended well, and made durable with it.
-//! What an earlier process left undecided, because its journal was cut there or was recovered from the store, is decided first of all.
+//! What an earlier process left undecided, because its journal was cut there or was recovered from the store, is decided first of all. What ledgers say of a run that is
+//! forgotten goes with it here, too.
 
 use super::{BATCH_EVENTS_MAX, Driver, InHand};
 use crate::catalog::{CatalogFact, NamedOutput};
-use crate::ledger::LedgerEvent;
+use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::remarks::RemarkFact;
 use tidemill_engine::{Event, Fact, Run};
 use tidemill_protocol::ids::{RunId, StepIndex, StepRef};
 use tidemill_protocol::status::StepStatus;
@@ -35,6 +37,20 @@ impl Driver {
             found.extend(due.map(|step| Due::Step(StepRef { run: run.id(), step })));
         }
         self.due.extend(found.into_iter().rev());
+        let said = self.ledgers.remarks.runs();
+        let orphans = said.filter(|run| self.engine.run(*run).is_none());
+        self.due.extend(orphans.map(Due::Forgotten));
+    }
+
+    /// What was just said of a run that is not known, or not any more, goes again.
+    pub(super) fn note_said(&mut self, events: &[LedgerEvent]) {
+        for event in events {
+            if let LedgerFact::Remarks(fact) = &event.fact
+                && self.engine.run(fact.run()).is_none()
+            {
+                self.due.push_back(Due::Forgotten(fact.run()));
+            }
+        }
     }
 
     /// Notes what follows from an event that was just applied.
@@ -43,7 +59,7 @@ impl Driver {
             Fact::AttemptSucceeded { attempt, .. } => attempt.step_ref(),
             Fact::StepReused { step, .. } => *step,
             Fact::RunForgotten { run } => {
-                if self.ledgers.catalog.has_settled(*run) {
+                if self.ledgers.catalog.has_settled(*run) || self.ledgers.remarks.of(*run).is_some() {
                     self.due.push_back(Due::Forgotten(*run));
                 }
                 return;
@@ -64,12 +80,12 @@ impl Driver {
                 return false;
             };
             match due {
-                Due::Forgotten(run) => self.note_catalog(vec![CatalogFact::OutputsForgotten { run }], hand),
+                Due::Forgotten(run) => self.forget(run, hand),
                 Due::Step(step) => {
                     let run = self.engine.run(step.run);
                     for output in run.map(|run| outputs_of(run, step.step)).unwrap_or_default() {
                         let facts = self.ledgers.catalog.settle(self.clock.now(), &output);
-                        self.note_catalog(facts, hand);
+                        self.note_facts(facts, hand);
                     }
                 }
             }
@@ -77,7 +93,16 @@ impl Driver {
         !self.due.is_empty()
     }
 
-    fn note_catalog(&mut self, facts: Vec<CatalogFact>, hand: &mut InHand) {
+    fn forget(&mut self, run: RunId, hand: &mut InHand) {
+        if self.ledgers.catalog.has_settled(run) {
+            self.note_facts(vec![CatalogFact::OutputsForgotten { run }], hand);
+        }
+        if self.ledgers.remarks.of(run).is_some() {
+            self.note_facts(vec![RemarkFact::RemarksForgotten { run }], hand);
+        }
+    }
+
+    fn note_facts(&mut self, facts: Vec<impl Into<LedgerFact>>, hand: &mut InHand) {
         for fact in facts {
             let event = LedgerEvent {
                 at: self.clock.now(),

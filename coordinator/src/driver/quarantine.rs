@@ -43,6 +43,8 @@ impl Driver {
                 | LedgerFact::Tracking(_)
                 | LedgerFact::Schedules(_)
                 | LedgerFact::Webhooks(_)
+                | LedgerFact::Remarks(_)
+                | LedgerFact::Projects(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

@@ -14,13 +14,15 @@ use tidemill_protocol::ids::RunId;
 /// Events read at once while replaying.
 const READ_EVENTS: usize = 8_192;
 /// The formats of a snapshot's content that this version reads; another one is passed over, and the events are replayed instead.
-const SNAPSHOT_FORMATS: std::ops::RangeInclusive<u32> = 1..=3;
+const SNAPSHOT_FORMATS: std::ops::RangeInclusive<u32> = 1..=4;
 /// The format of a snapshot without tokens, as the first versions wrote it.
 const WITHOUT_TOKENS: u32 = 1;
 /// The format of a snapshot with tokens. A version that does not know them passes it over and meets their events, instead of opening an API that was closed.
 const WITH_TOKENS: u32 = 2;
 /// The format of a snapshot with all ledgers. Likewise.
 const WITH_LEDGERS: u32 = 3;
+/// The format of a snapshot with projects, teams or tokens that are bound. Likewise: it would let everybody into every project.
+const WITH_PROJECTS: u32 = 4;
 
 /// An engine as its journal says.
 #[derive(Debug)]
@@ -59,7 +61,9 @@ struct SnapshotIn {
 
 /// The content of a snapshot.
 pub(crate) fn snapshot_bytes(engine: &Engine, ledgers: &Ledgers, began: &BTreeMap<RunId, u64>) -> Vec<u8> {
-    let (format, all) = if ledgers.hold_more_than_tokens() {
+    let (format, all) = if ledgers.hold_projects() || engine.has_quotas() {
+        (WITH_PROJECTS, Some(ledgers))
+    } else if ledgers.hold_more_than_tokens() {
         (WITH_LEDGERS, Some(ledgers))
     } else if ledgers.access.is_closed() {
         (WITH_TOKENS, None)

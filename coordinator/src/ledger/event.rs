@@ -4,6 +4,8 @@ use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::enrolment::EnrolmentFact;
+use crate::projects::ProjectFact;
+use crate::remarks::RemarkFact;
 use crate::schedules::ScheduleFact;
 use crate::secrets::SecretFact;
 use crate::tracking::TrackingFact;
@@ -40,6 +42,10 @@ pub enum LedgerFact {
     Schedules(ScheduleFact),
     /// To a webhook.
     Webhooks(WebhookFact),
+    /// To what is said of a run.
+    Remarks(RemarkFact),
+    /// To a project or a team.
+    Projects(ProjectFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -84,6 +90,18 @@ impl From<WebhookFact> for LedgerFact {
     }
 }
 
+impl From<RemarkFact> for LedgerFact {
+    fn from(fact: RemarkFact) -> Self {
+        Self::Remarks(fact)
+    }
+}
+
+impl From<ProjectFact> for LedgerFact {
+    fn from(fact: ProjectFact) -> Self {
+        Self::Projects(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -97,6 +115,8 @@ impl Serialize for LedgerEvent {
             LedgerFact::Tracking(fact) => event.serialize_field("tracking", fact)?,
             LedgerFact::Schedules(fact) => event.serialize_field("schedules", fact)?,
             LedgerFact::Webhooks(fact) => event.serialize_field("webhooks", fact)?,
+            LedgerFact::Remarks(fact) => event.serialize_field("remarks", fact)?,
+            LedgerFact::Projects(fact) => event.serialize_field("projects", fact)?,
         }
         event.end()
     }

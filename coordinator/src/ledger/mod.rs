@@ -13,6 +13,8 @@ use crate::access::Access;
 use crate::catalog::Catalog;
 use crate::datastores::Datastores;
 use crate::enrolment::Enrolment;
+use crate::projects::Projects;
+use crate::remarks::Remarks;
 use crate::schedules::Schedules;
 use crate::secrets::Secrets;
 use crate::tracking::Tracking;
@@ -56,6 +58,10 @@ pub struct Ledgers {
     pub schedules: Schedules,
     /// Who is told when something ends.
     pub webhooks: Webhooks,
+    /// What is said of runs.
+    pub remarks: Remarks,
+    /// Projects, teams and roles.
+    pub projects: Projects,
 }
 
 impl Ledgers {
@@ -70,6 +76,8 @@ impl Ledgers {
             LedgerFact::Tracking(fact) => self.tracking.apply(event.at, fact),
             LedgerFact::Schedules(fact) => self.schedules.apply(event.at, fact),
             LedgerFact::Webhooks(fact) => self.webhooks.apply(event.at, fact),
+            LedgerFact::Remarks(fact) => self.remarks.apply(event.at, fact),
+            LedgerFact::Projects(fact) => self.projects.apply(event.at, fact),
         }
     }
 
@@ -79,6 +87,13 @@ impl Ledgers {
             access,
             ..Self::default()
         }
+    }
+
+    /// Whether a version that does not know of projects would let somebody do more than they may.
+    pub(crate) fn hold_projects(&self) -> bool {
+        let mut tokens = self.access.tokens();
+        self.projects != Projects::default()
+            || tokens.any(|token| !token.kind.is_person() || token.project.is_some())
     }
 
     /// Whether a version that knew of tokens only would miss something.

@@ -7,6 +7,7 @@ use crate::catalog::{Asset, CatalogRejection};
 use crate::driver::Sight;
 use crate::error::Stopped;
 use crate::handle::{CoordinatorHandle, SubmitError, Submitted};
+use crate::projects::Filed;
 use crate::specs::{self, SpecError};
 use tidemill_protocol::api::{StartRequest, SubmitRequest};
 use tidemill_protocol::artifact::ArtifactRef;
@@ -109,12 +110,12 @@ pub(crate) async fn outputs(
         .collect())
 }
 
-/// Starts a run of a version, in this name.
+/// Starts a run of a version, in this name, filed in this project.
 pub(crate) async fn start(
     handle: &CoordinatorHandle,
     startable: &Startable,
     request: StartRequest,
-    by: Option<String>,
+    (by, filed): (Option<String>, Filed),
 ) -> Result<Submitted, PublishedError> {
     let mut tags = request.tags;
     let from = format!("{}:{}", startable.name, startable.version);
@@ -134,11 +135,15 @@ pub(crate) async fn start(
         parameters,
         display_name: request.display_name,
         experiment: request.experiment,
+        project: None,
         tags,
         priority: request.priority,
         force_rerun: request.force_rerun,
         idempotency_key: request.idempotency_key,
         submitted_by: by,
     };
-    handle.submit(submission).await.map_err(PublishedError::Refused)
+    handle
+        .submit(submission, filed)
+        .await
+        .map_err(PublishedError::Refused)
 }

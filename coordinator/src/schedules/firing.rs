@@ -4,9 +4,11 @@ use super::state::Schedule;
 use super::words;
 use crate::error::{CommandError, Stopped};
 use crate::handle::{CoordinatorHandle, SubmitError};
+use crate::projects::Filed;
 use crate::published::{self, PublishedError};
 use crate::specs::SpecError;
 use std::collections::BTreeMap;
+use tidemill_engine::Rejection;
 use tidemill_protocol::api::{AuditDecision, AuditEntry, Problem};
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::name::Name;
@@ -71,7 +73,11 @@ async fn begin(
     let startable = looking.await??;
     let request = words::request(name, schedule, moment);
     let by = Some(schedule.created_by.clone());
-    Ok(published::start(handle, &startable, request, by).await?.run)
+    Ok(
+        published::start(handle, &startable, request, (by, Filed::in_default()))
+            .await?
+            .run,
+    )
 }
 
 /// What an error means for the firing.
@@ -89,7 +95,10 @@ fn judge(error: &PublishedError) -> Judgement {
         PublishedError::Stopped(_)
         | PublishedError::Refused(SubmitError::Command(CommandError::Stopped(_))) => Judgement::Stopped,
         PublishedError::Spec(SpecError::Store(error)) if error.is_retryable() => Judgement::MayPass,
-        PublishedError::Refused(SubmitError::DiskFull { .. }) => Judgement::MayPass,
+        PublishedError::Refused(
+            SubmitError::DiskFull { .. }
+            | SubmitError::Command(CommandError::Rejected(Rejection::QueueFull { .. })),
+        ) => Judgement::MayPass,
         PublishedError::Unknown(_)
         | PublishedError::Disabled { .. }
         | PublishedError::Spec(_)

@@ -54,6 +54,7 @@ pub(super) fn request(name: &Name, schedule: &Schedule, moment: &Moment) -> Star
         parameters,
         display_name: spec.display_name.as_ref().map(filled),
         experiment: spec.experiment.clone(),
+        project: None,
         tags,
         priority: spec.priority,
         force_rerun: spec.force_rerun,

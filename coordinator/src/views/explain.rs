@@ -4,6 +4,7 @@ use super::step::step_name;
 use tidemill_engine::{Engine, Explanation, Reason, RunEnding};
 use tidemill_protocol::failure::Failure;
 use tidemill_protocol::ids::StepIndex;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::status::StepStatus;
 use tidemill_protocol::time::Timestamp;
 use tidemill_transport::Link;
@@ -82,6 +83,11 @@ impl Writer<'_> {
                 ));
                 self.hint("tidemill queue list shows every queue");
             }
+            Reason::QuotaFull {
+                project,
+                target,
+                limit,
+            } => self.quota_full(project, target.as_ref(), *limit),
             Reason::InBacklog {
                 target,
                 ahead,
@@ -125,6 +131,14 @@ impl Writer<'_> {
             }
             _ => self.result_or_end(reason),
         }
+    }
+
+    fn quota_full(&mut self, project: &Name, target: Option<&Name>, limit: u32) {
+        let place = target.map_or_else(String::new, |target| format!(" on {target}"));
+        self.say(format!(
+            "the project's quota of {limit} running steps{place} is full (project {project})"
+        ));
+        self.hint(format!("tidemill project show {project}"));
     }
 
     fn result_or_end(&mut self, reason: &Reason) {

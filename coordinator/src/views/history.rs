@@ -2,6 +2,7 @@
 
 use crate::catalog::{CatalogFact, Verdict};
 use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::remarks::RemarkFact;
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::api::EventView;
 use tidemill_protocol::ids::{RunId, StepIndex, StepPath, StepRef};
@@ -97,6 +98,20 @@ impl History {
 
     /// The same of what happened in a ledger.
     pub(crate) fn observe_ledger(&self, sequence: u64, event: &LedgerEvent) -> Option<EventView> {
+        if let LedgerFact::Remarks(fact) = &event.fact {
+            let (word, detail) = remark(fact).filter(|_| fact.run() == self.run)?;
+            return Some(EventView {
+                sequence,
+                at: event.at,
+                run: self.run,
+                event: word.to_owned(),
+                step: None,
+                attempt: None,
+                step_status: None,
+                run_status: self.status,
+                detail,
+            });
+        }
         let LedgerFact::Catalog(CatalogFact::OutputSettled {
             kind,
             name,
@@ -278,4 +293,16 @@ impl History {
         };
         Some(line)
     }
+}
+
+/// What was said of a run, and by whom; the texts themselves are not events.
+fn remark(fact: &RemarkFact) -> Option<(&'static str, String)> {
+    let (word, by) = match fact {
+        RemarkFact::RunDescribed { by, .. } => ("run_described", by),
+        RemarkFact::RunCommented { by, .. } => ("run_commented", by),
+        RemarkFact::CommentEdited { by, .. } => ("comment_edited", by),
+        RemarkFact::CommentRemoved { by, .. } => ("comment_removed", by),
+        RemarkFact::RemarksForgotten { .. } => return None,
+    };
+    Some((word, format!("by {by}")))
 }

@@ -19,5 +19,5 @@ pub(crate) use fleet::{quarantined_of, queue_views, worker_views};
 pub(crate) use history::History;
 pub(crate) use measured::{Measured, bucket_view, measured};
 pub(crate) use plan::draft_plan;
-pub(crate) use run::{artifacts, draft_diff, run_summary, run_view};
+pub(crate) use run::{artifacts, comment_view, draft_diff, run_summary, run_view};
 pub(crate) use step::{named_outputs, step_view};

@@ -1,46 +1,52 @@
 //! Runs: in a list, whole, their artifacts, and two of them beside each other.
 
 use super::step::step_view;
-use crate::catalog::Catalog;
+use crate::ledger::Ledgers;
+use crate::remarks::{Comment, Remarks};
 use std::collections::{BTreeMap, BTreeSet};
-use tidemill_engine::{Engine, Fleet, PartChange, Run};
-use tidemill_protocol::api::{ArtifactView, RunDiffView, RunSummary, RunView, StepDiffView};
+use tidemill_engine::{Asked, Engine, Fleet, PartChange, Run};
+use tidemill_protocol::api::{
+    ActivityView, ArtifactView, CommentView, RunAct, RunDiffView, RunSummary, RunView, StepDiffView,
+};
 use tidemill_protocol::ids::{StepIndex, StepPath, StepRef};
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::display_value;
 use tidemill_protocol::status::StepStatus;
 
-/// A run as a list shows it.
-pub(crate) fn run_summary(run: &Run) -> RunSummary {
+/// A run as a list shows it, with what was said of it since.
+pub(crate) fn run_summary(remarks: &Remarks, run: &Run) -> RunSummary {
     let plan = run.plan();
     RunSummary {
         id: run.id(),
         pipeline: plan.pipeline.clone(),
-        display_name: plan.display_name.clone(),
+        display_name: remarks.display_name(run.id(), plan).to_owned(),
         experiment: plan.experiment.clone(),
+        project: plan.project.clone(),
         status: run.status(),
         submitted_by: run.submitted_by().to_owned(),
         submitted_at: run.submitted_at(),
         started_at: run.started_at(),
         finished_at: run.finished_at(),
         steps: run.counts(),
-        tags: plan.tags.clone(),
+        tags: remarks.tags(run.id(), plan).into_owned(),
     }
 }
 
 /// A run with its steps.
-pub(crate) fn run_view(engine: &Engine, catalog: &Catalog, run: &Run, fleet: &Fleet) -> RunView {
-    let plan = run.plan();
+pub(crate) fn run_view(engine: &Engine, ledgers: &Ledgers, run: &Run, fleet: &Fleet) -> RunView {
+    let (plan, remarks) = (run.plan(), &ledgers.remarks);
+    let said = remarks.of(run.id());
+    let comments = said.into_iter().flat_map(|said| &said.comments);
     let name_of = |step| {
         run.planned(step)
             .map_or_else(String::new, |step| step.path.to_string())
     };
     RunView {
-        summary: run_summary(run),
-        description: plan.description.clone(),
+        summary: run_summary(remarks, run),
+        description: remarks.description(run.id(), plan).to_owned(),
         parameters: parameters(run),
         steps_list: indexes(run)
-            .filter_map(|step| step_view((engine, catalog), run, step, fleet))
+            .filter_map(|step| step_view((engine, &ledgers.catalog), run, step, fleet))
             .collect(),
         outputs: plan
             .outputs
@@ -54,7 +60,43 @@ pub(crate) fn run_view(engine: &Engine, catalog: &Catalog, run: &Run, fleet: &Fl
             .collect(),
         warnings: plan.warnings.clone(),
         assets: plan.assets.clone(),
+        comments: comments.map(comment_view).collect(),
+        activity: activity(remarks, run),
     }
+}
+
+/// A comment as it is shown.
+pub(crate) fn comment_view(comment: &Comment) -> CommentView {
+    CommentView {
+        number: comment.number,
+        by: comment.by.clone(),
+        at: comment.at,
+        text: comment.text.clone(),
+        edited_at: comment.edited_at,
+    }
+}
+
+/// Who did what to a run, oldest first.
+fn activity(remarks: &Remarks, run: &Run) -> Vec<ActivityView> {
+    let act = |at, by: &str, what, detail: &str| ActivityView {
+        at,
+        by: by.to_owned(),
+        what,
+        detail: detail.to_owned(),
+    };
+    let mut all = vec![act(run.submitted_at(), run.submitted_by(), RunAct::Submitted, "")];
+    all.extend(run.acts().iter().map(|asked| {
+        let what = match asked.what {
+            Asked::Cancel => RunAct::Cancelled,
+            Asked::Retry => RunAct::Retried,
+        };
+        act(asked.at, &asked.by, what, "")
+    }));
+    let said = remarks.of(run.id()).into_iter();
+    let changes = said.flat_map(|said| &said.changes);
+    all.extend(changes.map(|change| act(change.at, &change.by, change.what, &change.detail)));
+    all.sort_by_key(|one| one.at);
+    all
 }
 
 /// Every output of a run's steps, in plan order.

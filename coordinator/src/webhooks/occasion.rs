@@ -71,7 +71,7 @@ pub(super) fn told(sight: &Sight<'_>, end: End, spec: &WebhookSpec) -> Option<(S
     if !spec.pipeline.as_ref().is_none_or(is_of) {
         return None;
     }
-    let mut body = json!({"run": run_summary(run)});
+    let mut body = json!({"run": run_summary(&sight.ledgers.remarks, run)});
     let about = match end {
         End::Run(_, status) => {
             body["event"] = json!("run_ended");

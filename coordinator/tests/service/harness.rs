@@ -309,6 +309,7 @@ pub(crate) fn chain(names: &[&str]) -> Plan {
         pipeline: "pipe".parse().unwrap(),
         display_name: "a pipe".into(),
         experiment: "tests".parse().unwrap(),
+        project: tidemill_protocol::project::default_project(),
         description: String::new(),
         tags: BTreeMap::new(),
         parameters: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use crate::harness::{Service, chain};
 use tidemill_coordinator::access::{Access, AccessCommand, Secret};
-use tidemill_protocol::access::Scope;
+use tidemill_protocol::access::{Scope, SubjectKind};
 
 async fn create(service: &Service) -> Secret {
     let secret = Secret::draw().unwrap();
@@ -11,6 +11,8 @@ async fn create(service: &Service) -> Secret {
         hash: secret.hash(),
         scope: Scope::Reader,
         subject: "grafana".into(),
+        kind: SubjectKind::Person,
+        project: None,
         expires_at: None,
         by: "ada".into(),
     };

@@ -68,6 +68,7 @@ impl Engine {
             }
             Fact::EpochStarted { .. }
             | Fact::RunSubmitted { .. }
+            | Fact::QuotaSet { .. }
             | Fact::StepsAdded { .. }
             | Fact::RunCancelRequested { .. }
             | Fact::RunStopRequested { .. }

@@ -9,6 +9,8 @@ use crate::engine::Engine;
 use crate::event::{Event, Fact};
 use crate::step::Change;
 use tidemill_protocol::ids::StepRef;
+use tidemill_protocol::name::Name;
+use tidemill_protocol::project::Quota;
 use tidemill_protocol::time::Timestamp;
 
 impl Engine {
@@ -29,14 +31,15 @@ impl Engine {
             } => {
                 self.submit(at, *run, plan, submitted_by, idempotency_key.as_deref());
             }
+            Fact::QuotaSet { project, quota } => self.set_quota(project, quota),
             Fact::StepsAdded {
                 run,
                 templates,
                 steps,
             } => self.add_steps(at, *run, templates, steps),
-            Fact::RunCancelRequested { run, by } => self.cancel(*run, by, effects),
+            Fact::RunCancelRequested { run, by } => self.cancel(at, *run, by, effects),
             Fact::RunStopRequested { run, cause } => self.stop(*run, *cause, effects),
-            Fact::RunRetried { run, .. } => self.retry(at, *run),
+            Fact::RunRetried { run, by } => self.retry(at, *run, by),
             Fact::RunFinished { run, status } => self.finish(at, *run, *status),
             Fact::RunForgotten { run } => self.forget(*run),
             Fact::StepReused {
@@ -72,6 +75,14 @@ impl Engine {
     /// A change of a step that has nothing but its row in the table.
     fn alter(&mut self, step: StepRef, at: Timestamp, change: Change) {
         self.change(self.known(step), at, change, |_| {});
+    }
+
+    fn set_quota(&mut self, project: &Name, quota: &Quota) {
+        if quota.is_none() {
+            self.quotas.remove(project);
+        } else {
+            self.quotas.insert(project.clone(), quota.clone());
+        }
     }
 
     /// Tokens of a later epoch are larger than all of an earlier one, also than those that a lost tail of the journal may have held.

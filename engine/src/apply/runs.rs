@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::graph::Graph;
 use crate::index::{Verdict, file, unfile, verdict};
 use crate::place::{GroupId, Place, RunNumber};
-use crate::run::{Counts, Run, RunEnding};
+use crate::run::{Asked, Counts, Run, RunEnding};
 use crate::step::{Blocked, Change, Ending, Step, StepState, Tries};
 use std::sync::Arc;
 use tidemill_protocol::ids::{RunId, StepIndex, StepRef};
@@ -25,7 +25,11 @@ impl Engine {
     ) {
         let number = RunNumber(self.next_run);
         self.next_run += 1;
-        let name = (plan.experiment.clone(), Arc::from(submitted_by));
+        let name = (
+            plan.project.clone(),
+            plan.experiment.clone(),
+            Arc::from(submitted_by),
+        );
         let group = self
             .index
             .groups
@@ -37,13 +41,14 @@ impl Engine {
             group,
             graph: Graph::new(Arc::clone(plan)),
             steps: Vec::new(),
-            submitted_by: name.1,
+            submitted_by: name.2,
             idempotency_key: idempotency_key.map(str::to_owned),
             submitted_at: at,
             started_at: None,
             finished: None,
             ending: None,
             counts: Counts::default(),
+            acts: Vec::new(),
         };
         self.index.add_run(&run);
         self.runs.insert(number, run);
@@ -105,10 +110,15 @@ impl Engine {
         }
     }
 
-    pub(super) fn cancel(&mut self, id: RunId, by: &str, effects: &mut Vec<Effect>) {
+    pub(super) fn cancel(&mut self, at: Timestamp, id: RunId, by: &str, effects: &mut Vec<Effect>) {
         let number = self.number_of(id).expect("facts name known runs");
+        let run = self
+            .runs
+            .get_mut(&number)
+            .expect("numbers of runs are kept as long as the runs");
+        run.note_act(at, by, Asked::Cancel);
         let by = by.to_owned();
-        let ending = match self.at(number).ending {
+        let ending = match run.ending {
             Some(RunEnding::Cancelled { .. } | RunEnding::CancelledForGood { .. }) => {
                 RunEnding::CancelledForGood { by }
             }
@@ -163,12 +173,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn retry(&mut self, at: Timestamp, id: RunId) {
+    pub(super) fn retry(&mut self, at: Timestamp, id: RunId, by: &str) {
         let number = self.number_of(id).expect("facts name known runs");
         let run = self
             .runs
             .get_mut(&number)
             .expect("numbers of runs are kept as long as the runs");
+        run.note_act(at, by, Asked::Retry);
         run.finished = None;
         run.ending = None;
         let again: Vec<StepIndex> = run
@@ -271,7 +282,10 @@ impl Engine {
             .runs
             .get_mut(&number)
             .expect("numbers of runs are kept as long as the runs");
-        run.started_at.get_or_insert(at);
+        if run.started_at.is_none() {
+            run.started_at = Some(at);
+            self.index.usage.note_queued(run);
+        }
     }
 
     pub(super) fn reused(&mut self, at: Timestamp, step: StepRef, source: StepRef, result: &Arc<Success>) {

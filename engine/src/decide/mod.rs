@@ -13,7 +13,9 @@ use crate::run::{Run, RunEnding};
 use crate::step::StepState;
 use std::sync::Arc;
 use tidemill_protocol::ids::{RunId, StepRef};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, STEPS_PER_RUN_MAX, StepTemplate};
+use tidemill_protocol::project::{QUOTA_TARGETS_MAX, Quota};
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::Timestamp;
 
@@ -80,6 +82,7 @@ impl Engine {
                 let facts = self.decide_adoption(now, found)?;
                 return Ok(facts.into_iter().map(|fact| Event { at: now, fact }).collect());
             }
+            Command::SetQuota { project, quota } => return self.decide_quota(now, project, quota),
             Command::Alarm(Alarm::RetryStep { run, step, attempt }) => self.decide_retry(
                 StepRef {
                     run: *run,
@@ -87,6 +90,22 @@ impl Engine {
                 },
                 *attempt,
             )?,
+        };
+        Ok(vec![Event { at: now, fact }])
+    }
+
+    /// Setting the same again changes nothing.
+    fn decide_quota(&self, now: Timestamp, project: &Name, quota: &Quota) -> Result<Vec<Event>, Rejection> {
+        if quota.targets.len() > QUOTA_TARGETS_MAX {
+            return Err(Rejection::QuotaTooLong(QUOTA_TARGETS_MAX));
+        }
+        let known = self.quotas.get(project);
+        if known.map_or(quota.is_none(), |known| known == quota) {
+            return Ok(Vec::new());
+        }
+        let fact = Fact::QuotaSet {
+            project: project.clone(),
+            quota: quota.clone(),
         };
         Ok(vec![Event { at: now, fact }])
     }
@@ -110,6 +129,10 @@ impl Engine {
         }
         if self.number_of(id).is_some() {
             return Err(Rejection::RunExists);
+        }
+        if let Some(limit) = self.queue_full(&plan.project) {
+            let project = plan.project.clone();
+            return Err(Rejection::QueueFull { project, limit });
         }
         if plan.steps.len() > STEPS_PER_RUN_MAX {
             return Err(Rejection::TooManySteps(STEPS_PER_RUN_MAX));

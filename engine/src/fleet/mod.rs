@@ -114,6 +114,7 @@ impl Fleet {
             }
             Fact::EpochStarted { .. }
             | Fact::RunSubmitted { .. }
+            | Fact::QuotaSet { .. }
             | Fact::StepsAdded { .. }
             | Fact::RunCancelRequested { .. }
             | Fact::RunStopRequested { .. }

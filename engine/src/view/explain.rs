@@ -65,6 +65,15 @@ pub enum Reason {
         /// Slots of its live workers.
         slots: u32,
     },
+    /// Its project has as many steps in flight as its quota allows.
+    QuotaFull {
+        /// The project.
+        project: Name,
+        /// The compute target that the quota is about; none for all.
+        target: Option<Name>,
+        /// What it allows.
+        limit: u32,
+    },
     /// It waits in the backlog of its compute target.
     InBacklog {
         /// The target.
@@ -244,6 +253,13 @@ impl Engine {
                 target: target.clone(),
                 in_flight,
                 slots: capacity.slots,
+            });
+        }
+        if let Some(full) = self.full(run.project(), target) {
+            reasons.push(Reason::QuotaFull {
+                project: run.project().clone(),
+                target: full.target,
+                limit: full.limit,
             });
         }
         if let Some(lane) = self.index.lanes.get(target) {

@@ -17,6 +17,7 @@ use tidemill_protocol::time::Millis;
 pub(crate) struct Draft {
     pub(crate) pipeline: &'static str,
     pub(crate) experiment: &'static str,
+    pub(crate) project: &'static str,
     pub(crate) on_step_failure: OnStepFailure,
     pub(crate) force_rerun: bool,
     steps: Vec<DraftStep>,
@@ -44,6 +45,7 @@ impl Draft {
         Self {
             pipeline: "pipeline",
             experiment: "experiment",
+            project: "default",
             on_step_failure: OnStepFailure::Continue,
             force_rerun: false,
             steps: Vec::new(),
@@ -96,6 +98,7 @@ impl Draft {
             pipeline: self.pipeline.parse().expect("a name"),
             display_name: String::new(),
             experiment: self.experiment.parse().expect("a name"),
+            project: self.project.parse().expect("a name"),
             description: String::new(),
             tags: BTreeMap::new(),
             parameters: BTreeMap::new(),

@@ -8,6 +8,7 @@ mod checkpoints;
 mod dispatch;
 mod draft;
 mod foresight;
+mod quotas;
 mod returning;
 mod reuse;
 mod runs;

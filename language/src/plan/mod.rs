@@ -19,6 +19,7 @@ use template::Templates;
 use tidemill_protocol::api::Problem;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepOutput};
+use tidemill_protocol::project::default_project;
 use tidemill_protocol::spec::{
     ComponentBody, ComponentSpec, GraphSpec, OutputRef, PipelineSpec, SPEC_FORMAT, StepOverrides, StepSpec,
     TargetSpec,
@@ -92,6 +93,7 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
             .clone()
             .unwrap_or_else(|| spec.display_name.clone()),
         experiment,
+        project: default_project(),
         description: spec.description.clone(),
         tags,
         parameters: bind::parameters(&scopes),

@@ -10,7 +10,9 @@ mod error;
 mod lineage;
 mod load;
 mod metrics;
+mod projects;
 mod queues;
+mod remarks;
 pub mod routes;
 mod runs;
 mod schedules;
@@ -37,7 +39,9 @@ pub use error::{ErrorBody, ErrorCode};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
 pub use metrics::{MetricBucket, MetricChart, MetricPoint, MetricSeries, MetricView};
+pub use projects::{ProjectRequest, ProjectView, RoleRequest, TeamRequest, TeamView, UsageOfProjectView};
 pub use queues::{BrokerQueueView, QueueView, Untold};
+pub use remarks::{ActivityView, CommentRequest, CommentView, DescribeRunRequest, RunAct};
 pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
     StepDiffView, SubmitRequest,

@@ -7,11 +7,15 @@
 //! ```text
 //! GET  /api/v1                                          CoordinatorView
 //! POST /api/v1/runs                 SubmitRequest     → RunSummary          201; 200 when the idempotency key was used before
-//! GET  /api/v1/runs                 ?limit&cursor&status&pipeline&experiment → Page<RunSummary>, newest first
+//! GET  /api/v1/runs                 ?limit&cursor&status&pipeline&experiment&project&since&tags → Page<RunSummary>, newest first
 //! GET  /api/v1/runs/{run}                             → RunView
 //! DELETE /api/v1/runs/{run}                           → RunSummary          of a run that has ended
 //! POST /api/v1/runs/{run}/cancel                      → RunSummary
 //! POST /api/v1/runs/{run}/retry                       → RunSummary
+//! PATCH /api/v1/runs/{run}          DescribeRunRequest → RunSummary
+//! GET  /api/v1/runs/{run}/comments                    → [CommentView], oldest first
+//! POST /api/v1/runs/{run}/comments  CommentRequest    → CommentView         201
+//! PATCH, DELETE /api/v1/runs/{run}/comments/{comment} CommentRequest → CommentView  by its author or an admin
 //! GET  /api/v1/runs/{run}/events    ?after=SEQUENCE   → text/event-stream of EventView; id = sequence; ends after the run's last event
 //! GET  /api/v1/runs/{run}/diff/{other}                → RunDiffView
 //! GET  /api/v1/runs/{run}/artifacts                   → [ArtifactView]
@@ -45,6 +49,12 @@
 //! POST /api/v1/join-tokens     CreateJoinTokenRequest → CreatedJoinToken    the only answer with the token itself
 //! GET  /api/v1/join-tokens                            → [JoinTokenView]
 //! DELETE /api/v1/join-tokens/{id}                     → JoinTokenView
+//! GET  /api/v1/projects                               → [ProjectView]
+//! GET, PUT, DELETE /api/v1/projects/{name} ProjectRequest → ProjectView
+//! PUT  /api/v1/projects/{name}/role RoleRequest       → ProjectView
+//! PUT  /api/v1/projects/{name}/quota Quota            → ProjectView
+//! GET  /api/v1/teams                                  → [TeamView]
+//! PUT, DELETE /api/v1/teams/{name}  TeamRequest       → TeamView
 //! GET  /api/v1/queues                                 → [QueueView]
 //! GET  /api/v1/whoami                                 → CallerView
 //! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
@@ -107,6 +117,10 @@ pub const WORKERS: &str = "/api/v1/workers";
 pub const WORKER: &str = "/api/v1/worker";
 /// Tokens by which workers join.
 pub const JOIN_TOKENS: &str = "/api/v1/join-tokens";
+/// Projects.
+pub const PROJECTS: &str = "/api/v1/projects";
+/// Teams.
+pub const TEAMS: &str = "/api/v1/teams";
 /// Queues.
 pub const QUEUES: &str = "/api/v1/queues";
 /// Who asks.

@@ -1,9 +1,10 @@
 //! Runs: submission, plan, list, one run, and what happened in it.
 
-use super::{Problem, StepView};
+use super::{ActivityView, CommentView, Problem, StepView};
 use crate::catalog::AssetUse;
 use crate::ids::{RunId, StepPath};
 use crate::name::{Name, PortName};
+use crate::project::default_project;
 use crate::spec::PipelineSpec;
 use crate::status::{RunStatus, StepStatus};
 use crate::time::Timestamp;
@@ -25,6 +26,9 @@ pub struct SubmitRequest {
     /// The experiment; the pipeline's when absent.
     #[serde(default)]
     pub experiment: Option<String>,
+    /// The project that the run belongs to; `default` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
     /// Labels beside the pipeline's own.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -87,6 +91,9 @@ pub struct RunSummary {
     pub display_name: String,
     /// The experiment.
     pub experiment: Name,
+    /// The project that it belongs to.
+    #[serde(default = "default_project")]
+    pub project: Name,
     /// How it stands.
     pub status: RunStatus,
     /// Who submitted it.
@@ -129,6 +136,12 @@ pub struct RunView {
     /// The versions that the pipeline took from the catalog.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub assets: Vec<AssetUse>,
+    /// What people said of it, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<CommentView>,
+    /// Who did what to it, oldest first; of each kind the last hundred at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub activity: Vec<ActivityView>,
 }
 
 /// One thing that happened in a run; the items of the event stream. Ids are the journal's sequence numbers, so a stream can be resumed.

@@ -1,6 +1,7 @@
 //! Tokens over REST. A token's text is in one answer only: that which made it.
 
-use crate::access::{Scope, TokenId};
+use crate::access::{Scope, SubjectKind, TokenId};
+use crate::name::Name;
 use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,12 @@ pub struct CreateTokenRequest {
     pub scope: Scope,
     /// Whose it is to be: a person's or a system's name, at most 128 characters.
     pub subject: String,
+    /// What the subject is; a person when absent.
+    #[serde(default, skip_serializing_if = "SubjectKind::is_person")]
+    pub kind: SubjectKind,
+    /// The only project that it is to start and change runs in; only with the scopes reader and submitter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
     /// How long it is to be good; for ever when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<Millis>,
@@ -54,6 +61,12 @@ pub struct TokenView {
     pub scope: Scope,
     /// Whose it is.
     pub subject: String,
+    /// What the subject is; a person when absent.
+    #[serde(default, skip_serializing_if = "SubjectKind::is_person")]
+    pub kind: SubjectKind,
+    /// The only project that it starts and changes runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
     /// Whether it is good.
     pub status: TokenStatus,
     /// When it was made.
@@ -81,6 +94,9 @@ pub struct CallerView {
     /// The token that was shown; absent where none is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenId>,
+    /// The only project that the token starts and changes runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
     /// When the token ceases to be good; absent for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,

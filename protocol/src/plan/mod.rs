@@ -23,6 +23,7 @@ use crate::ids::{StepIndex, StepPath};
 use crate::key::InputValue;
 use crate::literal::Literal;
 use crate::name::{Name, PortName};
+use crate::project::{default_project, is_default_project};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct Plan {
     pub display_name: String,
     /// The experiment under which the run is filed; also the group for fair share.
     pub experiment: Name,
+    /// The project that the run belongs to, for quotas and fair share.
+    #[serde(default = "default_project", skip_serializing_if = "is_default_project")]
+    pub project: Name,
     /// Free text.
     #[serde(default)]
     pub description: String,

@@ -2,6 +2,7 @@
 
 use crate::access::Caller;
 use crate::api::error::ApiError;
+use crate::api::projects;
 use crate::api::record::Made;
 use crate::api::runs;
 use crate::handle::CoordinatorHandle;
@@ -70,7 +71,8 @@ pub(in crate::api) async fn start(
 ) -> Result<(StatusCode, Extension<Made>, Json<RunSummary>), ApiError> {
     let looking = handle.look(move |sight| published::find(sight, &name, query.version.as_ref()));
     let startable = looking.await??;
+    let filed = projects::filed(&handle, &caller, request.project.take()).await?;
     let by = caller.acts_as(request.by.take());
-    let submitted = published::start(&handle, &startable, request, by).await?;
+    let submitted = published::start(&handle, &startable, request, (by, filed)).await?;
     runs::answer(&handle, submitted).await
 }

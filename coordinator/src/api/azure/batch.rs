@@ -5,6 +5,7 @@ use super::words::{BatchCall, BatchInput, BatchProperties, job_status, text_of};
 use super::{body, problem, version_of};
 use crate::access::Caller;
 use crate::api::error::ApiError;
+use crate::api::projects;
 use crate::api::record::Made;
 use crate::handle::CoordinatorHandle;
 use crate::published;
@@ -48,15 +49,19 @@ pub(in crate::api) async fn call(
     let looking = handle.look(move |sight| published::find(sight, &looked_up, version.as_ref()));
     let startable = looking.await??;
     check_outputs(&handle, &startable, &properties).await?;
+    let filed = projects::filed(&handle, &caller, None).await?;
     let request = StartRequest {
         parameters,
         display_name: properties.display_name,
         experiment: properties.experiment_name,
         ..StartRequest::default()
     };
-    let submitted = published::start(&handle, &startable, request, caller.acts_as(None)).await?;
+    let submitted = published::start(&handle, &startable, request, (caller.acts_as(None), filed)).await?;
     let run = submitted.run;
-    let looking = handle.look(move |sight| sight.engine.run(run).map(run_summary));
+    let looking = handle.look(move |sight| {
+        let run = sight.engine.run(run);
+        run.map(|run| run_summary(&sight.ledgers.remarks, run))
+    });
     let run = looking
         .await?
         .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "the run is forgotten already"))?;

@@ -4,6 +4,7 @@ use super::words::{PipelineSubmission, RunEntity, text_of};
 use super::{body, problem, reference, version_of};
 use crate::access::Caller;
 use crate::api::error::ApiError;
+use crate::api::projects;
 use crate::api::record::Made;
 use crate::api::select;
 use crate::handle::CoordinatorHandle;
@@ -118,7 +119,8 @@ async fn entity(handle: &CoordinatorHandle, run: String) -> Result<RunEntity, Ap
         let parameters = plan.parameters.iter();
         let parameters = parameters.map(|(name, value)| (name.to_string(), display_value(value)));
         let from = plan.tags.get(PIPELINE_TAG).map(String::as_str);
-        Ok(RunEntity::of(&run_summary(run), parameters.collect(), from))
+        let summary = run_summary(&sight.ledgers.remarks, run);
+        Ok(RunEntity::of(&summary, parameters.collect(), from))
     });
     looking.await?
 }
@@ -132,7 +134,8 @@ async fn start(
     let request = read(body(bytes)?)?;
     let looking = handle.look(move |sight| published::find(sight, &name, version.as_ref()));
     let startable = looking.await??;
-    let submitted = published::start(handle, &startable, request, caller.acts_as(None)).await?;
+    let filed = projects::filed(handle, caller, None).await?;
+    let submitted = published::start(handle, &startable, request, (caller.acts_as(None), filed)).await?;
     let run = submitted.run.to_string();
     let made = Made("run", run.clone());
     Ok((Extension(made), Json(entity(handle, run).await?)))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tidemill import current, errors
     from tidemill._artifacts import Artifact
     from tidemill._assets import Asset, AssetVersion
+    from tidemill._attempts import Attempt
     from tidemill._client import Client, Plan, PlannedStep
     from tidemill._events import Event
     from tidemill._http import Response, Transport
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from tidemill._logs import Log
     from tidemill._pipeline import Pipeline, PipelineFunction, pipeline
     from tidemill._ports import Input, InputFile, InputFolder, Output, OutputFile, OutputFolder, Param
-    from tidemill._runs import Attempt, Run, Step
+    from tidemill._remarks import Comment
+    from tidemill._runs import Run, Step
     from tidemill._steps import Component, command_step, load_component, step
     from tidemill.errors import (
         AuthError,
@@ -42,9 +44,10 @@ _WHERE = {
     "Artifact": "_artifacts",
     "Asset": "_assets",
     "AssetVersion": "_assets",
-    "Attempt": "_runs",
+    "Attempt": "_attempts",
     "AuthError": "errors",
     "Client": "_client",
+    "Comment": "_remarks",
     "Component": "_steps",
     "ConflictError": "errors",
     "DigestMismatchError": "errors",
@@ -87,6 +90,7 @@ __all__ = [
     "Attempt",
     "AuthError",
     "Client",
+    "Comment",
     "Component",
     "ConflictError",
     "DigestMismatchError",

@@ -14,6 +14,8 @@ from tidemill._config import Config
 from tidemill._contents import make_artifact
 from tidemill._http import Http, Transport, problem
 from tidemill._pipeline import Pipeline, PipelineFunction
+from tidemill._projects import Projects
+from tidemill._remarks import user
 from tidemill._runs import Run, Runs
 from tidemill._scan import Source, scan
 from tidemill._values import fresh_key, parameter_values
@@ -74,6 +76,7 @@ class Client:
         config = Config.resolve(url, token, ca, insecure_plaintext)
         self._http = Http(config, transport, timeout)
         self.runs = Runs(self._http)
+        self.projects = Projects(self._http)
         self.data = DataAssets(self._http, "data")
         self.models = DataAssets(self._http, "model")
         self.components = ComponentAssets(self._http)
@@ -124,6 +127,7 @@ class Client:
         *,
         name: str | None = None,
         experiment: str | None = None,
+        project: str | None = None,
         tags: Mapping[str, str] | None = None,
         priority: int = 0,
         force_rerun: bool = False,
@@ -134,6 +138,8 @@ class Client:
         A parameter whose value is a path (`pathlib.Path`) is local data, which is taken along. Submitting again with the same `idempotency_key` gives the same run.
         """
         body = self._submission(pipeline, parameters, name, experiment, tags, priority, force_rerun)
+        if project is not None:
+            body["project"] = project
         body["idempotency_key"] = idempotency_key or fresh_key()
         return Run(self._http, self._http.json("POST", "/api/v1/runs", body=body, repeatable=True))
 
@@ -227,7 +233,7 @@ class Client:
             "tags": dict(tags or {}),
             "priority": priority,
             "force_rerun": force_rerun,
-            "submitted_by": os.environ.get("TIDEMILL_USER") or os.environ.get("USER"),
+            "submitted_by": user(),
         }
         return {key: value for key, value in body.items() if value is not None}
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from tidemill import _show
 from tidemill._artifacts import Artifact
-from tidemill._events import Event, events, moment, required_moment
+from tidemill._attempts import Attempt
+from tidemill._events import Event, events, required_moment
 from tidemill._http import part
 from tidemill._logs import RECONNECT_FIRST_S, RECONNECT_MAX_S, Log
 from tidemill._metrics import rows
+from tidemill._remarks import Comment, user
 from tidemill._views import ProgressView
 from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 
@@ -29,34 +30,6 @@ __all__ = ["Attempt", "Run", "Runs", "Step"]
 
 GOOD = ("succeeded", "reused")
 TERMINAL = ("succeeded", "failed", "cancelled", "aborted")
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try at a step."""
-
-    number: int
-    status: str
-    worker: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    failure: str | None
-    notes: tuple[str, ...]
-
-    @classmethod
-    def of(cls, view: Mapping[str, Any]) -> Attempt:
-        """An attempt as the API has it."""
-        failure = view.get("failure")
-        text = failure.get("message") or failure.get("reason") if isinstance(failure, dict) else failure
-        return cls(
-            number=view["attempt"],
-            status=view["status"],
-            worker=view.get("worker"),
-            started_at=moment(view.get("claimed_at")),
-            finished_at=moment(view.get("finished_at")),
-            failure=str(text) if text is not None else None,
-            notes=tuple((view.get("usage") or {}).get("notes", ())),
-        )
 
 
 class Step(ProgressView):
@@ -148,6 +121,11 @@ class Run(ProgressView):
     def experiment(self) -> str:
         """The experiment."""
         return str(self._view["experiment"])
+
+    @property
+    def project(self) -> str:
+        """The project that it belongs to."""
+        return str(self._view.get("project", "default"))
 
     @property
     def tags(self) -> dict[str, str]:
@@ -331,6 +309,53 @@ class Run(ProgressView):
         self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/retry")
         return self
 
+    def tag(self, tags: Mapping[str, str | None] | None = None, /, **more: str | None) -> Run:
+        """Sets tags, also after its end; those set to None are removed: `run.tag(stage="prod", old=None)`."""
+        return self._describe({"tags": {**(tags or {}), **more}})
+
+    def describe(self, text: str | None = None, *, name: str | None = None) -> Run:
+        """Changes what is said of it, and what it is called. What is absent stays."""
+        return self._describe({"description": text, "display_name": name})
+
+    def comment(self, text: str) -> Comment:
+        """Comments on it, in the name of the client's token."""
+        return Comment.of(self._http.json("POST", self._comments, query=self._by, body={"text": text}))
+
+    def comments(self) -> list[Comment]:
+        """What people said of it, oldest first."""
+        return [Comment.of(view) for view in self._http.json("GET", self._comments)]
+
+    def edit_comment(self, number: int, text: str) -> Comment:
+        """Gives a comment another text; its author or an admin may."""
+        view = self._http.json(
+            "PATCH", f"{self._comments}/{number}", query=self._by, body={"text": text}, repeatable=True
+        )
+        return Comment.of(view)
+
+    def remove_comment(self, number: int) -> None:
+        """Removes a comment; its author or an admin may."""
+        self._http.json("DELETE", f"{self._comments}/{number}", query=self._by)
+
+    @property
+    def activity(self) -> list[dict[str, Any]]:
+        """Who did what to it, oldest first: rows with at, by, what and detail."""
+        acts = self.refresh()._view.get("activity", [])
+        return [{"detail": "", **act, "at": required_moment(act["at"])} for act in acts]
+
+    @property
+    def _comments(self) -> str:
+        return f"/api/v1/runs/{part(self.id)}/comments"
+
+    @property
+    def _by(self) -> dict[str, Any]:
+        return {"by": user()}
+
+    def _describe(self, change: Mapping[str, Any]) -> Run:
+        body = {key: value for key, value in change.items() if value is not None}
+        path = f"/api/v1/runs/{part(self.id)}"
+        self._view = self._http.json("PATCH", path, query=self._by, body=body, repeatable=True)
+        return self
+
     def metrics(self, *, history: bool = False) -> list[dict[str, Any]]:
         """What its steps logged to the coordinator over MLflow's interface: the last point of each metric, or with `history` every point.
 
@@ -370,6 +395,7 @@ class Runs:
         status: str | None = None,
         pipeline: str | None = None,
         experiment: str | None = None,
+        project: str | None = None,
         tags: Mapping[str, str] | None = None,
         since: datetime | None = None,
         limit: int | None = None,
@@ -379,6 +405,7 @@ class Runs:
             "status": status,
             "pipeline": pipeline,
             "experiment": experiment,
+            "project": project,
             "tags": ",".join(f"{name}={value}" for name, value in tags.items()) if tags else None,
             "since": int(since.timestamp() * 1000) if since is not None else None,
         }

@@ -12,6 +12,7 @@ PUBLIC = [
     "Attempt",
     "AuthError",
     "Client",
+    "Comment",
     "Component",
     "ConflictError",
     "DigestMismatchError",

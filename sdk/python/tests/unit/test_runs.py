@@ -237,3 +237,51 @@ def test_a_coordinator_without_metrics_is_said_to_have_none() -> None:
     fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"message": "no such resource"}, 404))
     with pytest.raises(NotFoundError, match="nothing is known of metrics"):
         run_of(fake).metrics()
+
+
+COMMENT = {"number": 1, "by": "ada", "at": 1_700_000_000_000, "text": "it diverges"}
+
+
+def test_a_run_is_tagged_described_and_shown_as_it_is_then() -> None:
+    fake = Fake().on("PATCH", "/api/v1/runs/0193", answer(view(tags={"stage": "prod"}, display_name="best")))
+    run = Run(http_of(fake), view())
+    assert run.tag({"a b": "c"}, stage="prod", old=None).tags == {"stage": "prod"}
+    assert fake.requests[0].json == {"tags": {"a b": "c", "stage": "prod", "old": None}}
+    assert run.describe("the one", name="best").display_name == "best"
+    assert fake.requests[1].json == {"description": "the one", "display_name": "best"}
+    run.describe("")
+    assert fake.requests[2].json == {"description": ""}, "an empty text is a text"
+
+
+def test_comments_are_written_listed_edited_and_removed() -> None:
+    path = "/api/v1/runs/0193/comments"
+    fake = (
+        Fake()
+        .on("POST", path, answer(COMMENT, 201))
+        .on("GET", path, answer([COMMENT]))
+        .on("PATCH", f"{path}/1", answer({**COMMENT, "text": "no", "edited_at": 1_700_000_001_000}))
+        .on("DELETE", f"{path}/1", answer(status=204))
+    )
+    run = Run(http_of(fake), view())
+    assert run.comment("it diverges").number == 1
+    assert fake.requests[0].json == {"text": "it diverges"}
+    [kept] = run.comments()
+    assert (kept.by, kept.text, kept.edited_at) == ("ada", "it diverges", None)
+    assert run.edit_comment(1, "no").edited_at == datetime(2023, 11, 14, 22, 13, 21, tzinfo=timezone.utc)
+    run.remove_comment(1)
+    assert [request.method for request in fake.requests] == ["POST", "GET", "PATCH", "DELETE"]
+
+
+def test_who_did_what_is_read_anew() -> None:
+    act = {"at": 1_700_000_000_000, "by": "ada", "what": "retried"}
+    fake = Fake().on("GET", "/api/v1/runs/0193", answer(view(activity=[act])))
+    [row] = Run(http_of(fake), view()).activity
+    assert (row["by"], row["what"], row["detail"]) == ("ada", "retried", "")
+    assert row["at"] == datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)
+
+
+def test_runs_are_listed_by_project_and_say_theirs() -> None:
+    fake = Fake().on("GET", "/api/v1/runs", answer({"items": [view(project="cars"), view()]}))
+    found = list(Runs(http_of(fake)).list(project="cars"))
+    assert "project=cars" in fake.requests[0].path
+    assert [run.project for run in found] == ["cars", "default"], "an older coordinator knows no projects"
