@@ -33,8 +33,8 @@ pub(crate) enum FaultKind {
     SyncFails { machine: usize },
     /// Nobody reaches the store.
     StoreAway { ticks: u64 },
-    /// An operator sweeps the store.
-    Sweep,
+    /// An operator sweeps the store, and the coordinator that does it is held for so long in the middle of it.
+    Sweep { held: u64 },
     /// A worker's host dies with what it executes; its disk stays.
     HostDies { worker: usize, ticks: u64 },
     /// A worker's supervisor dies with what it executes; the daemon lives.
@@ -120,7 +120,9 @@ fn random_kind(random: &mut Random, workers: usize) -> FaultKind {
         24 => FaultKind::ClockBack {
             ms: random.below(5_000),
         },
-        25 => FaultKind::Sweep,
+        25 => FaultKind::Sweep {
+            held: if random.chance(500) { random.below(80) } else { 0 },
+        },
         _ => FaultKind::Snapshot,
     }
 }

@@ -98,6 +98,21 @@ impl Machine {
         (active.is_at_rest(&self.disk) && now >= self.frozen_until).then_some(&active.coordinator.engine)
     }
 
+    /// The process is stopped where it is, and goes on then.
+    pub(crate) fn hold_until(&mut self, until: u64) {
+        self.frozen_until = self.frozen_until.max(until);
+    }
+
+    /// Whether the coordinator of this epoch is still the process here, however it fares.
+    pub(crate) fn is_in(&self, epoch: u64) -> bool {
+        self.active().is_some_and(|active| active.epoch == epoch)
+    }
+
+    /// Whether the process here does anything now, and reaches the store.
+    pub(crate) fn acts_on_store(&self, now: u64) -> bool {
+        now >= self.frozen_until && now >= self.cut_until
+    }
+
     /// Lets every misfortune of its own end.
     pub(crate) fn heal(&mut self, now: u64) {
         self.frozen_until = self.frozen_until.min(now);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tidemill_engine::{Effect, Engine, Event, Fact, Run, StepState};
 use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::digest::Digest;
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex, StepRef, WorkerId};
 use tidemill_protocol::key::InputValue;
@@ -112,6 +113,20 @@ impl Oracle {
         }
         self.executions += 1;
         Ok(self.executions)
+    }
+
+    /// A content is deleted: it may be no step's result in a run that is kept.
+    pub(crate) fn swept(&self, content: &Digest) -> Result<(), String> {
+        let is_kept = |run: &RunId| self.plans.contains_key(run) && !self.forgotten.contains(run);
+        for (step, success) in self.results.iter().filter(|(step, _)| is_kept(&step.run)) {
+            if success.outputs.values().any(|output| output.digest == *content) {
+                return Err(format!(
+                    "a sweep deletes the result of {}/{}",
+                    step.run, step.step
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn inputs(&self, id: StepRef) -> Option<BTreeMap<PortName, InputValue>> {

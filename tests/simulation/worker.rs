@@ -22,6 +22,10 @@ use tidemill_protocol::wire::{
 const HEARTBEAT_TICKS: u64 = 5;
 const RESEND_TICKS: u64 = 12;
 const EXECUTION_TICKS_MAX: u64 = 60;
+/// Ticks from the first stored byte to the commit, when nothing is in the way.
+const UPLOAD_TICKS_MAX: u64 = 8;
+/// Ticks after which a worker does not go on with an upload: less than a sweep takes for young.
+const PATIENCE_TICKS: u64 = 80;
 
 /// One worker.
 #[derive(Debug)]
@@ -48,7 +52,10 @@ pub(crate) struct Worker {
 struct Execution {
     task: Arc<StepTask>,
     number: u64,
+    /// When its process ends, or its upload once that has begun.
     ends_at: u64,
+    /// When what it wrote was stored.
+    stored_at: Option<u64>,
 }
 
 /// What a worker reaches in a tick.
@@ -157,11 +164,28 @@ impl Worker {
             .iter()
             .position(|execution| execution.ends_at <= with.now)
         {
-            let Execution { task, number, .. } = self.executing.swap_remove(place);
-            let body = if plans::fails(&task) {
+            let fails = plans::fails(&self.executing[place].task);
+            if !fails && self.executing[place].stored_at.is_none() {
+                self.upload(place, with);
+                continue;
+            }
+            let execution = self.executing.swap_remove(place);
+            let Execution {
+                task,
+                number,
+                stored_at,
+                ..
+            } = execution;
+            let body = if fails {
                 let failure = Failure::new(FailureReason::ExitCode { code: 1 });
                 ReportBody::Failed {
                     failure,
+                    usage: AttemptUsage::default(),
+                }
+            } else if stored_at.is_some_and(|at| with.now - at > PATIENCE_TICKS) {
+                // Not taken for good any more: it may have been swept meanwhile.
+                ReportBody::Failed {
+                    failure: Failure::new(FailureReason::StoreFailed),
                     usage: AttemptUsage::default(),
                 }
             } else {
@@ -171,19 +195,30 @@ impl Worker {
         }
     }
 
-    /// Stores what the process wrote, and commits it unless another worker did under the same token.
+    /// Stores what a process wrote. It takes a while until all of it is there and can be committed; nothing names it so long.
+    fn upload(&mut self, place: usize, with: &mut Surroundings<'_>) {
+        let execution = &mut self.executing[place];
+        let written = plans::written(&execution.task, execution.number);
+        with.store.put(with.now, &written);
+        execution.stored_at = Some(with.now);
+        execution.ends_at = with.now + with.random.below(UPLOAD_TICKS_MAX);
+        if execution.ends_at > with.now {
+            with.seen.see(Sight::UploadTookAWhile);
+        }
+    }
+
+    /// Commits what was stored unless another worker did under the same token.
     fn commit(&self, task: &StepTask, number: u64, with: &mut Surroundings<'_>) -> ReportBody {
         let written = plans::written(task, number);
-        with.store.put(with.now, &written);
         let outputs = BTreeMap::from([(plans::output(), written)]);
-        let committed = with.store.commit(&AttemptManifest {
+        let manifest = AttemptManifest {
             version: 1,
             attempt: task.attempt,
             token: task.token,
             key: task.key,
             outputs: outputs.clone(),
-        });
-        if !committed {
+        };
+        if !with.store.commit(with.now, &manifest) {
             with.seen.see(Sight::CommittedByAnother);
             return ReportBody::Failed {
                 failure: Failure::new(FailureReason::StoreFailed),
@@ -241,6 +276,7 @@ impl Worker {
                 task,
                 number,
                 ends_at,
+                stored_at: None,
             });
         }
         Ok(())

@@ -80,9 +80,11 @@ impl World {
             if self.tick == TROUBLE_TICKS {
                 self.heal();
             }
+            self.sweep_on()?;
             self.turn()?;
-            for worker in &mut self.workers {
-                worker.tick(&mut Surroundings {
+            for place in 0..self.workers.len() {
+                self.sweep_on()?;
+                self.workers[place].tick(&mut Surroundings {
                     now: self.tick,
                     bus: &mut self.bus,
                     store: &mut self.store,
@@ -130,12 +132,7 @@ impl World {
                 self.seen.see(Sight::StoreAway);
                 self.store.away_until = self.until(ticks);
             }
-            FaultKind::Sweep => {
-                let shown = self.machines.iter().find_map(|machine| machine.shown(self.tick));
-                if let Some(engine) = shown {
-                    self.store.sweep(self.tick, engine, &mut self.seen);
-                }
-            }
+            FaultKind::Sweep { held } => self.begin_sweep(held),
             FaultKind::DeadLetter => {
                 if let Some(task) = self.bus.set_one_aside(self.tick, &mut self.random) {
                     let message = ToCoordinator::DeadLetter {
@@ -151,6 +148,46 @@ impl World {
                 self.clock_back_ms += ms;
             }
         }
+    }
+
+    fn begin_sweep(&mut self, held: u64) {
+        if self.store.is_away(self.tick) {
+            return;
+        }
+        let shown = self.machines.iter().enumerate().find_map(|(place, machine)| {
+            let engine = machine.shown(self.tick)?;
+            Some(((place, machine.active()?.epoch), engine))
+        });
+        if let Some((by, engine)) = shown {
+            self.store.begin_sweep(by, self.tick, engine);
+            let until = self.until(held);
+            self.machines[by.0].hold_until(until);
+        }
+    }
+
+    /// The next small steps of a sweep under way, between those of everybody else.
+    fn sweep_on(&mut self) -> Result<(), String> {
+        for _ in 0..self.random.below(3) {
+            let Some((place, epoch)) = self.store.sweeper() else {
+                return Ok(());
+            };
+            let machine = &self.machines[place];
+            if !machine.is_in(epoch) {
+                self.seen.see(Sight::SweepGivenUp);
+                self.store.give_up_sweep();
+                return Ok(());
+            }
+            if self.store.is_away(self.tick) || !machine.acts_on_store(self.tick) {
+                return Ok(());
+            }
+            if self.newest().is_some_and(|newest| !newest.is_in(epoch)) {
+                self.seen.see(Sight::SweptByAnOldCoordinator);
+            }
+            if let Some(gone) = self.store.sweep_on(self.tick, &mut self.seen) {
+                self.oracle.swept(&gone)?;
+            }
+        }
+        Ok(())
     }
 
     fn until(&self, ticks: u64) -> u64 {
