@@ -8,7 +8,7 @@
 //! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `ranges`, `commit`
 //! and `sweep`; `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
 //! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another. `guard` asks addresses that
-//! somebody else chose, which are no stores; `remote` reads stores that are not ours.
+//! somebody else chose, which are no stores; `remote` reads stores that are not ours, `outgoing` writes to them, `listing` looks what is there.
 
 mod aliases;
 mod blobs;
@@ -24,9 +24,11 @@ mod error;
 mod faulty;
 mod guard;
 mod layout;
+mod listing;
 mod local;
 mod multipart;
 mod open;
+mod outgoing;
 mod pins;
 mod progress;
 mod quarantine;
@@ -46,6 +48,7 @@ pub use cache::{Access, Cache, Materialized};
 pub use diff::{TreeDiff, diff};
 pub use error::{Result, StoreError};
 pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard, PostError, Poster};
+pub use listing::{Listing, list_files};
 pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
 pub use remote::{Brought, RemoteStore};

@@ -1,5 +1,5 @@
-//! Files of stores that are not ours: a datastore's, read for a step. Nothing is written there, and nothing that lies there has our names; what is brought is
-//! bounded, and stays below the place to which it is brought.
+//! Files of stores that are not ours: a datastore's, read for a step; `outgoing` writes there. Nothing that lies there has our names; what is
+//! brought is bounded, and stays below the place to which it is brought.
 
 use crate::error::{Result, StoreError};
 use crate::guard::FetchLimits;
@@ -15,16 +15,16 @@ use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt as _;
 
 /// Files of one folder at most.
-const FILES_MAX: usize = 100_000;
+pub(crate) const FILES_MAX: usize = 100_000;
 /// Files at once.
-const FILES_AT_ONCE: usize = 8;
+pub(crate) const FILES_AT_ONCE: usize = 8;
 
 /// A store that is somebody else's, open for reading.
 #[derive(Debug, Clone)]
 pub struct RemoteStore {
-    objects: Arc<dyn ObjectStore>,
-    url: String,
-    limits: FetchLimits,
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) url: String,
+    pub(crate) limits: FetchLimits,
 }
 
 /// What was brought.
@@ -97,7 +97,7 @@ impl RemoteStore {
         Ok(first.is_some())
     }
 
-    fn key(&self, path: &str) -> Result<ObjectPath> {
+    pub(crate) fn key(&self, path: &str) -> Result<ObjectPath> {
         ObjectPath::parse(path).map_err(|error| StoreError::Address {
             url: format!("{}/{path}", self.url),
             reason: error.to_string(),

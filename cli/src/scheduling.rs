@@ -11,7 +11,9 @@ use tidemill_coordinator::schedules::{Calendar, time_zone};
 use tidemill_language::ScheduledJob;
 use tidemill_protocol::catalog::{AssetKind, Version};
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{Cron, Frequency, NewVersion, Recurrence, RunEnded, ScheduleSpec, Trigger};
+use tidemill_protocol::schedule::{
+    Cron, FilesChanged, Frequency, NewVersion, Recurrence, RunEnded, ScheduleSpec, Trigger,
+};
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::{Millis, Timestamp};
 
@@ -101,9 +103,17 @@ fn occasion(args: &ScheduleCreateArgs) -> Result<Trigger, Failure> {
         let kind = AssetKind::Data;
         return Ok(Trigger::NewVersion(NewVersion { kind, name }));
     }
-    let pipeline = args.on_run.clone();
-    let pipeline =
-        pipeline.ok_or_else(|| usage("say when: --cron, --every, --on-version or --on-run".to_owned()))?;
+    if let Some(address) = &args.on_change {
+        let every = args.poll.unwrap_or(FilesChanged::EVERY_DEFAULT);
+        let files = FilesChanged::of(address, every);
+        return files.map(Trigger::FilesChanged).ok_or_else(|| {
+            usage(format!("`{address}` is no path in a datastore"))
+                .help("write it as azureml://datastores/NAME/paths/PATH")
+        });
+    }
+    let pipeline = args.on_run.clone().ok_or_else(|| {
+        usage("say when: --cron, --every, --on-version, --on-run or --on-change".to_owned())
+    })?;
     let outcomes = if args.on_outcome.is_empty() {
         vec![RunStatus::Succeeded]
     } else {
@@ -179,7 +189,7 @@ fn bounded(mut trigger: Trigger, start: Option<&str>, end: Option<&str>) -> Resu
     let (zone, start_at, end_at) = match &mut trigger {
         Trigger::Cron(cron) => (&cron.time_zone, &mut cron.start_at, &mut cron.end_at),
         Trigger::Recurrence(every) => (&every.time_zone, &mut every.start_at, &mut every.end_at),
-        Trigger::NewVersion(_) | Trigger::RunEnded(_) => {
+        Trigger::NewVersion(_) | Trigger::RunEnded(_) | Trigger::FilesChanged(_) => {
             return match (start, end) {
                 (None, None) => Ok(trigger),
                 _ => Err(usage("--start and --end are of --cron and --every".to_owned())),

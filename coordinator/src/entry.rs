@@ -4,6 +4,7 @@
 use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
+use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::projects::ProjectFact;
@@ -72,6 +73,8 @@ pub(crate) struct Spelled {
     remarks: Option<RemarkFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     projects: Option<ProjectFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    drafts: Option<DraftFact>,
 }
 
 impl Spelled {
@@ -91,6 +94,7 @@ impl Spelled {
             webhooks: None,
             remarks: None,
             projects: None,
+            drafts: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -138,6 +142,10 @@ impl Spelled {
                     projects: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Drafts(fact) => Self {
+                    drafts: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -157,6 +165,7 @@ impl Spelled {
             self.webhooks.map(LedgerFact::from),
             self.remarks.map(LedgerFact::from),
             self.projects.map(LedgerFact::from),
+            self.drafts.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

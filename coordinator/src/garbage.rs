@@ -91,8 +91,13 @@ fn named(sight: &crate::driver::Sight<'_>) -> Named {
         AssetBody::Component(body) | AssetBody::Pipeline(body) => Some(body.spec),
         AssetBody::Data(_) | AssetBody::Model(_) | AssetBody::Environment(_) => None,
     });
+    let drafts = sight
+        .ledgers
+        .drafts
+        .all()
+        .map(|(_, draft)| draft.spec.pipeline.spec);
     Named {
-        specs: specs.collect(),
+        specs: specs.chain(drafts).collect(),
         ledgers: sight.ledgers.clone(),
         marks,
         open,

@@ -8,19 +8,24 @@ use crate::driver::{DurableEvents, Request, Sight};
 use crate::effects::Outgoing;
 use crate::enrolment::Roster;
 use crate::error::{CommandError, Stopped};
+use crate::given;
 use crate::journal::EventReader;
 use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::metrics::Metrics;
 use crate::projects::Filed;
+use crate::schedules::Looks;
 use crate::secrets::{self, KeyFile};
 use crate::specs;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_artifacts::{ArtifactStore, Poster, Reserve};
 use tidemill_engine::{Command, Rejection};
 use tidemill_language::PlanRequest;
 use tidemill_protocol::api::{CoordinatorView, Problem, SubmitRequest};
+use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::ids::{RunId, WorkerId};
+use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::Plan;
 use tidemill_protocol::spec::PipelineSpec;
 use tidemill_protocol::time::{Clock, Timestamp};
@@ -77,6 +82,8 @@ pub(crate) struct Inner {
     pub(crate) token: CancellationToken,
     /// Held while the store is swept.
     pub(crate) sweeping: Arc<tokio::sync::Mutex<()>>,
+    /// What the last looks at files came to.
+    pub(crate) looks: watch::Sender<Looks>,
 }
 
 impl std::fmt::Debug for Request {
@@ -153,8 +160,9 @@ impl CoordinatorHandle {
     }
 
     /// Binds parameters and expands a pipeline, off the async threads because it may be large.
-    pub(crate) async fn plan(request: SubmitRequest) -> Result<Arc<Plan>, SubmitError> {
-        let planning = tokio::task::spawn_blocking(move || planned(request).map(|(plan, _)| plan));
+    pub(crate) async fn plan(&self, mut request: SubmitRequest) -> Result<Arc<Plan>, SubmitError> {
+        let known = self.take_named(&mut request).await?;
+        let planning = tokio::task::spawn_blocking(move || planned(request, known).map(|(plan, _)| plan));
         // Planning that panics is a fault of ours; it ends this request, not the coordinator.
         let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
         planned.map(Arc::new).map_err(SubmitError::Invalid)
@@ -169,8 +177,13 @@ impl CoordinatorHandle {
         self.check_datastores(&request.spec).await?;
         let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
         let idempotency_key = request.idempotency_key.take();
+        // Who publishes the run afterwards publishes the pipeline, not what this run was given.
+        let names_any = !given::named(&request.spec, &request.parameters).is_empty();
+        let written = names_any.then(|| request.spec.clone());
+        let known = self.take_named(&mut request).await?;
         let planning = tokio::task::spawn_blocking(move || {
-            planned(request).map(|(plan, spec)| (plan, specs::to_bytes(&spec)))
+            let planned = planned(request, known);
+            planned.map(|(plan, spec)| (plan, specs::to_bytes(written.as_ref().unwrap_or(&spec))))
         });
         let planned = planning.await.map_err(|_| SubmitError::Unplannable)?;
         let (mut plan, bytes) = planned.map_err(SubmitError::Invalid)?;
@@ -194,6 +207,35 @@ impl CoordinatorHandle {
             idempotency_key: None,
         };
         self.accept(command).await
+    }
+
+    /// Gives the pipeline the data that its parameters name; answers with the datastores that there are.
+    pub(crate) async fn take_named(
+        &self,
+        request: &mut SubmitRequest,
+    ) -> Result<BTreeMap<Name, Datastore>, SubmitError> {
+        let named = given::named(&request.spec, &request.parameters);
+        let looking = self.look(move |sight| {
+            let (catalog, datastores) = (&sight.ledgers.catalog, &sight.ledgers.datastores);
+            let meant = |(port, text): (PortName, String)| {
+                let found = given::meant(catalog, datastores, &text);
+                (port, found)
+            };
+            let found: Vec<_> = named.into_iter().map(meant).collect();
+            let known = datastores.all();
+            let known: BTreeMap<_, _> = known
+                .map(|(name, kept)| (name.clone(), kept.definition.clone()))
+                .collect();
+            (found, known)
+        });
+        let looked = looking.await;
+        let (found, known) = looked.map_err(|stopped| SubmitError::Command(stopped.into()))?;
+        let problems = given::take(&mut request.spec, &mut request.parameters, found);
+        if problems.is_empty() {
+            Ok(known)
+        } else {
+            Err(SubmitError::Invalid(problems))
+        }
     }
 
     /// Refuses a pipeline that says of a datastore what is not so.
@@ -276,7 +318,10 @@ impl CoordinatorHandle {
 }
 
 /// The plan of a submission, and the pipeline that it was made of.
-fn planned(request: SubmitRequest) -> Result<(Plan, PipelineSpec), Vec<Problem>> {
+fn planned(
+    request: SubmitRequest,
+    datastores: BTreeMap<Name, Datastore>,
+) -> Result<(Plan, PipelineSpec), Vec<Problem>> {
     let wishes = PlanRequest {
         parameters: request.parameters,
         display_name: request.display_name,
@@ -284,6 +329,7 @@ fn planned(request: SubmitRequest) -> Result<(Plan, PipelineSpec), Vec<Problem>>
         tags: request.tags,
         priority: request.priority,
         force_rerun: request.force_rerun,
+        datastores: Some(datastores),
     };
     let plan = tidemill_language::plan(&request.spec, &wishes)?;
     Ok((plan, request.spec))

@@ -229,7 +229,7 @@ fn dispatched_at(step: &Step) -> Timestamp {
 
 pub(crate) fn is_executable(run: &Run, index: StepIndex) -> bool {
     match run.graph.template(index).work.kind {
-        StepKind::Command(_) => true,
+        StepKind::Command(_) | StepKind::Builtin(_) => true,
         StepKind::Other { .. } | StepKind::Unknown => false,
     }
 }

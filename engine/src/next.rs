@@ -114,7 +114,7 @@ impl Engine {
     fn unexecutable(&self, place: Place) -> Fact {
         let kind = match &self.at(place.run).graph.template(place.step).work.kind {
             StepKind::Other { name, .. } => name,
-            StepKind::Command(_) | StepKind::Unknown => "unknown",
+            StepKind::Command(_) | StepKind::Builtin(_) | StepKind::Unknown => "unknown",
         };
         let message = format!("steps of kind {kind} load and plan, but cannot be executed by this version");
         let failure = Failure::with_message(FailureReason::ExecutorMissing, message);

@@ -17,6 +17,7 @@ pub mod compute;
 pub mod datastore;
 pub mod destination;
 pub mod digest;
+pub mod draft;
 pub mod failure;
 pub mod ids;
 pub mod key;

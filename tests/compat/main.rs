@@ -8,6 +8,8 @@ mod catalog;
 #[cfg(test)]
 mod datastores;
 #[cfg(test)]
+mod drafts;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod facts;

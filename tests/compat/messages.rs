@@ -90,6 +90,10 @@ fn every_task_that_was_ever_sent_is_read_as_it_was_meant() {
         }),
         ..task()
     };
+    let [copy, register] = s::built_in().map(|template| StepTask {
+        template: Arc::new(template),
+        ..task()
+    });
     check(
         "tasks",
         &[
@@ -97,6 +101,8 @@ fn every_task_that_was_ever_sent_is_read_as_it_was_meant() {
             ("task-with-a-checkpoint", continued),
             ("task-with-secrets", with_secrets),
             ("task-that-logs", that_logs),
+            ("task-copy", copy),
+            ("task-register-model", register),
         ],
     );
 }

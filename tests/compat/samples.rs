@@ -11,9 +11,9 @@ use tidemill_protocol::key::{InputValue, StepKey};
 use tidemill_protocol::literal::{Literal, LiteralType};
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{
-    Command, Distribution, DistributionKind, Environment, Fragment, InputBinding, InputMode, InputPort,
-    OnStepFailure, OutputPort, Plan, PlannedStep, PortType, PythonEnvironment, Registration, RetryPolicy,
-    SecretForm, SecretUse, StepKind, StepOutput, StepRules, StepTemplate, StepWork, When, Word,
+    Builtin, Command, CopyTo, Distribution, DistributionKind, Environment, Fragment, InputBinding, InputMode,
+    InputPort, OnStepFailure, OutputPort, Plan, PlannedStep, PortType, PythonEnvironment, Registration,
+    RetryPolicy, SecretForm, SecretUse, StepKind, StepOutput, StepRules, StepTemplate, StepWork, When, Word,
 };
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{AttemptUsage, Success};
@@ -183,6 +183,26 @@ pub(crate) fn template_with_secrets() -> StepTemplate {
     StepTemplate::new(work, rules())
 }
 
+pub(crate) fn built_in() -> [StepTemplate; 2] {
+    let pairs = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    let copy = Builtin::Copy(CopyTo {
+        url: "s3://lake/raw".into(),
+        path: "models/7".into(),
+        options: pairs("aws_region", "eu-1"),
+        secrets: pairs("aws_secret_access_key", "TIDEMILL_COPY_SECRET_0"),
+    });
+    let register = Builtin::RegisterModel {
+        model_type: "mlflow_model".into(),
+    };
+    [copy, register].map(|does| {
+        let work = StepWork {
+            kind: StepKind::Builtin(does),
+            ..argv_work()
+        };
+        StepTemplate::new(work, rules())
+    })
+}
+
 fn other_work() -> StepWork {
     StepWork {
         kind: StepKind::Other {
@@ -221,6 +241,8 @@ fn rules() -> StepRules {
                 version: Some("4".into()),
                 label: None,
                 data_type: None,
+                description: String::new(),
+                tags: BTreeMap::new(),
             },
         )]),
         reads: vec![],

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use tidemill_coordinator::Entry;
 use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_coordinator::schedules::ScheduleFact;
+use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::AssetKind;
+use tidemill_protocol::digest::Digest;
 use tidemill_protocol::schedule::{
-    CatchUp, Cron, FiringOutcome, Frequency, Moment, NewVersion, Overlap, Recurrence, RunEnded, ScheduleSpec,
-    Trigger, WeekDay,
+    CatchUp, Cron, FilesChange, FilesChanged, FiringOutcome, Frequency, Moment, NewVersion, Overlap,
+    Recurrence, RunEnded, ScheduleSpec, Trigger, WeekDay,
 };
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::{Millis, Timestamp};
@@ -22,10 +24,13 @@ fn kind(fact: &ScheduleFact) -> String {
             Trigger::Recurrence(_) => "set-recurrence".to_owned(),
             Trigger::NewVersion(_) => "set-new-version".to_owned(),
             Trigger::RunEnded(_) => "set-run-ended".to_owned(),
+            Trigger::FilesChanged(_) => "set-files-changed".to_owned(),
         },
         ScheduleFact::ScheduleRemoved { .. } => "removed".to_owned(),
         ScheduleFact::SchedulePaused { .. } => "paused".to_owned(),
         ScheduleFact::ScheduleResumed { .. } => "resumed".to_owned(),
+        ScheduleFact::ScheduleLooked { change: None, .. } => "looked".to_owned(),
+        ScheduleFact::ScheduleLooked { change: Some(_), .. } => "looked-changed".to_owned(),
         ScheduleFact::ScheduleFired { outcome, .. } => {
             let outcome = match outcome {
                 FiringOutcome::Started { .. } => "started",
@@ -59,7 +64,7 @@ fn spec(trigger: Trigger) -> ScheduleSpec {
     }
 }
 
-fn triggers() -> [Trigger; 4] {
+fn triggers() -> [Trigger; 5] {
     let (start_at, end_at) = (Some(Timestamp(5)), Some(s::MOMENT));
     let cron = Cron {
         expression: "30 2 * * 1-5".into(),
@@ -91,6 +96,11 @@ fn triggers() -> [Trigger; 4] {
         Trigger::Recurrence(recurrence),
         Trigger::NewVersion(new_version),
         Trigger::RunEnded(ended),
+        Trigger::FilesChanged(FilesChanged {
+            datastore: s::name("lake"),
+            path: "in/2026".into(),
+            every: Millis(60_000),
+        }),
     ]
 }
 
@@ -119,6 +129,27 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
         },
         outcome,
     });
+    let looked = |change| ScheduleFact::ScheduleLooked {
+        name: name.clone(),
+        listing: ArtifactRef {
+            kind: ArtifactKind::Blob,
+            digest: Digest::of(b"listing"),
+            size_bytes: 9,
+            files: 1,
+        },
+        change,
+    };
+    let change = FilesChange {
+        moment: Moment {
+            nominal: s::MOMENT,
+            cause: "0123456789ab".into(),
+        },
+        added: 2,
+        changed: 1,
+        removed: 3,
+        paths: vec!["a.csv".into(), "deep/b.csv".into()],
+    };
+    let looked = [looked(None), looked(Some(change))];
     let others = [
         ScheduleFact::ScheduleRemoved {
             name: name.clone(),
@@ -134,7 +165,7 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
             by,
         },
     ];
-    let facts: Vec<ScheduleFact> = set.into_iter().chain(fired).chain(others).collect();
+    let facts: Vec<ScheduleFact> = set.into_iter().chain(fired).chain(others).chain(looked).collect();
     let names: Vec<String> = facts.iter().map(kind).collect();
     let entries = facts.into_iter().zip(&names).map(|(fact, name)| {
         let event = LedgerEvent {

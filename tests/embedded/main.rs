@@ -5,6 +5,8 @@ mod artifacts;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod builtin;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod datastores;

@@ -1,5 +1,5 @@
 //! Shell two: what happens on a machine that makes attempts. [`start`] runs the worker daemon, [`supervise`] the small process that owns the steps'
-//! processes and outlives it.
+//! processes and outlives it, [`perform`] what tidemill does itself for a step.
 //!
 //! The way of a task: `intake` verifies it, `driver` finds it a slot, `attempt` claims it, prepares its folder and environment, has the `supervisor` run its
 //! process, stores what it left, and `outbox` sees to it that the coordinator hears of it. Coordinator and worker never import each other: they meet on the bus.
@@ -21,6 +21,7 @@ mod logs;
 mod metrics;
 mod outbox;
 mod pace;
+mod perform;
 mod probe;
 mod quarantine;
 mod run_as;
@@ -36,6 +37,7 @@ pub use error::{StartError, SuperviseError};
 pub use handle::WorkerHandle;
 pub use identity::Identity;
 pub use metrics::METRICS;
+pub use perform::{PerformError, perform};
 pub use secrets::{AskError, SecretSource};
 pub use supervisor::{ConfineError, Reach, Sandbox, StepLimits, confine, supervise, supervise_nothing};
 pub use users::{RunAs, USERS_DIR, UserRange, let_through, shut};

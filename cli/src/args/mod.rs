@@ -7,6 +7,7 @@ mod author;
 mod broker;
 mod data;
 mod datastores;
+mod drafts;
 mod enrolment;
 mod inspect;
 mod metrics;
@@ -29,12 +30,15 @@ pub(crate) use author::{
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, JournalCommand, RecoverArgs};
 pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
+pub(crate) use drafts::{
+    DraftCreateArgs, DraftEditArgs, DraftPublishArgs, DraftSaid, DraftSubmitArgs, DraftsCommand,
+};
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use metrics::{MetricsArgs, RunsCompareArgs};
 pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
-    HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
+    FileArgs, HelpArgs, ServeArgs, SuperviseArgs, UpArgs, WorkerCommand,
 };
 pub(crate) use projects::{
     ProjectCommand, ProjectCreateArgs, ProjectDeleteArgs, ProjectRoleArgs, QuotaArgs, TeamCommand,
@@ -65,6 +69,7 @@ Run something:
   submit       Hand a pipeline to a coordinator
   publish      Freeze a pipeline under a name, to be started by anybody
   pipelines    List, show, start, enable and disable published pipelines
+  drafts       Keep pipelines to change, submit and publish
   schedule     Start published pipelines by themselves, again and again
 
 Write pipelines:
@@ -258,6 +263,9 @@ pub(crate) enum Command {
     /// List, show, start, enable and disable published pipelines
     #[command(subcommand)]
     Pipelines(PipelinesCommand),
+    /// Keep pipelines to change, submit and publish
+    #[command(subcommand)]
+    Drafts(DraftsCommand),
     /// Start published pipelines by themselves, again and again
     #[command(subcommand)]
     Schedule(ScheduleCommand),
@@ -359,6 +367,9 @@ pub(crate) enum Command {
     /// Gives files up and becomes a step's program; started by the parent of a worker's steps
     #[command(hide = true)]
     Confine(ConfineArgs),
+    /// Does what tidemill does itself for a step; started by the parent of a worker's steps
+    #[command(hide = true)]
+    Perform(FileArgs),
     /// Opens a journal and says whether that went well; started by the coordinator
     #[command(hide = true)]
     JournalProbe(DirArgs),

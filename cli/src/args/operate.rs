@@ -344,6 +344,13 @@ pub(crate) struct HelpArgs {
     pub(crate) subject: Vec<String>,
 }
 
+/// A file, for the hidden verbs.
+#[derive(Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+}
+
 /// A folder, for the hidden verbs.
 #[derive(Debug, Args)]
 pub(crate) struct DirArgs {

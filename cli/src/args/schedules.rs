@@ -25,7 +25,9 @@ EXAMPLES
   tidemill schedule create --name often --pipeline train --every 15m
   tidemill schedule create --name fresh --pipeline train --on-version iris \
       -p data='azureml:iris:${{trigger.version}}'
-  tidemill schedule create --name after --pipeline report --on-run train")]
+  tidemill schedule create --name after --pipeline report --on-run train
+  tidemill schedule create --name files --pipeline train --poll 1m \\
+      --on-change azureml://datastores/lake/paths/in -p rows='${{trigger.path}}'")]
     Create(Box<ScheduleCreateArgs>),
     /// List schedules
     #[command(
@@ -62,7 +64,7 @@ EXAMPLES
 #[derive(Debug, Args)]
 pub(crate) struct ScheduleCreateArgs {
     /// A schedule file
-    #[arg(conflicts_with_all = ["pipeline", "version", "cron", "every", "on_version", "on_run"])]
+    #[arg(conflicts_with_all = ["pipeline", "version", "cron", "every", "on_version", "on_run", "on_change"])]
     pub(crate) file: Option<PathBuf>,
     /// What to call it [default: as the file says]
     #[arg(long, value_name = "NAME", required_unless_present = "file")]
@@ -77,7 +79,7 @@ pub(crate) struct ScheduleCreateArgs {
     #[arg(long, value_name = "EXPRESSION", conflicts_with = "every")]
     pub(crate) cron: Option<String>,
     /// When: again and again after this time, at once for the first time
-    #[arg(long, value_name = "TIME", value_parser = super::length, required_unless_present_any = ["file", "cron", "on_version", "on_run"])]
+    #[arg(long, value_name = "TIME", value_parser = super::length, required_unless_present_any = ["file", "cron", "on_version", "on_run", "on_change"])]
     pub(crate) every: Option<Millis>,
     /// When: at each new version of this data asset
     #[arg(long, value_name = "DATA", conflicts_with_all = ["cron", "every", "on_run"])]
@@ -85,6 +87,12 @@ pub(crate) struct ScheduleCreateArgs {
     /// When: at each end of a run of this pipeline
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["cron", "every"])]
     pub(crate) on_run: Option<Name>,
+    /// When: files in a datastore have changed, azureml://datastores/NAME/paths/PATH
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["cron", "every", "on_version", "on_run"])]
+    pub(crate) on_change: Option<String>,
+    /// The time between two looks at them [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = super::length, requires = "on_change")]
+    pub(crate) poll: Option<Millis>,
     /// Which ends count: succeeded (if none is named), failed, cancelled, aborted
     #[arg(long, value_name = "STATUS", requires = "on_run", value_parser = super::inspect::run_status)]
     pub(crate) on_outcome: Vec<RunStatus>,

@@ -3,6 +3,7 @@
 
 mod assets;
 mod datastores;
+mod drafts;
 mod enrolment;
 mod events;
 mod log_tail;

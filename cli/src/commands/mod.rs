@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod datastore;
 mod doctor;
+mod drafts;
 mod explain;
 mod following;
 mod graph;
@@ -58,10 +59,11 @@ use tidemill_worker::SystemClock;
 /// Does what was typed.
 pub(crate) fn run(cli: Cli) -> Exit {
     let Cli { global, command } = cli;
-    // The first three are started by other parts many times and need neither settings nor a runtime.
+    // The first four are started by other parts many times and need neither settings nor a runtime.
     let command = match command {
         Command::Supervise(args) => return supervise::supervise(args),
         Command::Confine(args) => return supervise::confine(args),
+        Command::Perform(args) => return supervise::perform(&args.file),
         Command::JournalProbe(args) => return supervise::probe_journal(&args.dir),
         command => command,
     };
@@ -91,6 +93,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Submit(_) => "submit",
         Command::Publish(_) => "publish",
         Command::Pipelines(_) => "pipelines",
+        Command::Drafts(_) => "drafts",
         Command::Schedule(_) => "schedule",
         Command::Init(_) => "init",
         Command::Validate(_) => "validate",
@@ -128,7 +131,9 @@ const fn verb(command: &Command) -> &'static str {
         Command::Help(_) => "help",
         Command::Completions(_) => "completions",
         Command::Version => "version",
-        Command::Supervise(_) | Command::Confine(_) | Command::JournalProbe(_) => "a part",
+        Command::Supervise(_) | Command::Confine(_) | Command::Perform(_) | Command::JournalProbe(_) => {
+            "a part"
+        }
     }
 }
 
@@ -256,6 +261,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Submit(args) => Box::pin(submit::run(session, args)).await,
         Command::Publish(args) => Box::pin(publish::run(session, args)).await,
         Command::Pipelines(args) => Box::pin(pipelines::run(session, args)).await,
+        Command::Drafts(args) => Box::pin(drafts::run(session, args)).await,
         Command::Schedule(args) => Box::pin(schedule::run(session, args)).await,
         Command::Init(args) => init::run(session, &args),
         Command::Validate(args) => Box::pin(validate::run(session, &args)).await,
@@ -293,7 +299,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Help(args) => help::run(session, &args),
         Command::Completions(args) => completions::run(session, &args),
         Command::Version => version::run(session),
-        Command::Supervise(_) | Command::Confine(_) | Command::JournalProbe(_) => {
+        Command::Supervise(_) | Command::Confine(_) | Command::Perform(_) | Command::JournalProbe(_) => {
             unreachable!("handled before there is a runtime")
         }
     }

@@ -27,9 +27,8 @@ pub(super) async fn show(
             Some(store) => Destination::Store(store),
             None => Destination::Coordinator(&connection.client),
         };
-        let loaded = loading::complete(session, draft, Some(&connection.client)).await?;
-        let spec = loading::bring(session, loaded, destination).await?;
-        let request = loading::request(session, spec, submission);
+        let way = (&connection.client, destination);
+        let request = loading::submission(session, draft, way, submission).await?;
         connection.client.plan(&request).await
     }
     .await;

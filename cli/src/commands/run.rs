@@ -85,9 +85,7 @@ async fn submit(
     client: &Client,
     submission: &Submission,
 ) -> Result<RunId, Failure> {
-    let loaded = loading::complete(session, draft, Some(client)).await?;
-    let spec = loading::bring(session, loaded, destination).await?;
-    let request = loading::request(session, spec, submission);
+    let request = loading::submission(session, draft, (client, destination), submission).await?;
     Ok(client.submit(&request).await?.id)
 }
 

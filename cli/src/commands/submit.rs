@@ -18,9 +18,8 @@ pub(super) async fn run(session: &mut Session, args: SubmitArgs) -> Result<Exit,
     let Some(client) = Embedded::elsewhere_soon(session).await? else {
         return Err(following::nobody_there().help("`tidemill run FILE` runs a pipeline without one"));
     };
-    let loaded = loading::complete(session, draft, Some(&client)).await?;
-    let spec = loading::bring(session, loaded, Destination::Coordinator(&client)).await?;
-    let mut request = loading::request(session, spec, &args.submission);
+    let way = (&client, Destination::Coordinator(&client));
+    let mut request = loading::submission(session, draft, way, &args.submission).await?;
     request.idempotency_key = args.idempotency_key;
     let run = client.submit(&request).await?;
     following::started(session, &client, &run, args.staying).await

@@ -1,5 +1,5 @@
 //! The hidden verbs that other parts start as child processes: the parent of a worker's steps, what each step is before it is itself in a strict sandbox,
-//! and the probe of a journal. They speak through their exit code and standard error only.
+//! what tidemill does itself for a step, and the probe of a journal. They speak through their exit code and standard error only.
 
 use crate::args::{ConfineArgs, SuperviseArgs};
 use crate::exit::Exit;
@@ -29,6 +29,22 @@ pub(super) fn confine(args: ConfineArgs) -> Exit {
         .help("the operator names what steps may use beside the system in `sandbox_readable` and `sandbox_writable`");
     Printer::early(true).failure(&failure);
     Exit::Failure
+}
+
+/// Does what tidemill does itself for a step.
+pub(super) fn perform(told: &Path) -> Exit {
+    let mut printer = Printer::early(true);
+    match tidemill_worker::perform(told) {
+        Ok(said) => {
+            let printed = printer.line(said);
+            printer.flush();
+            printed.map_or_else(|failure| failure.exit, |()| Exit::Good)
+        }
+        Err(error) => {
+            printer.failure(&Failure::from(error));
+            Exit::Failure
+        }
+    }
 }
 
 /// Opens a journal's database and reads all of it. May panic or hang; that is what it is for.

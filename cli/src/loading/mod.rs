@@ -126,13 +126,16 @@ pub(crate) async fn outline(
     file: &Path,
     parameters: &[Pair],
 ) -> Result<Plan, Failure> {
-    let loaded = match outcome(session, file).await? {
+    let mut loaded = match outcome(session, file).await? {
         Ok(loaded) => loaded,
         Err(problems) => return Err(refuse(session, file, &problems)),
     };
     print(session, &loaded.warnings);
+    let mut parameters = map(parameters);
+    let taken = loaded.take_local_data(&mut parameters, Path::new("."));
+    taken.map_err(|problems| refuse(session, file, &loaded.explain(problems)))?;
     let request = PlanRequest {
-        parameters: map(parameters),
+        parameters,
         ..PlanRequest::default()
     };
     let planned = tidemill_language::plan(&loaded.outline(), &request);
@@ -186,11 +189,34 @@ async fn upload(session: &Session, scans: &Scans, destination: Destination<'_>) 
     outcome
 }
 
-/// The submission of a pipeline.
-pub(crate) fn request(session: &Session, spec: PipelineSpec, submission: &Submission) -> SubmitRequest {
+/// The submission of a pipeline: reads it to its end, and brings its contents, and local data that parameters name, to their destination.
+pub(crate) async fn submission(
+    session: &mut Session,
+    draft: Draft,
+    (client, destination): (&Client, Destination<'_>),
+    submission: &Submission,
+) -> Result<SubmitRequest, Failure> {
+    let file = draft.file.clone();
+    let mut loaded = complete(session, draft, Some(client)).await?;
+    let mut parameters = map(&submission.parameters);
+    if let Err(problems) = loaded.take_local_data(&mut parameters, Path::new(".")) {
+        let problems = loaded.explain(problems);
+        return Err(refuse(session, &file, &problems));
+    }
+    let spec = bring(session, loaded, destination).await?;
+    Ok(request(session, spec, parameters, submission))
+}
+
+/// The submission of a pipeline whose contents are where they belong.
+pub(crate) fn request(
+    session: &Session,
+    spec: PipelineSpec,
+    parameters: BTreeMap<String, String>,
+    submission: &Submission,
+) -> SubmitRequest {
     SubmitRequest {
         spec,
-        parameters: map(&submission.parameters),
+        parameters,
         display_name: submission.name.clone(),
         experiment: submission.experiment.clone(),
         project: submission.project.clone(),

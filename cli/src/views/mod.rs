@@ -3,6 +3,7 @@
 pub(crate) mod assets;
 pub(crate) mod audit;
 pub(crate) mod datastores;
+pub(crate) mod drafts;
 pub(crate) mod explanation;
 pub(crate) mod join_tokens;
 pub(crate) mod lineage;

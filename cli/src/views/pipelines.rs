@@ -93,7 +93,8 @@ pub(crate) fn show(
     Ok(())
 }
 
-fn parameters() -> Vec<Column<ParameterDoc>> {
+/// The columns of a list of parameters.
+pub(crate) fn parameters() -> Vec<Column<ParameterDoc>> {
     vec![
         Column::new("PARAMETER", |one: &ParameterDoc| one.name.to_string()).fixed(),
         Column::new("TYPE", |one: &ParameterDoc| one.type_name.clone()),

@@ -4,8 +4,10 @@ use crate::failure::Failure;
 use crate::output::table::Column;
 use crate::output::tone::Tone;
 use crate::output::{Printer, humane};
-use tidemill_protocol::api::{MomentView, ScheduleView};
-use tidemill_protocol::schedule::{CatchUp, Firing, FiringOutcome, Frequency, Overlap, Trigger};
+use tidemill_protocol::api::{LookView, MomentView, ScheduleView};
+use tidemill_protocol::schedule::{
+    CatchUp, FilesChanged, Firing, FiringOutcome, Frequency, Overlap, Trigger,
+};
 use tidemill_protocol::time::{Millis, Timestamp};
 
 /// The columns of a list of schedules.
@@ -65,6 +67,13 @@ pub(crate) fn when(trigger: &Trigger) -> String {
             let outcomes: Vec<&str> = ended.outcomes.iter().map(|status| status.as_str()).collect();
             format!("each run of {} that {}", ended.pipeline, outcomes.join(" or "))
         }
+        Trigger::FilesChanged(files) => {
+            format!(
+                "changes of files in {} (every {})",
+                place(files),
+                humane::duration(files.every)
+            )
+        }
         Trigger::Recurrence(every) => {
             let unit = match every.frequency {
                 Frequency::Minute => "minute",
@@ -79,6 +88,26 @@ pub(crate) fn when(trigger: &Trigger) -> String {
                 format!("every {} {unit}s ({})", every.interval, every.time_zone)
             }
         }
+    }
+}
+
+/// What is watched.
+fn place(files: &FilesChanged) -> String {
+    match files.path.as_str() {
+        "" => files.datastore.to_string(),
+        path => format!("{}/{path}", files.datastore),
+    }
+}
+
+/// What the last look at its files came to.
+fn looked(look: &LookView, now: Timestamp) -> String {
+    let ago = humane::ago(look.at, now);
+    match &look.problem {
+        None => format!(
+            "it looked at its files {ago}: there are {}",
+            humane::thousands(look.files)
+        ),
+        Some(why) => format!("it could not look at its files {ago}: {why}"),
     }
 }
 
@@ -153,6 +182,9 @@ pub(crate) fn show(
             .iter()
             .map(|(name, value)| ("parameter", format!("{name} = {value}"))),
     );
+    if let Some(look) = &one.looked {
+        facts.push(("looked", looked(look, now)));
+    }
     facts.push(("overlap", overlap(one.spec.overlap).to_owned()));
     facts.push(("catch up", catch_up(one.spec.catch_up).to_owned()));
     if !one.spec.description.is_empty() {
@@ -228,6 +260,12 @@ pub(crate) fn sentences(one: &ScheduleView, now: Timestamp) -> Vec<String> {
             lines.push("its end has passed: it fires no more".to_owned());
         }
         (None, None) => lines.push(format!("it waits for {}", when(&one.spec.trigger))),
+    }
+    if let Trigger::FilesChanged(_) = one.spec.trigger
+        && one.pause.is_none()
+    {
+        let none = "nobody has looked at its files since the coordinator started".to_owned();
+        lines.push(one.looked.as_ref().map_or(none, |look| looked(look, now)));
     }
     if one.waiting > 0 {
         let moments = humane::count(one.waiting, "moment");

@@ -9,7 +9,6 @@ use crate::handle::CoordinatorHandle;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
-use std::collections::BTreeMap;
 use tidemill_protocol::api::{DatastoreTestView, DatastoreView, ErrorBody, ErrorCode};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
 use tidemill_protocol::name::Name;
@@ -143,21 +142,7 @@ pub(super) async fn test(
     let given = handle
         .open_secrets(definition.secrets.values().cloned().collect())
         .await?;
-    let mut secrets = BTreeMap::new();
-    for (option, secret) in &definition.secrets {
-        let value = given
-            .0
-            .get(secret)
-            .and_then(|value| std::str::from_utf8(value.reveal()).ok());
-        let value = value.ok_or_else(|| {
-            ApiError::new(
-                ErrorCode::Conflict,
-                format!("the secret `{secret}` is no text, which `{option}` has to be"),
-            )
-        })?;
-        secrets.insert(option.clone(), value.to_owned());
-    }
-    let (is_reached, message) = match reach(&definition, secrets).await {
+    let (is_reached, message) = match reach(&definition, &given).await {
         Ok(found) => (true, found),
         Err(why) => (false, why),
     };

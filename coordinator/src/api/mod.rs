@@ -15,6 +15,7 @@ mod datastores;
 mod describe;
 mod dialect;
 mod docs;
+mod drafts;
 mod enrolment;
 mod error;
 mod events;
@@ -84,6 +85,9 @@ fn starting() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(azure::by_id_and_version))
         .routes(routes!(azure::show))
         .routes(routes!(azure::call))
+        .routes(routes!(drafts::list))
+        .routes(routes!(drafts::start))
+        .routes(routes!(drafts::publish))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::show, schedules::set, schedules::remove))
         .routes(routes!(schedules::pause))
@@ -103,6 +107,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(load::load))
         .routes(routes!(contents::put_together))
         .routes(routes!(assets::add, assets::versions))
+        .routes(routes!(drafts::show, drafts::set, drafts::edit, drafts::remove))
         .layer(DefaultBodyLimit::max(SUBMISSION_BYTES_MAX))
         .layer(middleware::from_fn_with_state(
             Bodies::new(),

@@ -20,7 +20,7 @@ pub(super) async fn plan(
     State(handle): State<CoordinatorHandle>,
     body: Bytes,
 ) -> Result<Json<PlanView>, ApiError> {
-    let plan = CoordinatorHandle::plan(parse(body).await?).await?;
+    let plan = handle.plan(parse(body).await?).await?;
     handle.check_secrets(&plan).await?;
     let looked_at = Arc::clone(&plan);
     let drafts = handle

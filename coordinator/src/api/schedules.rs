@@ -5,9 +5,10 @@ use super::error::ApiError;
 use super::revision::{etag, expected, must_be_new};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
+use crate::datastores::DatastoreRejection;
 use crate::handle::CoordinatorHandle;
 use crate::schedules::{
-    Asker, Calendar, Schedule, ScheduleCommand, ScheduleRejection, Schedules, due, jitter,
+    Asker, Calendar, Looks, Schedule, ScheduleCommand, ScheduleRejection, Schedules, due, jitter,
 };
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -15,8 +16,9 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use tidemill_protocol::access::Scope;
 use tidemill_protocol::api::{ErrorBody, ErrorCode, MomentView, PauseRequest, PauseView, ScheduleView};
+use tidemill_protocol::datastore::DatastoreKind;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{Firing, ScheduleSpec};
+use tidemill_protocol::schedule::{Firing, ScheduleSpec, Trigger};
 use tidemill_protocol::time::Timestamp;
 
 /// Moments to come that are shown when nobody says how many.
@@ -52,7 +54,7 @@ impl From<ScheduleRejection> for ApiError {
     (status = 200, description = "The schedule as it is now.", body = ScheduleView),
     (status = 400, description = "The trigger makes no sense, or would never fire.", body = ErrorBody),
     (status = 403, description = "Somebody else made it.", body = ErrorBody),
-    (status = 404, description = "There is no such pipeline or version.", body = ErrorBody),
+    (status = 404, description = "There is no such pipeline, version or datastore.", body = ErrorBody),
     (status = 409, description = "There is one of this name already.", body = ErrorBody),
     (status = 412, description = "It changed since the revision in `If-Match`.", body = ErrorBody),
 ))]
@@ -68,6 +70,7 @@ pub(super) async fn set(
     let looking =
         handle.look(move |sight| crate::published::find(sight, &pipeline, version.as_ref()).map(drop));
     looking.await??;
+    check_watched(&handle, &spec).await?;
     let command = ScheduleCommand::Set {
         name: name.clone(),
         spec: Box::new(spec),
@@ -91,9 +94,11 @@ pub(super) async fn list(
         let all = all.map(|(name, schedule)| (name.clone(), schedule.clone()));
         all.collect::<Vec<(Name, Schedule)>>()
     });
-    let all = looking.await?;
+    let (all, looks) = (looking.await?, handle.inner.looks.borrow().clone());
     let reckoning = tokio::task::spawn_blocking(move || {
-        let views = all.iter().map(|(name, schedule)| view(name, schedule, now));
+        let views = all
+            .iter()
+            .map(|(name, schedule)| view(name, schedule, &looks, now));
         views.collect::<Vec<ScheduleView>>()
     });
     Ok(Json(reckoning.await.map_err(|error| ApiError::internal(&error))?))
@@ -233,12 +238,34 @@ async fn find(handle: &CoordinatorHandle, name: &Name) -> Result<Schedule, ApiEr
 async fn tagged(handle: &CoordinatorHandle, name: Name) -> Result<Tagged<ScheduleView>, ApiError> {
     let now = handle.inner.clock.now();
     let schedule = find(handle, &name).await?;
-    let reckoning = tokio::task::spawn_blocking(move || view(&name, &schedule, now));
+    let looks = handle.inner.looks.borrow().clone();
+    let reckoning = tokio::task::spawn_blocking(move || view(&name, &schedule, &looks, now));
     let view = reckoning.await.map_err(|error| ApiError::internal(&error))?;
     Ok(([(header::ETAG, etag(view.revision))], Json(view)))
 }
 
-fn view(name: &Name, schedule: &Schedule, now: Timestamp) -> ScheduleView {
+/// Files are watched in a datastore that is there and can be listed.
+async fn check_watched(handle: &CoordinatorHandle, spec: &ScheduleSpec) -> Result<(), ApiError> {
+    let Trigger::FilesChanged(files) = &spec.trigger else {
+        return Ok(());
+    };
+    let name = files.datastore.clone();
+    let looking = handle.look(move |sight| {
+        let kept = sight.ledgers.datastores.get(&name);
+        kept.map(|kept| DatastoreKind::of(&kept.definition.url))
+            .ok_or(DatastoreRejection::Unknown(name))
+    });
+    if looking.await?? == Some(DatastoreKind::Http) {
+        let message = format!(
+            "the files of `{}`, a web server, cannot be listed",
+            files.datastore
+        );
+        return Err(ApiError::new(ErrorCode::BadRequest, message));
+    }
+    Ok(())
+}
+
+fn view(name: &Name, schedule: &Schedule, looks: &Looks, now: Timestamp) -> ScheduleView {
     let calendar = Calendar::of(&schedule.spec.trigger).ok().flatten();
     let next_at = calendar.and_then(|calendar| {
         let due = due(name, schedule, &calendar, now);
@@ -258,6 +285,7 @@ fn view(name: &Name, schedule: &Schedule, now: Timestamp) -> ScheduleView {
         next_at,
         waiting: schedule.waiting.len() as u64,
         last: schedule.firings.back().cloned(),
+        looked: looks.get(name).cloned(),
     }
 }
 

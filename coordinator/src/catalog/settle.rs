@@ -5,7 +5,6 @@ use super::command::{CatalogCommand, CatalogRejection, Changes, NewVersion};
 use super::fact::{CatalogFact, Verdict};
 use super::state::{Asset, Catalog};
 use crate::ledger::Ledger;
-use std::collections::BTreeMap;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::{AssetBody, AssetKind, FilesBody, Location, Origin, Version, VersionError};
 use tidemill_protocol::ids::{RunId, StepPath};
@@ -107,8 +106,8 @@ impl Catalog {
         let new = NewVersion {
             version: version.clone(),
             body,
-            description: String::new(),
-            tags: BTreeMap::new(),
+            description: registration.description.clone(),
+            tags: registration.tags.clone(),
             labels: parsed(registration.label.as_deref())?.into_iter().collect(),
             origin,
         };

@@ -1,11 +1,11 @@
 //! Whether a datastore can be reached from here, with the secrets that its definition names: asked once, nothing is written. Workers stand elsewhere; what they
 //! can reach, their attempts say.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tidemill_artifacts::{FetchLimits, Guard, RemoteStore, StoreConfig, StoreError, public_url};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
 use tidemill_protocol::destination::Destinations;
+use tidemill_protocol::secret::GivenSecrets;
 
 /// How long it may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
@@ -13,17 +13,32 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 const CAUSES_MAX: usize = 4;
 
 /// Asks; says what was found, or why nothing was.
-pub(crate) async fn reach(
-    definition: &Datastore,
-    secrets: BTreeMap<String, String>,
-) -> Result<String, String> {
-    let asking = ask(definition, secrets);
+pub(crate) async fn reach(definition: &Datastore, given: &GivenSecrets) -> Result<String, String> {
+    let asking = ask(with_secrets(definition, given)?);
     let answered = tokio::time::timeout(ANSWERS_WITHIN, asking).await;
     answered.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
 }
 
-async fn ask(definition: &Datastore, secrets: BTreeMap<String, String>) -> Result<String, String> {
-    let url = &definition.url;
+/// The store's address and options, with the values of its secrets.
+pub(crate) fn with_secrets(definition: &Datastore, given: &GivenSecrets) -> Result<StoreConfig, String> {
+    let mut options = definition.options.clone();
+    for (option, secret) in &definition.secrets {
+        let value = given
+            .0
+            .get(secret)
+            .and_then(|value| std::str::from_utf8(value.reveal()).ok());
+        let value =
+            value.ok_or_else(|| format!("the secret `{secret}` is no text, which `{option}` has to be"))?;
+        options.insert(option.clone(), value.to_owned());
+    }
+    Ok(StoreConfig {
+        url: definition.url.clone(),
+        options,
+    })
+}
+
+async fn ask(config: StoreConfig) -> Result<String, String> {
+    let url = &config.url;
     match DatastoreKind::of(url) {
         Some(DatastoreKind::Local) => {
             let path = url.strip_prefix("file://").unwrap_or(url);
@@ -43,12 +58,6 @@ async fn ask(definition: &Datastore, secrets: BTreeMap<String, String>) -> Resul
             Ok(format!("{} answers {}", public_url(url), answer.status()))
         }
         _ => {
-            let mut options = definition.options.clone();
-            options.extend(secrets);
-            let config = StoreConfig {
-                url: url.clone(),
-                options,
-            };
             let told = |error: &StoreError| chain(error);
             let store = RemoteStore::open(&config, FetchLimits::default()).map_err(|error| told(&error))?;
             let has_any = store.look().await.map_err(|error| told(&error))?;

@@ -45,6 +45,7 @@ impl Driver {
                 | LedgerFact::Webhooks(_)
                 | LedgerFact::Remarks(_)
                 | LedgerFact::Projects(_)
+                | LedgerFact::Drafts(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

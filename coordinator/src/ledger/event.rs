@@ -3,6 +3,7 @@
 use crate::access::AccessFact;
 use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
+use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
 use crate::projects::ProjectFact;
 use crate::remarks::RemarkFact;
@@ -46,6 +47,8 @@ pub enum LedgerFact {
     Remarks(RemarkFact),
     /// To a project or a team.
     Projects(ProjectFact),
+    /// To a draft.
+    Drafts(DraftFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -102,6 +105,12 @@ impl From<ProjectFact> for LedgerFact {
     }
 }
 
+impl From<DraftFact> for LedgerFact {
+    fn from(fact: DraftFact) -> Self {
+        Self::Drafts(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -117,6 +126,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Webhooks(fact) => event.serialize_field("webhooks", fact)?,
             LedgerFact::Remarks(fact) => event.serialize_field("remarks", fact)?,
             LedgerFact::Projects(fact) => event.serialize_field("projects", fact)?,
+            LedgerFact::Drafts(fact) => event.serialize_field("drafts", fact)?,
         }
         event.end()
     }

@@ -12,6 +12,7 @@ pub use event::{LedgerEvent, LedgerFact};
 use crate::access::Access;
 use crate::catalog::Catalog;
 use crate::datastores::Datastores;
+use crate::drafts::Drafts;
 use crate::enrolment::Enrolment;
 use crate::projects::Projects;
 use crate::remarks::Remarks;
@@ -62,6 +63,8 @@ pub struct Ledgers {
     pub remarks: Remarks,
     /// Projects, teams and roles.
     pub projects: Projects,
+    /// Pipelines that may still be changed.
+    pub drafts: Drafts,
 }
 
 impl Ledgers {
@@ -78,6 +81,7 @@ impl Ledgers {
             LedgerFact::Webhooks(fact) => self.webhooks.apply(event.at, fact),
             LedgerFact::Remarks(fact) => self.remarks.apply(event.at, fact),
             LedgerFact::Projects(fact) => self.projects.apply(event.at, fact),
+            LedgerFact::Drafts(fact) => self.drafts.apply(event.at, fact),
         }
     }
 

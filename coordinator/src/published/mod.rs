@@ -1,8 +1,6 @@
 //! Published pipelines: which version a call means, and the start of a run of it. Who calls (a person over REST, another system in its own words, a schedule) is the
 //! callers' business; what a version is, the catalog's.
 
-mod data;
-
 use crate::catalog::{Asset, CatalogRejection};
 use crate::driver::Sight;
 use crate::error::Stopped;
@@ -121,8 +119,6 @@ pub(crate) async fn start(
     let from = format!("{}:{}", startable.name, startable.version);
     tags.insert(PIPELINE_TAG.to_owned(), from);
     let mut spec = specs::read(&handle.inner.store, &startable.spec).await?;
-    let mut parameters = request.parameters;
-    data::take(handle, &mut spec, &mut parameters).await?;
     if let Some(goes_on) = request.continue_on_step_failure {
         spec.on_step_failure = if goes_on {
             OnStepFailure::Continue
@@ -132,7 +128,7 @@ pub(crate) async fn start(
     }
     let submission = SubmitRequest {
         spec,
-        parameters,
+        parameters: request.parameters,
         display_name: request.display_name,
         experiment: request.experiment,
         project: None,

@@ -1,6 +1,7 @@
 //! What may be asked of the schedules, and why something is not done.
 
 use super::calendar::CalendarError;
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::schedule::{FiringOutcome, Moment, ScheduleSpec};
 use tidemill_protocol::time::Timestamp;
@@ -53,6 +54,34 @@ pub enum ScheduleCommand {
         /// What became of it.
         outcome: FiringOutcome,
     },
+    /// Note what a look at its files found. Nothing is noted when it is another by now.
+    Look {
+        /// The schedule.
+        name: Name,
+        /// Which of that name.
+        created_at: Timestamp,
+        /// What it was when it was looked.
+        revision: u64,
+        /// What had been seen before.
+        before: Option<ArtifactRef>,
+        /// What lies there now.
+        listing: ArtifactRef,
+        /// The difference; none where nothing was seen before.
+        found: Option<Difference>,
+    },
+}
+
+/// What two looks at the same files differ in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// How many are new.
+    pub added: u64,
+    /// How many are something else.
+    pub changed: u64,
+    /// How many are gone.
+    pub removed: u64,
+    /// The first of those that are new or something else, in order.
+    pub paths: Vec<String>,
 }
 
 /// Who asks for a change.

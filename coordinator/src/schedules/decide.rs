@@ -1,12 +1,13 @@
 //! What follows from a command, or why nothing does. Asking twice for the same changes nothing and is no error.
 
 use super::calendar::Calendar;
-use super::command::{Asker, ScheduleCommand, ScheduleRejection};
+use super::command::{Asker, Difference, ScheduleCommand, ScheduleRejection};
 use super::fact::ScheduleFact;
 use super::state::{Schedule, Schedules};
 use crate::ledger::{Ledger, Ledgers};
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{ScheduleSpec, Trigger};
+use tidemill_protocol::schedule::{FilesChange, FiringOutcome, Moment, ScheduleSpec, Trigger};
 use tidemill_protocol::time::{Millis, Timestamp};
 
 /// Schedules at once.
@@ -17,6 +18,10 @@ const JITTER_MAX: Millis = Millis::from_secs(24 * 3600);
 const ITEMS_MAX: usize = 1_000;
 /// Bytes of all texts of one schedule together.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// The time between two looks at files.
+const EVERY: std::ops::RangeInclusive<Millis> = Millis::from_secs(1)..=Millis::from_secs(24 * 3600);
+/// Longest path that is watched, in bytes.
+const PATH_BYTES_MAX: usize = 1_024;
 
 impl Ledger for Schedules {
     type Command = ScheduleCommand;
@@ -73,23 +78,87 @@ impl Ledger for Schedules {
                 created_at,
                 moment,
                 outcome,
+            } => self.decide_settle((name, *created_at), moment, outcome),
+            ScheduleCommand::Look {
+                name,
+                created_at,
+                revision,
+                before,
+                listing,
+                found,
             } => {
-                let known = self.get(name).filter(|known| known.created_at == *created_at);
-                let known = known.ok_or_else(|| ScheduleRejection::Unknown(name.clone()))?;
-                if known.is_settled(moment) {
-                    return Ok(Vec::new());
-                }
-                Ok(vec![ScheduleFact::ScheduleFired {
-                    name: name.clone(),
-                    moment: moment.clone(),
-                    outcome: outcome.clone(),
-                }])
+                let seen = (*created_at, *revision, *before);
+                self.decide_look(now, (name, seen), listing, found.as_ref())
             }
         }
     }
 }
 
+/// The moment that a difference is. Files that only went away are nothing to work on.
+fn change(
+    now: Timestamp,
+    known: &Schedule,
+    listing: &ArtifactRef,
+    found: &Difference,
+) -> Option<FilesChange> {
+    if found.added + found.changed == 0 {
+        return None;
+    }
+    // Also where the clock was set back a moment comes after those before it.
+    let last = known.changes.back().map(|change| change.moment.nominal);
+    let nominal = now.max(known.settled_to).max(last.unwrap_or_default());
+    Some(FilesChange {
+        moment: Moment {
+            nominal,
+            cause: listing.digest.short(),
+        },
+        added: found.added,
+        changed: found.changed,
+        removed: found.removed,
+        paths: found.paths.clone(),
+    })
+}
+
 impl Schedules {
+    fn decide_settle(
+        &self,
+        (name, created_at): (&Name, Timestamp),
+        moment: &Moment,
+        outcome: &FiringOutcome,
+    ) -> Result<Vec<ScheduleFact>, ScheduleRejection> {
+        let known = self.get(name).filter(|known| known.created_at == created_at);
+        let known = known.ok_or_else(|| ScheduleRejection::Unknown(name.clone()))?;
+        if known.is_settled(moment) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![ScheduleFact::ScheduleFired {
+            name: name.clone(),
+            moment: moment.clone(),
+            outcome: outcome.clone(),
+        }])
+    }
+
+    /// What was seen counts only while the schedule is what it was when it was looked.
+    fn decide_look(
+        &self,
+        now: Timestamp,
+        (name, seen): (&Name, (Timestamp, u64, Option<ArtifactRef>)),
+        listing: &ArtifactRef,
+        found: Option<&Difference>,
+    ) -> Result<Vec<ScheduleFact>, ScheduleRejection> {
+        let known = self
+            .get(name)
+            .ok_or_else(|| ScheduleRejection::Unknown(name.clone()))?;
+        if (known.created_at, known.revision, known.seen) != seen || known.seen == Some(*listing) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![ScheduleFact::ScheduleLooked {
+            name: name.clone(),
+            listing: *listing,
+            change: found.and_then(|found| change(now, known, listing, found)),
+        }])
+    }
+
     fn decide_set(
         &self,
         now: Timestamp,
@@ -156,6 +225,12 @@ fn anchored(spec: &ScheduleSpec, now: Timestamp) -> ScheduleSpec {
     spec
 }
 
+/// Whether a path stays below the root of a datastore.
+fn is_below(path: &str) -> bool {
+    let climbs = |part: &str| part == ".." || part.contains('\\') || part.chars().any(char::is_control);
+    path.len() <= PATH_BYTES_MAX && !path.starts_with('/') && !path.split('/').any(climbs)
+}
+
 fn check(spec: &ScheduleSpec) -> Result<(), ScheduleRejection> {
     let refuse = |rule| Err(ScheduleRejection::OutOfBounds(rule));
     if spec.jitter > JITTER_MAX {
@@ -163,6 +238,15 @@ fn check(spec: &ScheduleSpec) -> Result<(), ScheduleRejection> {
     }
     let lists = match &spec.trigger {
         Trigger::Cron(_) | Trigger::NewVersion(_) => 0,
+        Trigger::FilesChanged(files) => {
+            if !EVERY.contains(&files.every) {
+                return refuse("the time between two looks is 1 second to 1 day");
+            }
+            if !is_below(&files.path) {
+                return refuse("a watched path stays below the datastore, and has at most 1,024 bytes");
+            }
+            0
+        }
         Trigger::RunEnded(ended) => ended.outcomes.len(),
         Trigger::Recurrence(every) => {
             let lengths = [

@@ -1,8 +1,9 @@
 //! What happened to schedules: the facts that stand in the journal. Their meaning never changes; a new kind is a new variant.
 
 use serde::{Deserialize, Serialize};
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{FiringOutcome, Moment, ScheduleSpec};
+use tidemill_protocol::schedule::{FilesChange, FiringOutcome, Moment, ScheduleSpec};
 
 /// What happened to a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,16 @@ pub enum ScheduleFact {
         /// What became of it.
         outcome: FiringOutcome,
     },
+    /// Its files were looked at for the first time, or were not what they were at the look before.
+    ScheduleLooked {
+        /// The schedule.
+        name: Name,
+        /// The blob that says what was there.
+        listing: ArtifactRef,
+        /// What it is to answer; none at the first look, and where files only went away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<FilesChange>,
+    },
 }
 
 impl ScheduleFact {
@@ -60,7 +71,8 @@ impl ScheduleFact {
             | Self::ScheduleRemoved { name, .. }
             | Self::SchedulePaused { name, .. }
             | Self::ScheduleResumed { name, .. }
-            | Self::ScheduleFired { name, .. } => name,
+            | Self::ScheduleFired { name, .. }
+            | Self::ScheduleLooked { name, .. } => name,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Moments that something gives which happened: versions that were added, runs that ended. Read from the state, so that what happened while nobody looked is not
+//! Moments that something gives which happened: versions that were added, runs that ended, files that were seen to have changed. Read from the state, so that what happened while nobody looked is not
 //! forgotten; what a schedule has settled is left out.
 
 use super::state::Schedule;
@@ -19,6 +19,7 @@ pub(super) fn occasions(sight: &Sight<'_>, schedule: &Schedule, has_run_ended: b
         Trigger::NewVersion(wanted) => versions(sight, wanted, schedule),
         Trigger::RunEnded(wanted) if has_run_ended => runs(sight, wanted, schedule),
         Trigger::RunEnded(_) => Vec::new(),
+        Trigger::FilesChanged(_) => changes(schedule),
     };
     moments.sort();
     moments.truncate(MOMENTS_MAX);
@@ -44,6 +45,11 @@ fn runs(sight: &Sight<'_>, wanted: &RunEnded, schedule: &Schedule) -> Vec<Moment
             cause: run.id().to_string(),
         })
     });
+    moments.filter(|moment| is_open(schedule, moment)).collect()
+}
+
+fn changes(schedule: &Schedule) -> Vec<Moment> {
+    let moments = schedule.changes.iter().map(|change| change.moment.clone());
     moments.filter(|moment| is_open(schedule, moment)).collect()
 }
 

@@ -4,15 +4,18 @@ use super::fact::ScheduleFact;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{Firing, FiringOutcome, Moment, ScheduleSpec};
+use tidemill_protocol::schedule::{FilesChange, Firing, FiringOutcome, Moment, ScheduleSpec};
 use tidemill_protocol::time::Timestamp;
 
 /// Settled moments of one schedule that are remembered; the journal holds all.
 pub const FIRINGS_KEPT: usize = 100;
 /// Moments of one schedule that wait for the run before them at once.
 pub const QUEUE_MAX: usize = 16;
+/// Changes of files of one schedule that are not settled at once; while there are so many, its files are not looked at.
+pub const CHANGES_MAX: usize = 32;
 
 /// All schedules.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,12 @@ pub struct Schedule {
     /// The last moments that were settled, newest last.
     #[serde(default)]
     pub firings: VecDeque<Firing>,
+    /// The blob with what lay there at the last look at its files; none when the next look is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<ArtifactRef>,
+    /// Changes of its files that are not settled, oldest first.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub changes: VecDeque<FilesChange>,
 }
 
 /// Why a schedule does not fire.
@@ -123,6 +132,11 @@ impl Schedules {
                     schedule.settled_to = at;
                     schedule.settled_at = BTreeSet::new();
                 }
+                schedule.look_afresh();
+            }
+            ScheduleFact::ScheduleLooked { listing, change, .. } => {
+                schedule.seen = Some(*listing);
+                schedule.changes.extend(change.clone());
             }
             ScheduleFact::ScheduleFired { moment, outcome, .. } => schedule.fired(at, moment, outcome),
         }
@@ -136,6 +150,7 @@ impl Schedules {
                 known.settled_to = at;
                 known.settled_at = BTreeSet::new();
                 known.waiting.clear();
+                known.look_afresh();
             }
             known.spec = spec;
             known.revision += 1;
@@ -152,12 +167,21 @@ impl Schedules {
             settled_at: BTreeSet::new(),
             waiting: VecDeque::new(),
             firings: VecDeque::new(),
+            seen: None,
+            changes: VecDeque::new(),
         };
         self.schedules.insert(name.clone(), schedule);
     }
 }
 
 impl Schedule {
+    /// What lay there before does not count any more; what waits for a run to end still does.
+    fn look_afresh(&mut self) {
+        self.seen = None;
+        let waiting = &self.waiting;
+        self.changes.retain(|change| waiting.contains(&change.moment));
+    }
+
     fn fired(&mut self, at: Timestamp, moment: &Moment, outcome: &FiringOutcome) {
         if moment.nominal > self.settled_to {
             self.settled_to = moment.nominal;
@@ -169,6 +193,8 @@ impl Schedule {
         self.waiting.retain(|waiting| waiting != moment);
         if *outcome == FiringOutcome::Queued {
             self.waiting.push_back(moment.clone());
+        } else {
+            self.changes.retain(|change| change.moment != *moment);
         }
         if self.firings.len() >= FIRINGS_KEPT {
             self.firings.pop_front();

@@ -30,18 +30,12 @@ pub(super) fn request(name: &Name, schedule: &Schedule, moment: &Moment) -> Star
         "" => format!("{name}-{}", compact(moment.nominal)),
         cause => format!("{name}-{}-{cause}", compact(moment.nominal)),
     };
-    let cause_word = match &spec.trigger {
-        Trigger::Cron(_) | Trigger::Recurrence(_) => None,
-        Trigger::NewVersion(_) => Some("trigger.version"),
-        Trigger::RunEnded(_) => Some("trigger.run"),
-    };
+    let meant = meant(schedule, moment);
     let filled = |text: &String| {
         let text = fill(text, "creation_context.trigger_time", &time);
         let text = fill(&text, "name", &own_name);
-        match cause_word {
-            Some(word) => fill(&text, word, &moment.cause),
-            None => text,
-        }
+        let known = meant.iter();
+        known.fold(text, |text, (word, value)| fill(&text, word, value))
     };
     let parameters = spec.parameters.iter();
     let parameters: BTreeMap<_, _> = parameters
@@ -61,6 +55,26 @@ pub(super) fn request(name: &Name, schedule: &Schedule, moment: &Moment) -> Star
         continue_on_step_failure: spec.continue_on_step_failure,
         idempotency_key: Some(idempotency_key(name, schedule, moment)),
         by: None,
+    }
+}
+
+/// What the words of this trigger mean at this moment.
+fn meant(schedule: &Schedule, moment: &Moment) -> Vec<(&'static str, String)> {
+    match &schedule.spec.trigger {
+        Trigger::Cron(_) | Trigger::Recurrence(_) => Vec::new(),
+        Trigger::NewVersion(_) => vec![("trigger.version", moment.cause.clone())],
+        Trigger::RunEnded(_) => vec![("trigger.run", moment.cause.clone())],
+        Trigger::FilesChanged(files) => {
+            let mut changes = schedule.changes.iter();
+            let change = changes.find(|change| change.moment == *moment);
+            let paths = change.map_or(&[][..], |change| &change.paths);
+            let count = change.map_or(0, |change| change.added + change.changed);
+            vec![
+                ("trigger.files", serde_json::json!(paths).to_string()),
+                ("trigger.count", count.to_string()),
+                ("trigger.path", files.address()),
+            ]
+        }
     }
 }
 

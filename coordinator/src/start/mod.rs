@@ -271,6 +271,7 @@ fn wire_up(
         reach: kept.reach,
         token: token.clone(),
         sweeping: Arc::default(),
+        looks: watch::Sender::default(),
     };
     let handle = CoordinatorHandle {
         inner: Arc::new(inner),

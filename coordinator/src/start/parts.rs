@@ -10,7 +10,7 @@ use crate::inbox::{
     LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
 };
 use crate::openlineage::run_openlineage;
-use crate::schedules::run_schedules;
+use crate::schedules::{run_schedules, run_watches};
 use crate::tracking::run_sealer;
 use crate::webhooks::run_webhooks;
 use std::future::Future;
@@ -92,6 +92,7 @@ impl Coordinator {
             return;
         }
         self.spawn("schedules", run_schedules(self.handle(), self.token.clone()));
+        self.spawn("watches", run_watches(self.handle(), self.token.clone()));
         self.spawn("webhooks", run_webhooks(self.handle(), self.token.clone()));
     }
 

@@ -40,6 +40,7 @@ pub(crate) fn step_view(
         },
         kind: match &template.work.kind {
             StepKind::Command(_) => "command".to_owned(),
+            StepKind::Builtin(builtin) => builtin.as_str().to_owned(),
             StepKind::Other { name, .. } => name.clone(),
             StepKind::Unknown => "unknown".to_owned(),
         },

@@ -46,6 +46,8 @@ fn training(raw: ArtifactRef) -> Plan {
         version: None,
         label: None,
         data_type: Some("custom_model".into()),
+        description: String::new(),
+        tags: BTreeMap::new(),
     };
     let registers = BTreeMap::from([(port("model"), registration)]);
     plan.templates = vec![

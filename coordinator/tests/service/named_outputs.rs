@@ -31,6 +31,8 @@ fn churn() -> Registration {
         version: None,
         label: None,
         data_type: Some("mlflow_model".into()),
+        description: String::new(),
+        tags: BTreeMap::new(),
     }
 }
 

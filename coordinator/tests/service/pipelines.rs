@@ -129,6 +129,51 @@ async fn data_of_the_catalog_is_given_by_its_name_and_a_name_of_nothing_is_refus
 }
 
 #[tokio::test]
+async fn data_of_the_catalog_is_given_to_any_pipeline_and_the_run_remembers_the_version() {
+    let service = Service::start().await;
+    let one = service.store.put_bytes("one".into()).await.unwrap();
+    let content = json!({"source": {"content": {"artifact": one}}});
+    service.post("/api/v1/assets/data/iris/versions", &content).await;
+    let store = json!({"url": "s3://lake/raw"}).to_string();
+    service
+        .call("PUT", "/api/v1/datastores/lake", Body::from(store))
+        .await;
+    let submit = async |path: &str, file: &str| {
+        let body = json!({"spec": reader(), "parameters": {"file": file}});
+        service.post(path, &body).await
+    };
+    let (status, run) = submit("/api/v1/runs", "azureml:iris@latest").await;
+    assert_eq!(status, StatusCode::CREATED, "{run}");
+    let (_, shown) = service.get("/api/v1/runs/last").await;
+    assert_eq!(
+        (&shown["assets"][0]["name"], &shown["assets"][0]["version"]),
+        (&json!("iris"), &json!("1")),
+        "{shown}"
+    );
+    let (_, lineage) = service.get("/api/v1/lineage?of=iris:1&direction=down").await;
+    let text = lineage.to_string();
+    assert!(text.contains(run["id"].as_str().unwrap()), "{lineage}");
+    let (status, planned) = submit("/api/v1/plan", "azureml:iris:1").await;
+    assert_eq!(status, StatusCode::OK, "{planned}");
+    let (status, _) = submit("/api/v1/runs", "azureml://datastores/lake/paths/2024/a.csv").await;
+    assert_eq!(status, StatusCode::CREATED);
+    let (_, shown) = service.get("/api/v1/runs/last").await;
+    assert_eq!(shown["parameters"]["file"], "s3://lake/raw/2024/a.csv");
+    for nothing in [
+        "azureml:rose",
+        "azureml:iris:7",
+        "azureml://datastores/none/paths/x",
+        "azureml://datastores/lake/paths/../x",
+    ] {
+        for path in ["/api/v1/runs", "/api/v1/plan"] {
+            let (status, refused) = submit(path, nothing).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{nothing}: {refused}");
+            assert_eq!(refused["problems"][0]["path"], "inputs.file");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_disabled_version_says_how_it_is_enabled() {
     let service = Service::start().await;
     publish(&service, "train", &pipeline()).await;

@@ -58,7 +58,7 @@ impl Loaded {
         self.spec
     }
 
-    /// Takes local data out of the parameters of a submission: a parameter for an input that takes files, whose text is no address, names a
+    /// Takes local data out of the parameters of a submission: a parameter for an input that takes files, whose text is no address and no name of a catalog, names a
     /// file or folder, relative to `folder`. What is taken becomes a source; everything else stays a parameter.
     pub fn take_local_data(
         &mut self,
@@ -81,7 +81,8 @@ impl Loaded {
             let Some((port, input)) = root.inputs.get_key_value(name.as_str()) else {
                 return true;
             };
-            if text.contains("://") || !matches!(input.input_type, InputType::Data(_)) {
+            let is_named = text.contains("://") || text.starts_with("azureml:");
+            if is_named || !matches!(input.input_type, InputType::Data(_)) {
                 return true;
             }
             let number = self.sources.len() + self.known.len();

@@ -1,10 +1,11 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
 //! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to, `catalog` what only a catalog knows; `ports`, `binding`, `artifacts`, `paths`,
-//! `environment`, `command`, `other`, `rules` and `secrets` read the parts; `schedule` reads the file around a pipeline that is started by itself. All of them note problems and go on, so that one reading finds them all.
+//! `environment`, `command`, `builtin`, `destination`, `other`, `rules` and `secrets` read the parts; `schedule` reads the file around a pipeline that is started by itself. All of them note problems and go on, so that one reading finds them all.
 
 mod artifacts;
 mod binding;
+mod builtin;
 mod catalog;
 mod check;
 mod checkpoint;
@@ -12,6 +13,8 @@ mod command;
 mod component;
 mod conda;
 mod contents;
+mod declared;
+mod destination;
 mod environment;
 mod explain;
 mod graph;

@@ -93,12 +93,26 @@ impl Loader<'_> {
         let (store, inner) = rest
             .split_once("/paths/")
             .unwrap_or((rest.trim_end_matches('/'), ""));
+        let location = self.location_of(store, site)?;
+        self.inside(inner, site)?;
+        match location {
+            Location::Local(folder) => self
+                .local(&folder.join(inner), SourceRole::Data, site)
+                .map(ValueSpec::Content),
+            Location::Url(base) => {
+                Some(self.remote(&format!("{}/{inner}", base.trim_end_matches('/')), site))
+            }
+        }
+    }
+
+    /// Where a datastore is; it is an error when nobody knows.
+    pub(super) fn location_of(&mut self, store: &str, site: Site<'_>) -> Option<Location> {
         let known = self.workspace.datastores.get(store).cloned();
         let known = known.map_or_else(
             || Ok(Location::Url(self.look_up_datastore(store)?.url)),
             Ok::<_, Absence>,
         );
-        let Ok(location) = known.map_err(|absence| {
+        let found = known.map_err(|absence| {
             let near = did_you_mean(store, self.workspace.datastores.keys().map(String::as_str));
             let help = absence.help(
                 near,
@@ -113,30 +127,24 @@ impl Loader<'_> {
                     format!("the datastore `{store}` is not known"),
                 )
                 .help_text(&help);
-        }) else {
-            return None;
-        };
-        if !stays_inside(inner) {
-            self.findings
-                .add(
-                    Code::BadValue,
-                    site.place,
-                    site.path,
-                    "a path in a datastore must not lead out of it",
-                )
-                .help_text(
-                    "name a path below the datastore, without `..`, backslashes and a `/` at its start",
-                );
-            return None;
+        });
+        found.ok()
+    }
+
+    /// A path in a datastore must not lead out of it.
+    pub(super) fn inside(&mut self, inner: &str, site: Site<'_>) -> Option<()> {
+        if stays_inside(inner) {
+            return Some(());
         }
-        match location {
-            Location::Local(folder) => self
-                .local(&folder.join(inner), SourceRole::Data, site)
-                .map(ValueSpec::Content),
-            Location::Url(base) => {
-                Some(self.remote(&format!("{}/{inner}", base.trim_end_matches('/')), site))
-            }
-        }
+        self.findings
+            .add(
+                Code::BadValue,
+                site.place,
+                site.path,
+                "a path in a datastore must not lead out of it",
+            )
+            .help_text("name a path below the datastore, without `..`, backslashes and a `/` at its start");
+        None
     }
 
     fn data_asset(&mut self, text: &str, wanted: DataType, site: Site<'_>) -> Option<Found> {

@@ -368,6 +368,8 @@ impl Loader<'_> {
                 version,
                 label,
                 data_type: None,
+                description: String::new(),
+                tags: BTreeMap::new(),
             }),
             Err(error) => {
                 self.findings
@@ -380,7 +382,7 @@ impl Loader<'_> {
 
 impl Loader<'_> {
     /// A version or label, which have one grammar.
-    fn version_of(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<String> {
+    pub(super) fn version_of(&mut self, fields: &mut Fields<'_>, key: &'static str) -> Option<String> {
         let (text, node) = fields.text_node(key, &mut self.findings)?;
         match text.parse::<Version>() {
             Ok(_) => Some(text.to_owned()),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tidemill_protocol::catalog::Version;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{Cron, Frequency, Recurrence, Trigger, WeekDay};
+use tidemill_protocol::schedule::{Cron, FilesChanged, Frequency, Recurrence, Trigger, WeekDay};
 
 /// A schedule that was loaded without an error.
 #[derive(Debug, Clone)]
@@ -181,11 +181,12 @@ impl Loader<'_> {
                 })
             }
             "recurrence" => self.recurrence(&mut own, time_zone),
+            "files_changed" => self.files_changed(&mut own),
             other => {
                 let message = format!("`{other}` is no kind of trigger");
                 self.findings
                     .add(Code::BadValue, node.place, "trigger.type", message)
-                    .help_with(did_you_mean(other, ["cron", "recurrence"]));
+                    .help_with(did_you_mean(other, ["cron", "recurrence", "files_changed"]));
                 return None;
             }
         };
@@ -195,6 +196,19 @@ impl Loader<'_> {
             start_time,
             end_time,
         })
+    }
+
+    fn files_changed(&mut self, own: &mut Fields<'_>) -> Option<Trigger> {
+        let every = self.duration(own, "every").unwrap_or(FilesChanged::EVERY_DEFAULT);
+        let (text, node) = own.required_text("path", &mut self.findings)?;
+        let files = FilesChanged::of(text, every);
+        if files.is_none() {
+            let message = format!("`{text}` is no path in a datastore");
+            self.findings
+                .add(Code::BadValue, node.place, "trigger.path", message)
+                .help_text("write it as `azureml://datastores/NAME/paths/PATH`");
+        }
+        files.map(Trigger::FilesChanged)
     }
 
     fn recurrence(&mut self, own: &mut Fields<'_>, time_zone: String) -> Option<Trigger> {

@@ -4,6 +4,8 @@
 use super::Loader;
 use super::artifacts;
 use super::binding::{Bound, Scope};
+use super::builtin;
+use super::declared::{declared, own_outputs, unknown_input};
 use super::other::{self, AUTOML_DATA};
 use super::ports::OutputNode;
 use crate::diagnostic::{Code, Place, did_you_mean};
@@ -13,14 +15,11 @@ use crate::yaml::{Entry, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tidemill_protocol::ids::StepPath;
-use tidemill_protocol::literal::LiteralType;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::Registration;
-use tidemill_protocol::spec::{
-    BindingSource, BindingSpec, ComponentBody, ComponentSpec, InputSpec, InputType, OutputSpec, StepSpec,
-};
+use tidemill_protocol::spec::{BindingSpec, ComponentBody, ComponentSpec, InputSpec, OutputSpec, StepSpec};
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 9] = [
     "command",
     "pipeline",
     "sweep",
@@ -28,6 +27,8 @@ const KINDS: [&str; 7] = [
     "spark",
     "automl",
     "data_transfer",
+    "copy",
+    "register_model",
 ];
 /// Kinds of the grammar that exist elsewhere and not here.
 const REFUSED: [&str; 6] = [
@@ -63,6 +64,8 @@ pub(super) enum Shape {
     Command,
     /// Another kind written inline.
     Other(&'static str),
+    /// What tidemill does itself.
+    Builtin(&'static str),
     /// A sweep over a component.
     Sweep(u32),
     /// It could not be read; an error was noted.
@@ -129,6 +132,9 @@ impl Loader<'_> {
                 outputs.insert(name, node);
             }
         }
+        if let Shape::Builtin(kind) = shape {
+            self.builtin_outputs(kind, &mut fields, &mut outputs);
+        }
         Some(Draft {
             name,
             place: entry.key_place,
@@ -188,7 +194,11 @@ impl Loader<'_> {
                 Shape::Broken
             }
             Some("command") => Shape::Command,
-            Some(text) => other::kind(text).map_or(Shape::Broken, Shape::Other),
+            Some(text) => {
+                let own = builtin::kind(text).map(Shape::Builtin);
+                own.or_else(|| other::kind(text).map(Shape::Other))
+                    .unwrap_or(Shape::Broken)
+            }
             None if has(fields, "command") => Shape::Command,
             None if has(fields, "trial") => self.sweep_shape(fields, folder),
             None if has(fields, "entry") => Shape::Other("spark"),
@@ -225,7 +235,7 @@ impl Loader<'_> {
     pub(super) fn gives(&self, draft: &Draft<'_>) -> Option<BTreeMap<PortName, OutputSpec>> {
         let mut outputs = match draft.shape {
             Shape::Component(index) | Shape::Sweep(index) => self.component(index).outputs.clone(),
-            Shape::Command | Shape::Other(_) => own_outputs(&draft.outputs),
+            Shape::Command | Shape::Builtin(_) | Shape::Other(_) => own_outputs(&draft.outputs),
             Shape::Broken => return None,
         };
         if !self.is_pipeline(&draft.shape) {
@@ -301,6 +311,10 @@ impl Loader<'_> {
                 (Some(index), inputs, false)
             }
             Shape::Sweep(index) => self.sweep_step(index, fields, entries, scope),
+            Shape::Builtin(kind) => {
+                let (component, inputs) = self.builtin_step(kind, fields, &mut draft.outputs, scope);
+                (component, inputs, true)
+            }
             Shape::Command | Shape::Other(_) => {
                 let mut bound = self.bindings(entries, &inputs_path, scope, None);
                 if matches!(draft.shape, Shape::Other("automl")) {
@@ -453,39 +467,4 @@ impl Loader<'_> {
             body,
         }))
     }
-}
-
-fn unknown_input() -> InputSpec {
-    InputSpec {
-        input_type: InputType::Literal(LiteralType::String),
-        optional: false,
-        default: None,
-        min: None,
-        max: None,
-        choices: Vec::new(),
-        mode: None,
-        description: String::new(),
-    }
-}
-
-/// The declaration that a binding of an inline step amounts to.
-fn declared(found: &Bound, scope: &Scope<'_>) -> InputSpec {
-    // Only what may be absent in the pipeline may be absent here.
-    let parent = match &found.binding.source {
-        BindingSource::Parent(name) => scope.inputs.get(name),
-        _ => None,
-    };
-    InputSpec {
-        input_type: found.value_type,
-        optional: parent.is_some_and(|input| input.optional && input.default.is_none()),
-        mode: found.binding.mode,
-        ..unknown_input()
-    }
-}
-
-fn own_outputs(outputs: &BTreeMap<PortName, OutputNode>) -> BTreeMap<PortName, OutputSpec> {
-    outputs
-        .iter()
-        .map(|(name, node)| (name.clone(), node.spec.clone()))
-        .collect()
 }

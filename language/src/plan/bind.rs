@@ -5,7 +5,7 @@ use super::expand::{Expansion, Leaf};
 use super::problems::ProblemList;
 use crate::diagnostic::{Code, did_you_mean};
 use crate::literal::{accept, shown};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::key::InputValue;
@@ -30,6 +30,8 @@ pub(super) struct Binder<'a, 's> {
     expansion: &'a Expansion<'s>,
     problems: &'a mut ProblemList,
     scopes: Vec<Inputs>,
+    /// Of each scope the inputs that have no value because of a problem: what is bound to one of them has none for the same reason.
+    refused: Vec<BTreeSet<PortName>>,
     leaves: Vec<Inputs>,
 }
 
@@ -50,21 +52,24 @@ impl<'a, 's> Binder<'a, 's> {
             expansion,
             problems,
             scopes: Vec::with_capacity(expansion.instances.len()),
+            refused: Vec::with_capacity(expansion.instances.len()),
             leaves: Vec::with_capacity(expansion.leaves.len()),
         }
     }
 
     /// Binds everything, outer pipelines first.
     pub(super) fn bind(&mut self, request: &PlanRequest) {
-        let root = self.root(request);
+        let (root, refused) = self.root(request);
         self.scopes.push(root);
+        self.refused.push(refused);
         for instance in self.expansion.instances.iter().skip(1) {
             let Some((parent, step)) = instance.parent else {
                 continue;
             };
             let path = instance.prefix.trim_end_matches('.');
-            let inputs = self.inputs(&instance.component.inputs, step, parent, path);
+            let (inputs, refused) = self.inputs(&instance.component.inputs, step, parent, path);
             self.scopes.push(inputs);
+            self.refused.push(refused);
         }
         for leaf in &self.expansion.leaves {
             let Leaf {
@@ -73,7 +78,7 @@ impl<'a, 's> Binder<'a, 's> {
                 component,
                 instance,
             } = leaf;
-            let inputs = self.inputs(&component.inputs, step, *instance, path.as_str());
+            let (inputs, _) = self.inputs(&component.inputs, step, *instance, path.as_str());
             self.leaves.push(inputs);
         }
     }
@@ -83,7 +88,7 @@ impl<'a, 's> Binder<'a, 's> {
         (self.leaves, self.scopes)
     }
 
-    fn root(&mut self, request: &PlanRequest) -> Inputs {
+    fn root(&mut self, request: &PlanRequest) -> (Inputs, BTreeSet<PortName>) {
         let declared = &self.expansion.instances[0].component.inputs;
         for name in request.parameters.keys() {
             if !declared.contains_key(name.as_str()) {
@@ -93,7 +98,7 @@ impl<'a, 's> Binder<'a, 's> {
                     .add_with_help(Code::UnknownParameter, "inputs", message, help);
             }
         }
-        let mut inputs = Inputs::new();
+        let (mut inputs, mut refused) = (Inputs::new(), BTreeSet::new());
         for (name, input) in declared {
             let path = || format!("inputs.{name}");
             let site = Site {
@@ -113,11 +118,29 @@ impl<'a, 's> Binder<'a, 's> {
                     inputs.insert(name.clone(), bound);
                 }
                 // A value that was refused has left a problem behind already.
-                None if input.optional || self.problems.len() > noted => {}
-                None => self.missing(name, &site),
+                None if self.problems.len() > noted => drop(refused.insert(name.clone())),
+                None if input.optional => {}
+                None => {
+                    self.missing(name, &site);
+                    refused.insert(name.clone());
+                }
             }
         }
-        inputs
+        (inputs, refused)
+    }
+
+    /// What an input of a pipeline or step is bound to, if that has no value because of a problem that was noted already.
+    fn is_refused(&self, binding: Option<&BindingSpec>, instance: usize) -> bool {
+        let Some(refused) = self.refused.get(instance).filter(|refused| !refused.is_empty()) else {
+            return false;
+        };
+        match binding.map(|binding| &binding.source) {
+            Some(BindingSource::Parent(name)) => refused.contains(name),
+            Some(BindingSource::Text(parts)) => parts
+                .iter()
+                .any(|part| matches!(part, TextPart::Parent(name) if refused.contains(name))),
+            _ => false,
+        }
     }
 
     fn inputs(
@@ -126,8 +149,8 @@ impl<'a, 's> Binder<'a, 's> {
         step: &StepSpec,
         instance: usize,
         path: &str,
-    ) -> Inputs {
-        let mut inputs = Inputs::new();
+    ) -> (Inputs, BTreeSet<PortName>) {
+        let (mut inputs, mut refused) = (Inputs::new(), BTreeSet::new());
         for (name, input) in declared {
             let path = || format!("{path}.inputs.{name}");
             let site = Site {
@@ -135,21 +158,27 @@ impl<'a, 's> Binder<'a, 's> {
                 instance,
             };
             let noted = self.problems.len();
-            let bound = step
-                .inputs
-                .get(name)
-                .and_then(|binding| self.bound(binding, input, &site));
+            let binding = step.inputs.get(name);
+            if self.is_refused(binding, instance) {
+                refused.insert(name.clone());
+                continue;
+            }
+            let bound = binding.and_then(|binding| self.bound(binding, input, &site));
             let bound = bound.or_else(|| self.default(input, &site));
             match bound {
                 Some(bound) => {
                     inputs.insert(name.clone(), bound);
                 }
                 // A value that was refused has left a problem behind already.
-                None if input.optional || self.problems.len() > noted => {}
-                None => self.missing(name, &site),
+                None if self.problems.len() > noted => drop(refused.insert(name.clone())),
+                None if input.optional => {}
+                None => {
+                    self.missing(name, &site);
+                    refused.insert(name.clone());
+                }
             }
         }
-        inputs
+        (inputs, refused)
     }
 
     fn missing(&mut self, name: &PortName, site: &Site<'_>) {
@@ -272,7 +301,10 @@ impl<'a, 's> Binder<'a, 's> {
                 }
                 Err(refusal) => refusal,
             },
-            InputType::Data(_) if text.contains("://") && !text.starts_with("file:") => {
+            // Names of a catalog are replaced before a run is planned; here they stand for what nobody has looked up.
+            InputType::Data(_)
+                if text.starts_with("azureml:") || (text.contains("://") && !text.starts_with("file:")) =>
+            {
                 return Some(address_input(
                     text,
                     &self.spec.datastores,

@@ -2,11 +2,13 @@
 //! expression in it is checked again here, and everything is bounded.
 //!
 //! [`expand`] flattens nested pipelines, [`bind`] gives every input its value or its source, [`edges`] works out what waits for what, and
-//! [`template`] makes what steps share.
+//! [`template`] makes what steps share; what tidemill does itself is in [`builtin`].
 
 mod bind;
+mod builtin;
 mod edges;
 mod expand;
+mod expanded;
 mod problems;
 mod template;
 
@@ -17,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use template::Templates;
 use tidemill_protocol::api::Problem;
+use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepOutput};
 use tidemill_protocol::project::default_project;
@@ -45,6 +48,8 @@ pub struct PlanRequest {
     pub priority: i32,
     /// Run every step, whatever is known.
     pub force_rerun: bool,
+    /// The datastores that there are, for addresses that lie in one without naming it. None where nobody could be asked: then none is missed.
+    pub datastores: Option<BTreeMap<Name, Datastore>>,
 }
 
 /// Plans one run: binds the parameters, expands nested pipelines, and resolves every name. Reports every problem at once.
@@ -66,7 +71,7 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
     binder.bind(request);
     let (bound, scopes) = binder.finish();
     let edges = edges::find(&expansion, &bound, &mut problems);
-    let mut templates = Templates::new(spec, &expansion, request.priority);
+    let mut templates = Templates::new(spec, &expansion, request);
     let mut steps = Vec::with_capacity(expansion.leaves.len());
     for (index, (inputs, after)) in bound.into_iter().zip(edges.after).enumerate() {
         let template = templates.of(index, &inputs, &scopes, &edges.when, &mut problems);

@@ -1,10 +1,12 @@
 //! Templates: what steps execute and under which rules. Equal ones are made once.
 
+use super::PlanRequest;
 use super::bind::{Inputs, literal_of};
+use super::builtin::{self, Around};
 use super::expand::{Expansion, Leaf};
+use super::expanded::expanded;
 use super::problems::ProblemList;
 use crate::diagnostic::Code;
-use crate::expression::{Piece, Reference, pieces};
 use crate::shell::Interface;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use tidemill_protocol::spec::{
 pub(super) struct Templates<'a, 's> {
     spec: &'s PipelineSpec,
     expansion: &'a Expansion<'s>,
-    priority: i32,
+    request: &'a PlanRequest,
     /// What each pipeline hands down to its steps; filled when first asked for.
     inherited: Vec<Option<Inherited>>,
     registers: HashMap<usize, Vec<(PortName, &'s tidemill_protocol::plan::Registration)>>,
@@ -45,7 +47,11 @@ struct Inherited {
 }
 
 impl<'a, 's> Templates<'a, 's> {
-    pub(super) fn new(spec: &'s PipelineSpec, expansion: &'a Expansion<'s>, priority: i32) -> Self {
+    pub(super) fn new(
+        spec: &'s PipelineSpec,
+        expansion: &'a Expansion<'s>,
+        request: &'a PlanRequest,
+    ) -> Self {
         let mut registers: HashMap<_, Vec<_>> = HashMap::new();
         for (leaf, output, registration) in expansion.outer_registrations() {
             registers.entry(leaf).or_default().push((output, registration));
@@ -53,7 +59,7 @@ impl<'a, 's> Templates<'a, 's> {
         Self {
             spec,
             expansion,
-            priority,
+            request,
             inherited: vec![None; expansion.instances.len()],
             registers,
             list: Vec::new(),
@@ -80,28 +86,46 @@ impl<'a, 's> Templates<'a, 's> {
         let path = leaf.path.as_str();
         let mut rules = self.rules(index, scopes, when[index], problems);
         rules.reads = self.reads(inputs);
-        let ports: BTreeMap<PortName, InputPort> = inputs
+        let mut ports: BTreeMap<PortName, InputPort> = inputs
             .iter()
             .map(|(name, input)| (name.clone(), input.port.clone()))
             .collect();
         let variables = variables(leaf.step, leaf.component, inputs, scope, path, problems);
-        let secrets = secrets(leaf.step, leaf.component, &variables, path, problems);
+        let mut secrets = secrets(leaf.step, leaf.component, &variables, path, problems);
+        let mut does = None;
+        if let Some(other) = builtin::of(leaf.component) {
+            let around = Around {
+                spec: self.spec,
+                request: self.request,
+                inputs,
+                scope,
+                path,
+            };
+            if let Some(planned) = builtin::plan(leaf.component, other, &around, &mut ports, problems) {
+                rules.reads.extend(planned.reads);
+                secrets.extend(planned.secrets);
+                does = Some(planned.does);
+            }
+        }
         let overrides = &leaf.step.overrides;
         let key = codec::encode(&(
             leaf.step.component,
             &rules,
             &ports,
             &variables,
-            &secrets,
+            (&secrets, &does),
             &overrides.environment,
             &overrides.distribution,
         ));
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let Some(work) = self.work(leaf, ports, (variables, secrets), problems) else {
+        let Some(mut work) = self.work(leaf, ports, (variables, secrets), problems) else {
             return 0;
         };
+        if let Some(does) = does {
+            work.kind = StepKind::Builtin(does);
+        }
         let place =
             u32::try_from(self.list.len()).expect("templates are at most as many as steps, which are capped");
         let rules = self
@@ -189,7 +213,7 @@ impl<'a, 's> Templates<'a, 's> {
         let here = &self.expansion.instances[instance];
         let mut found = Inherited {
             target: None,
-            priority: self.priority,
+            priority: self.request.priority,
             retry: None,
             timeout: None,
             checkpoint: None,
@@ -398,28 +422,4 @@ fn secrets(
         }
     }
     secrets
-}
-
-fn expanded(value: &str, inputs: &Inputs, scope: &Inputs) -> Result<String, String> {
-    if !value.contains("${{") {
-        return Ok(value.to_owned());
-    }
-    let mut text = String::new();
-    for piece in pieces(value).map_err(|bad| bad.message)? {
-        match piece {
-            Piece::Text(part) => text.push_str(part),
-            Piece::Reference(reference, spelling) => {
-                let found = match &reference {
-                    Reference::Input(name) => literal_of(inputs, name),
-                    Reference::ParentInput(name) => literal_of(scope, name),
-                    _ => None,
-                };
-                let found = found.ok_or_else(|| {
-                    format!("`{spelling}` names no literal, and a variable's value can hold nothing else")
-                })?;
-                text.push_str(&found);
-            }
-        }
-    }
-    Ok(text)
 }

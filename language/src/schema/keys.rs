@@ -45,6 +45,14 @@ jobs:
   data_transfer:
     type: data_transfer
     task: copy_data
+  copy:
+    type: copy
+    inputs: {source: https://example.org/t}
+    destination: file:///t
+  register_model:
+    type: register_model
+    inputs: {model: https://example.org/t}
+    name: m
   of_command:
     type: command
     component: {type: command, command: x}
@@ -63,7 +71,7 @@ jobs:
 ";
 
 /// Where each definition of the schema is met in that file.
-const PLACES: [(&str, &str); 25] = [
+const PLACES: [(&str, &str); 27] = [
     ("pipeline", ""),
     ("settings", "settings"),
     ("declared_input", "inputs.declared"),
@@ -81,6 +89,8 @@ const PLACES: [(&str, &str); 25] = [
     ("spark_step", "jobs.spark"),
     ("automl_step", "jobs.automl"),
     ("data_transfer_step", "jobs.data_transfer"),
+    ("copy_step", "jobs.copy"),
+    ("register_model_step", "jobs.register_model"),
     ("component_step", "jobs.of_command"),
     ("command_component", "jobs.of_command.component"),
     ("sweep_component", "jobs.of_sweep.component"),

@@ -62,6 +62,42 @@ fn required(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// The steps that tidemill does itself: they are written inline only, and nothing of theirs is a process of their author's.
+fn own_step(kind: &str) -> Value {
+    let mut properties = step();
+    extend(
+        &mut properties,
+        json!({
+            "type": { "const": kind },
+            "resources": { "$ref": "#/$defs/resources" },
+            "is_deterministic": { "type": "boolean" },
+            "services": {},
+            "queue_settings": {},
+        }),
+    );
+    let (description, own, required) = if kind == "copy" {
+        let destination = json!({ "destination": {
+            "type": "string",
+            "minLength": 1,
+            "description": "Where to: `azureml://datastores/NAME/paths/PATH`, or an address in a datastore. May hold `${{parent.inputs.NAME}}`.",
+        }});
+        let description = "Copies files to a datastore: the input `source` to `destination`.";
+        (description, destination, json!(["type", "inputs", "destination"]))
+    } else {
+        let model = json!({
+            "model_type": { "enum": ["custom_model", "mlflow_model", "triton_model"], "description": "The layout of the model; `custom_model` when absent." },
+            "label": { "$ref": "#/$defs/text", "description": "A label that is to point at the version." },
+            "alias": { "$ref": "#/$defs/text", "description": "Another word for `label`." },
+        });
+        let description = "Makes files a version of a model: the input `model` under `name`.";
+        (description, model, json!(["type", "inputs", "name"]))
+    };
+    extend(&mut properties, own);
+    let mut schema = object(description, &properties);
+    schema["required"] = required;
+    schema
+}
+
 /// What software and machines a step uses.
 fn around() -> Value {
     json!({
@@ -134,6 +170,10 @@ pub(super) fn definitions() -> Value {
         steps.push(json!({ "$ref": format!("#/$defs/{kind}_step") }));
         components.push(json!({ "$ref": format!("#/$defs/{kind}_component") }));
         single.push(json!({ "$ref": format!("#/$defs/{kind}_file") }));
+    }
+    for kind in ["copy", "register_model"] {
+        extend(&mut all, json!({ format!("{kind}_step"): own_step(kind) }));
+        steps.push(json!({ "$ref": format!("#/$defs/{kind}_step") }));
     }
     components.push(json!({ "$ref": "#/$defs/pipeline_component" }));
     extend(

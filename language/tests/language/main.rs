@@ -4,6 +4,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "the tests count far below u32")]
 
 mod bad;
+mod builtin;
 mod catalog;
 mod fixtures;
 mod good;

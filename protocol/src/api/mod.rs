@@ -5,6 +5,7 @@ mod assets;
 mod audit;
 mod contents;
 mod datastores;
+mod drafts;
 mod enrolment;
 mod error;
 mod lineage;
@@ -31,6 +32,7 @@ pub use assets::{
 pub use audit::{AuditDecision, AuditEntry};
 pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
 pub use datastores::{DatastoreTestView, DatastoreView};
+pub use drafts::{DraftRequest, DraftSource, DraftView, PublishDraftRequest};
 pub use enrolment::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, JoinTokenStatus, JoinTokenView,
     QuarantineRequest, QuarantineView,
@@ -46,7 +48,7 @@ pub use runs::{
     EventView, Page, PlanDecision, PlanView, PlannedStepView, RunDiffView, RunSummary, RunView, StepCounts,
     StepDiffView, SubmitRequest,
 };
-pub use schedules::{MomentView, PauseRequest, PauseView, ScheduleView};
+pub use schedules::{LookView, MomentView, PauseRequest, PauseView, ScheduleView};
 pub use secrets::SecretView;
 pub use service::{ArchiveView, CoordinatorView, Problem};
 pub use steps::{AttemptView, ExplanationView, InputView, KeyPartView, NamedOutputView, StepView, UsageView};

@@ -81,6 +81,10 @@
 //! PUT  /api/v1/datastores/{name}    Datastore         → DatastoreView
 //! DELETE /api/v1/datastores/{name}                    → 204
 //! POST /api/v1/datastores/{name}/test                 → DatastoreTestView
+//! GET  /api/v1/drafts               ?tag              → [DraftView]
+//! GET, PUT, PATCH, DELETE /api/v1/drafts/{name} DraftRequest → DraftView    ETag: its revision, for If-Match; If-None-Match: * to make
+//! POST /api/v1/drafts/{name}/runs      StartRequest   → RunSummary          201; 200 when the idempotency key was used before
+//! POST /api/v1/drafts/{name}/publish   PublishDraftRequest → VersionView    201; 200 when it was there already
 //! GET  /api/v1/schedules                              → [ScheduleView]
 //! GET, PUT, DELETE /api/v1/schedules/{name} ScheduleSpec → ScheduleView     ETag: its revision, for If-Match; If-None-Match: * to make
 //! POST /api/v1/schedules/{name}/pause  PauseRequest   → ScheduleView
@@ -139,6 +143,8 @@ pub const LINEAGE: &str = "/api/v1/lineage";
 pub const DATASTORES: &str = "/api/v1/datastores";
 /// Published pipelines.
 pub const PIPELINES: &str = "/api/v1/pipelines";
+/// Drafts.
+pub const DRAFTS: &str = "/api/v1/drafts";
 /// Schedules.
 pub const SCHEDULES: &str = "/api/v1/schedules";
 /// Webhooks.

@@ -30,6 +30,21 @@ pub struct ScheduleView {
     /// The last moment that was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Firing>,
+    /// What the last look at its files came to; none when it watches none, or nobody has looked since the coordinator started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<LookView>,
+}
+
+/// What a look at the files of a datastore came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct LookView {
+    /// When.
+    pub at: Timestamp,
+    /// How many files there are; 0 when they could not be listed.
+    pub files: u64,
+    /// Why they could not be listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Why a schedule does not fire.

@@ -3,11 +3,13 @@
 //!
 //! Steps are small and numerous, templates large and few: what many steps share stands once in a [`StepTemplate`].
 
+mod builtin;
 mod python;
 mod rules;
 mod secrets;
 mod work;
 
+pub use builtin::{Builtin, CopyTo};
 pub use python::{PythonVersion, PythonVersions};
 pub use rules::{CheckpointRule, Registration, RetryPolicy, StepRules, When};
 pub use secrets::{SECRETS_PER_STEP_MAX, SecretForm, SecretUse, may_name_variable};

@@ -72,6 +72,12 @@ pub struct Registration {
     /// What it means to its reader, in the words of pipeline files; by its shape when nobody said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_type: Option<String>,
+    /// Free text about the version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Tags of the version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// On which outcome of the steps before it a step runs.

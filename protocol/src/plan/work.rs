@@ -1,6 +1,6 @@
 //! What a step executes: its command, code, environment, ports and distribution. All of it is part of the step key; the rules around it are in `rules`.
 
-use super::SecretUse;
+use super::{Builtin, SecretUse};
 use crate::artifact::ArtifactRef;
 use crate::digest::{CanonicalHasher, Digest};
 use crate::name::PortName;
@@ -100,6 +100,8 @@ fn record<T: Serialize + ?Sized>(value: &T) -> Digest {
 pub enum StepKind {
     /// A process.
     Command(Command),
+    /// What tidemill does itself.
+    Builtin(Builtin),
     /// A kind whose executor is not built in yet (`sweep`, `parallel`, `spark`, `automl` …): it loads and plans, and fails with a clear reason
     /// when it is reached. The settings are kept as canonical JSON text, so that they are part of the key.
     Other {

@@ -1,11 +1,13 @@
 //! The words of schedules: when a published pipeline is started by itself, with what, and what became of each such moment. Kept in the journal, so readable for ever.
 //! When a moment comes is the coordinator's to reckon.
 
+mod changes;
 mod firing;
 mod trigger;
 
+pub use changes::FilesChange;
 pub use firing::{Firing, FiringOutcome, Moment};
-pub use trigger::{Cron, Frequency, NewVersion, Recurrence, RunEnded, Trigger, WeekDay};
+pub use trigger::{Cron, FilesChanged, Frequency, NewVersion, Recurrence, RunEnded, Trigger, WeekDay};
 
 use crate::catalog::Version;
 use crate::name::Name;
@@ -25,7 +27,8 @@ pub struct ScheduleSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Version>,
     /// Values for its parameters, as text. `${{creation_context.trigger_time}}` in one is the moment of the firing, `${{name}}` a name of its own for each firing;
-    /// `${{trigger.version}}` and `${{trigger.run}}` are the version that was added and the run that ended.
+    /// `${{trigger.version}}` and `${{trigger.run}}` are the version that was added and the run that ended; of changed files `${{trigger.path}}` is the address of what is
+    /// watched, `${{trigger.files}}` a JSON list of those that were added or changed, the first hundred at most, and `${{trigger.count}}` how many there were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
     /// What people call its runs; the pipeline's display name when absent. May hold the same expressions.

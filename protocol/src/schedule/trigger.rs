@@ -4,7 +4,7 @@
 use crate::catalog::AssetKind;
 use crate::name::Name;
 use crate::status::RunStatus;
-use crate::time::Timestamp;
+use crate::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// When a schedule fires.
@@ -19,6 +19,43 @@ pub enum Trigger {
     NewVersion(NewVersion),
     /// At each end of a run.
     RunEnded(RunEnded),
+    /// When files in a datastore have changed.
+    FilesChanged(FilesChanged),
+}
+
+/// Files in a datastore that are not what they were at the look before. All that were added or changed since then are one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilesChanged {
+    /// The datastore, one that the coordinator knows and that can be listed.
+    pub datastore: Name,
+    /// The path below its root, with everything below it; the whole datastore when empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The time between two looks: 1 second to 1 day.
+    #[serde(default = "five_minutes")]
+    pub every: Millis,
+}
+
+impl FilesChanged {
+    /// The time between two looks when nobody says so.
+    pub const EVERY_DEFAULT: Millis = Millis::from_secs(300);
+
+    /// Reads `azureml://datastores/NAME/paths/PATH`; none when it is no such address.
+    pub fn of(address: &str, every: Millis) -> Option<Self> {
+        let (_, rest) = address.strip_prefix("azureml://")?.split_once("datastores/")?;
+        let (store, path) = rest.split_once("/paths/").unwrap_or((rest, ""));
+        Some(Self {
+            datastore: store.trim_end_matches('/').parse().ok()?,
+            path: path.trim_matches('/').to_owned(),
+            every,
+        })
+    }
+
+    /// The address of what is watched.
+    pub fn address(&self) -> String {
+        format!("azureml://datastores/{}/paths/{}", self.datastore, self.path)
+    }
 }
 
 /// Each new version of an asset.
@@ -122,6 +159,10 @@ pub enum WeekDay {
     Sunday,
 }
 
+const fn five_minutes() -> Millis {
+    FilesChanged::EVERY_DEFAULT
+}
+
 const fn data() -> AssetKind {
     AssetKind::Data
 }
@@ -140,4 +181,31 @@ fn utc() -> String {
 
 const fn one() -> u32 {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_what_is_watched_and_is_written_as_it_was_read() {
+        for (address, path) in [
+            ("azureml://datastores/lake/paths/in/2024/", "in/2024"),
+            ("azureml://datastores/lake", ""),
+            (
+                "azureml://subscriptions/s/workspaces/w/datastores/lake/paths/x",
+                "x",
+            ),
+        ] {
+            let watched = FilesChanged::of(address, Millis(1)).unwrap();
+            assert_eq!(
+                (watched.datastore.as_str(), watched.path.as_str()),
+                ("lake", path)
+            );
+            assert_eq!(FilesChanged::of(&watched.address(), Millis(1)), Some(watched));
+        }
+        for other in ["lake", "s3://lake/in", "azureml:lake:1", "azureml://datastores/"] {
+            assert_eq!(FilesChanged::of(other, Millis(1)), None, "{other}");
+        }
+    }
 }

@@ -11,13 +11,13 @@ use crate::supervisor::message::{OwnFiles, Start};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tidemill_protocol::failure::{Failure, FailureReason};
-use tidemill_protocol::plan::{Command, StepKind};
+use tidemill_protocol::plan::StepKind;
 use tidemill_protocol::wire::Phase;
 
 impl Attempt {
     /// Prepares everything up to the start of the process.
     pub(super) async fn prepare(&self, progress: &mut Progress) -> Result<Start, Failure> {
-        let command = self.command()?;
+        self.check_kind()?;
         let work = &self.task.template.work;
         progress.usage.notes.clone_from(&self.grant.notes);
         let stderr = self.folder.stderr();
@@ -70,8 +70,12 @@ impl Attempt {
         }
         let start_failed = |why| Failure::with_message(FailureReason::StartFailed, why);
         let search_path = environment.get("PATH").cloned().unwrap_or_default();
-        let invocation =
-            invocation(command, &staged.values, &search_path, &self.folder).map_err(start_failed)?;
+        let invocation = match &work.kind {
+            StepKind::Command(command) => invocation(command, &staged.values, &search_path, &self.folder),
+            StepKind::Builtin(builtin) => self.told(builtin, &staged.values),
+            StepKind::Other { .. } | StepKind::Unknown => Err("nobody executes it".to_owned()),
+        };
+        let invocation = invocation.map_err(start_failed)?;
         let resources = &self.task.template.rules.resources;
         let members = members(resources.instance_count, work.distribution.as_ref()).map_err(start_failed)?;
         progress.usage.notes.extend(members.notes.iter().cloned());
@@ -91,9 +95,10 @@ impl Attempt {
         }
     }
 
-    fn command(&self) -> Result<&Command, Failure> {
+    /// Refuses what cannot be executed before anything is brought for it.
+    fn check_kind(&self) -> Result<(), Failure> {
         match &self.task.template.work.kind {
-            StepKind::Command(command) => Ok(command),
+            StepKind::Command(_) | StepKind::Builtin(_) => Ok(()),
             StepKind::Other { name, .. } => Err(Failure::with_message(
                 FailureReason::ExecutorMissing,
                 format!("steps of type `{name}` cannot be executed by this version"),
@@ -138,6 +143,9 @@ impl Attempt {
         let mut readable = vec![folder.inputs(), folder.parameters(), folder.script()];
         readable.extend(progress.environment.folders());
         readable.push(self.tools.listings.clone());
+        if matches!(self.task.template.work.kind, StepKind::Builtin(_)) {
+            readable.extend(self.own_program().map(PathBuf::from));
+        }
         // Scripts open /dev/stdout and /dev/stderr, which lead to these files.
         let mut writable = vec![
             folder.work(),

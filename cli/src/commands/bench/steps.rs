@@ -66,7 +66,13 @@ async fn request(session: &mut Session, embedded: &Embedded, file: &Path) -> Res
     let draft = loading::read(session, file)?;
     let loaded = loading::complete(session, draft, None).await?;
     let spec = loading::bring(session, loaded, Destination::Store(embedded.store())).await?;
-    Ok(loading::request(session, spec, &Submission::default()))
+    let parameters = std::collections::BTreeMap::new();
+    Ok(loading::request(
+        session,
+        spec,
+        parameters,
+        &Submission::default(),
+    ))
 }
 
 async fn to_its_end(client: &Client, request: &SubmitRequest) -> Result<RunView, Failure> {

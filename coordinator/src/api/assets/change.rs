@@ -34,7 +34,17 @@ pub(in crate::api) async fn add(
     Path((kind, name)): Path<(AssetKind, Name)>,
     Json(request): Json<AddVersionRequest>,
 ) -> Result<(StatusCode, Extension<Made>, Json<VersionView>), ApiError> {
-    let (body, origin) = source::resolve(&handle, kind, request.source).await?;
+    add_version(&handle, &caller, (kind, name), request).await
+}
+
+/// Adds a version, for whoever asks in whatever way.
+pub(in crate::api) async fn add_version(
+    handle: &CoordinatorHandle,
+    caller: &Caller,
+    (kind, name): (AssetKind, Name),
+    request: AddVersionRequest,
+) -> Result<(StatusCode, Extension<Made>, Json<VersionView>), ApiError> {
+    let (body, origin) = source::resolve(handle, kind, request.source).await?;
     let wanted = request.version.clone();
     let change = Changes::Add(NewVersion {
         version: request.version,
@@ -48,7 +58,7 @@ pub(in crate::api) async fn add(
         kind,
         name: name.clone(),
         expect: None,
-        by: name_of(&caller, request.by),
+        by: name_of(caller, request.by),
         change,
     };
     let facts = handle.change::<Catalog>(command).await??;
@@ -68,7 +78,7 @@ pub(in crate::api) async fn add(
         )
     })?;
     let made = Made("version", version.to_string());
-    let view = view_of(&handle, kind, name, version).await?;
+    let view = view_of(handle, kind, name, version).await?;
     Ok((status, Extension(made), Json(view)))
 }
 

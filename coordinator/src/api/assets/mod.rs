@@ -8,9 +8,10 @@ mod publish;
 mod source;
 
 pub(super) use browse::{list, show, show_version, versions};
-pub(super) use change::{add, describe, describe_version, label, remove_version, unlabel};
+pub(super) use change::{add, add_version, describe, describe_version, label, remove_version, unlabel};
 pub(super) use names::answers;
 pub(super) use publish::start;
+pub(super) use source::resolve;
 
 // What `routes!` looks for beside each handler.
 pub(super) use browse::{__path_list, __path_show, __path_show_version, __path_versions};

@@ -17,7 +17,7 @@ use tidemill_protocol::spec::{DataType, PipelineSpec};
 const URI_BYTES_MAX: usize = 4_096;
 
 /// What a version is, and where it came from as far as its source says.
-pub(super) async fn resolve(
+pub(in crate::api) async fn resolve(
     handle: &CoordinatorHandle,
     kind: AssetKind,
     source: AssetSource,

@@ -70,7 +70,7 @@ impl Calendar {
     /// Reads a trigger; none for one that goes by what happens and not by the clock. A recurrence without a start is counted from 1970.
     pub fn of(trigger: &Trigger) -> Result<Option<Self>, CalendarError> {
         let (zone, start_at, end_at) = match trigger {
-            Trigger::NewVersion(_) | Trigger::RunEnded(_) => return Ok(None),
+            Trigger::NewVersion(_) | Trigger::RunEnded(_) | Trigger::FilesChanged(_) => return Ok(None),
             Trigger::Cron(cron) => (&cron.time_zone, cron.start_at, cron.end_at),
             Trigger::Recurrence(every) => (&every.time_zone, every.start_at, every.end_at),
         };
@@ -83,7 +83,7 @@ impl Calendar {
         let rule = match trigger {
             Trigger::Cron(cron) => Rule::Expression(Box::new(Expression::read(&cron.expression)?)),
             Trigger::Recurrence(every) => Rule::Steps(Box::new(Steps::read(every, &zone)?)),
-            Trigger::NewVersion(_) | Trigger::RunEnded(_) => return Ok(None),
+            Trigger::NewVersion(_) | Trigger::RunEnded(_) | Trigger::FilesChanged(_) => return Ok(None),
         };
         Ok(Some(Self {
             rule,

@@ -12,12 +12,14 @@ from tidemill._artifacts import Artifact
 from tidemill._assets import AssetVersion, ComponentAssets, DataAssets, EnvironmentAssets, PipelineAssets
 from tidemill._config import Config
 from tidemill._contents import make_artifact
+from tidemill._drafts import Drafts
 from tidemill._http import Http, Transport, problem
 from tidemill._pipeline import Pipeline, PipelineFunction
 from tidemill._projects import Projects
 from tidemill._remarks import user
 from tidemill._runs import Run, Runs
 from tidemill._scan import Source, scan
+from tidemill._schedules import Schedules
 from tidemill._values import fresh_key, parameter_values
 from tidemill.errors import Problem, ValidationError
 
@@ -82,6 +84,8 @@ class Client:
         self.components = ComponentAssets(self._http)
         self.environments = EnvironmentAssets(self._http)
         self.pipelines = PipelineAssets(self._http)
+        self.drafts = Drafts(self._http, lambda pipeline: self._load(pipeline, None).spec)
+        self.schedules = Schedules(self._http)
 
     @property
     def url(self) -> str:

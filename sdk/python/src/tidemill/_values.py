@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tidemill.errors import ValidationError
 
@@ -19,8 +19,22 @@ def fresh_key() -> str:
     return str(uuid.uuid4())
 
 
+@runtime_checkable
+class Versioned(Protocol):
+    """A version of an asset."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+
+
 def literal_text(value: object) -> str:
-    """A literal as the language spells it."""
+    """A literal as the language spells it; of a version of data or of a model its name."""
+    if isinstance(value, Versioned):
+        return f"azureml:{value.name}:{value.version}"
     if isinstance(value, bool):
         return "True" if value else "False"
     if isinstance(value, (int, float, str)):

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes import Fake, answer
 from tests.unit.azureml_steps import fake, ws
 from tidemill.azureml import NotSupportedError
-from tidemill.azureml.core import Environment, Experiment, Model, Run, Workspace
+from tidemill.azureml.core import Datastore, Environment, Experiment, Model, Run, Workspace
 from tidemill.azureml.core.authentication import InteractiveLoginAuthentication, ServicePrincipalAuthentication
 from tidemill.azureml.core.compute import AmlCompute, ComputeTarget, DatabricksCompute
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
@@ -221,8 +221,32 @@ def test_a_schedule_is_made_shown_paused_and_changed(fake: Fake, ws: Workspace) 
     assert last is not None
     assert last.id == "r1"
     assert "tags=tidemill.schedule%3Dweekly" in fake.requests[-1].path
-    with pytest.raises(NotSupportedError, match="watches a datastore"):
-        Schedule.create(ws, "x", "p", "e", datastore=ws.get_default_datastore())
+
+
+def test_a_schedule_that_watches_a_datastore_hands_its_folder_to_the_parameter_of_the_path(
+    fake: Fake, ws: Workspace
+) -> None:
+    view = {"name": "fresh", "spec": {"trigger": {}, "pipeline": "p"}}
+    fake.on("PUT", "/api/v1/schedules/fresh", answer(view))
+    store = Datastore(ws, "lake")
+    Schedule.create(
+        ws,
+        "fresh",
+        "p",
+        "e",
+        datastore=store,
+        path_on_datastore="in/2026/",
+        polling_interval=2,
+        data_path_parameter_name="rows",
+    )
+    body = fake.requests[-1].json
+    assert body["trigger"] == {"files_changed": {"datastore": "lake", "path": "in/2026", "every": 120_000}}
+    assert body["parameters"] == {"rows": "${{trigger.path}}"}
+    assert body["overlap"] == "queue"
+    with pytest.raises(UserErrorException):
+        Schedule.create(ws, "x", "p", "e")
+    with pytest.raises(UserErrorException):
+        Schedule.create(ws, "x", "p", "e", ScheduleRecurrence("Day", 1), datastore=store)
 
 
 @pytest.mark.parametrize(
@@ -360,16 +384,40 @@ def test_a_module_is_a_component_with_versions(fake: Fake, ws: Workspace) -> Non
         ModuleStep(module_version=version, inputs_map={"other": data})
 
 
-def test_a_draft_lives_as_long_as_the_program(ws: Workspace) -> None:
+def draft_view(revision: int = 1, **draft: Any) -> dict[str, Any]:
+    return {"name": "draft", "created_by": "ada", "revision": revision, "draft": {"pipeline": {}, **draft}}
+
+
+def test_a_draft_is_kept_by_the_coordinator(fake: Fake, ws: Workspace) -> None:
     pipeline = Pipeline(ws, [CommandStep("true", "a")])
-    draft = PipelineDraft.create(ws, pipeline, "draft", experiment_name="e", tags={"a": "b"})
-    assert PipelineDraft.get(ws, draft.id) is draft
-    assert PipelineDraft.list(ws, tags={"a": "b"}) == [draft]
-    draft.update(name="other", tags={"c": "d"})
-    assert (draft.name, PipelineDraft.list(ws, tags={"a": "b"})) == ("other", [])
+    view = draft_view(experiment="e", tags={"a": "b"}, parameters={"n": "1"})
+    loaded = {"needs": [], "spec": {"name": "draft"}, "parameters": {}, "warnings": []}
+    fake.on("POST", "/api/v1/pipelines/load", answer(loaded))
+    fake.on("PUT", "/api/v1/drafts/draft", answer(view))
+    fake.on("GET", "/api/v1/drafts/draft", answer(view))
+    fake.on("GET", "/api/v1/drafts", answer([view]))
+    fake.on("PATCH", "/api/v1/drafts/draft", answer(draft_view(2, experiment="e", tags={"c": "d"})))
+    fake.on("POST", "/api/v1/drafts/draft/runs", answer(run_view("queued", []), 201))
+    fake.on("DELETE", "/api/v1/drafts/draft", answer(None, 204))
+    draft = PipelineDraft.create(
+        ws, pipeline, "draft", experiment_name="e", pipeline_parameters={"n": 1}, tags={"a": "b"}
+    )
+    put = fake.requests[-1]
+    assert put.headers["if-none-match"] == "*"
+    assert (put.json["parameters"], put.json["experiment"], put.json["tags"]) == ({"n": "1"}, "e", {"a": "b"})
+    assert "pipeline" in put.json["source"]
+    assert PipelineDraft.get(ws, draft.id).tags == {"a": "b"}
+    assert [found.id for found in PipelineDraft.list(ws, tags={"a": "b"})] == ["draft"]
+    assert PipelineDraft.list(ws, tags={"a": "c"}) == []
+    draft.update(tags={"c": "d"}, pipeline_parameters={"m": 2})
+    patch = fake.requests[-1]
+    assert patch.headers["if-match"] == '"1"'
+    assert patch.json == {"parameters": {"m": "2", "n": None}, "tags": {"a": None, "c": "d"}}
+    assert draft.tags == {"c": "d"}
+    assert draft.submit_run().id == "r1"
     draft.delete()
-    with pytest.raises(UserErrorException, match="no draft"):
-        PipelineDraft.get(ws, draft.id)
+    with pytest.raises(NotSupportedError, match="renaming"):
+        draft.update(name="other")
     with pytest.raises(NotSupportedError, match="a draft of a"):
         PipelineDraft.create(ws, "run")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import Answer, Fake, Request, answer
-from tidemill import Client, UnavailableError, command_step, pipeline
+from tidemill import AssetVersion, Client, UnavailableError, command_step, pipeline
 
 SPEC = {"format": 1, "name": "p"}
 RUN = {"id": "r1", "status": "queued", "pipeline": "p"}
@@ -93,3 +93,13 @@ def test_a_client_says_where_it_leads_and_not_with_what_token() -> None:
     with client_of(Fake()) as client:
         assert repr(client) == "<Client http://127.0.0.1:1>"
         assert "tmk_x" not in repr(vars(client))
+
+
+def test_a_version_of_data_is_given_by_its_name(tmp_path: Path) -> None:
+    fake = loading(Fake()).on("POST", "/api/v1/runs", answer(RUN, 201))
+    (tmp_path / "p.yml").write_text("type: pipeline\n")
+    client = client_of(fake)
+    version = AssetVersion(client._http, {"kind": "data", "name": "iris", "version": "3"})
+    client.submit(tmp_path / "p.yml", {"rows": version, "other": "azureml:sales@latest"})
+    given = {"rows": "azureml:iris:3", "other": "azureml:sales@latest"}
+    assert fake.requests[-1].json["parameters"] == given

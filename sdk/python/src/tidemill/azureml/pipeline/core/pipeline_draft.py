@@ -1,4 +1,4 @@
-"""Pipeline drafts: pipelines to change, submit and publish. They live in this program; what is to outlive it is published."""
+"""Pipeline drafts: pipelines to change, submit and publish, kept by the coordinator under their names."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tidemill._values import parameter_texts
+from tidemill.azureml._names import as_name
 from tidemill.azureml.exceptions import UserErrorException, not_supported, refused
+from tidemill.azureml.pipeline.core.graph import parameters_of
+from tidemill.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from tidemill._drafts import Draft
     from tidemill.azureml.core.workspace import Workspace
-    from tidemill.azureml.pipeline.core.pipeline import Pipeline
     from tidemill.azureml.pipeline.core.published import PublishedPipeline
     from tidemill.azureml.pipeline.core.run import PipelineRun
 
 __all__ = ["PipelineDraft"]
 
-_drafts: dict[str, PipelineDraft] = {}
-
 
 class PipelineDraft:
-    """A pipeline to change, submit and publish, for as long as this program runs."""
+    """A pipeline to change, submit and publish. Its id is its name."""
 
     def __init__(
         self,
@@ -39,10 +41,7 @@ class PipelineDraft:
         self.experiment_name = experiment_name
         self.tags = dict(tags or {})
         self.properties = dict(properties or {})
-        self.last_submitted_pipeline_run_id: str | None = None
-        self._pipeline: Pipeline | None = None
-        self._parameters: dict[str, Any] = {}
-        self._goes_on: bool | None = None
+        self._kept: Draft | None = None
 
     @staticmethod
     def create(
@@ -56,32 +55,35 @@ class PipelineDraft:
         tags: Mapping[str, str] | None = None,
         properties: Mapping[str, str] | None = None,
     ) -> PipelineDraft:
-        """A draft of a pipeline."""
-        from tidemill.azureml.pipeline.core.pipeline import Pipeline
-
-        if not isinstance(pipeline, Pipeline):
-            raise not_supported(
-                f"a draft of a {type(pipeline).__name__}", "what ran or was published is frozen", "a Pipeline"
-            )
-        made = PipelineDraft(workspace, str(uuid.uuid4()), name, description, experiment_name, tags, properties)
-        made._pipeline = pipeline
-        made._parameters = dict(pipeline_parameters or {})
-        made._goes_on = continue_on_step_failure
-        _drafts[made.id] = made
-        return made
+        """A draft of a pipeline, of a run, or of a published pipeline. Properties are tags here."""
+        own = as_name(name) if name else f"draft-{uuid.uuid4().hex[:12]}"
+        kept = workspace._client.drafts.create(
+            own,
+            **_source(pipeline, own),
+            parameters=parameter_texts(parameters_of(pipeline_parameters)),
+            tags={**(tags or {}), **(properties or {})},
+            experiment=as_name(experiment_name) if experiment_name else None,
+            description=description,
+            continue_on_step_failure=continue_on_step_failure,
+        )
+        return PipelineDraft._of(workspace, kept)
 
     @staticmethod
     def get(workspace: Workspace, id: str) -> PipelineDraft:
-        """A draft of this program."""
-        if id not in _drafts:
-            raise UserErrorException(f"this program has no draft {id}", code="not_found", hint="drafts end with it")
-        return _drafts[id]
+        """A draft by its id, which is its name."""
+        try:
+            return PipelineDraft._of(workspace, workspace._client.drafts.get(as_name(id)))
+        except NotFoundError as error:
+            raise UserErrorException(
+                f"there is no draft {id}", code="not_found", hint="PipelineDraft.list()"
+            ) from error
 
     @staticmethod
     def list(workspace: Workspace, tags: Mapping[str, str] | None = None) -> list[PipelineDraft]:
-        """The drafts of this program."""
+        """The drafts, all or those with these tags."""
         wanted = dict(tags or {}).items()
-        return [draft for draft in _drafts.values() if wanted <= draft.tags.items()]
+        found = [PipelineDraft._of(workspace, kept) for kept in workspace._client.drafts]
+        return [draft for draft in found if wanted <= draft.tags.items()]
 
     def update(
         self,
@@ -93,44 +95,97 @@ class PipelineDraft:
         pipeline_parameters: Mapping[str, Any] | None = None,
         continue_on_step_failure: bool | None = None,
     ) -> None:
-        """Changes what is given."""
-        self._pipeline = pipeline or self._pipeline
-        self.name = name or self.name
-        self.description = description or self.description
-        self.experiment_name = experiment_name or self.experiment_name
-        self.tags = dict(tags) if tags is not None else self.tags
-        if pipeline_parameters is not None:
-            self._parameters = dict(pipeline_parameters)
-        if continue_on_step_failure is not None:
-            self._goes_on = continue_on_step_failure
+        """Changes what is given; tags and parameters replace what there was."""
+        if name is not None and as_name(name) != self.id:
+            raise not_supported("renaming a draft", "it is called by its name", "create another, and delete this one")
+        kept = self._draft()
+        edited = kept.edit(
+            pipeline=None if pipeline is None else _drawn(pipeline, self.id),
+            parameters=None if pipeline_parameters is None else _instead(kept.parameters, pipeline_parameters),
+            tags=None if tags is None else {**dict.fromkeys(kept.tags), **tags},
+            experiment=as_name(experiment_name) if experiment_name else None,
+            description=description,
+            continue_on_step_failure=continue_on_step_failure,
+        )
+        self._take(edited)
 
     def submit_run(self) -> PipelineRun:
         """Starts a run of it."""
+        from tidemill.azureml.core.experiment import Experiment
+        from tidemill.azureml.pipeline.core.run import PipelineRun
+
         if not self.experiment_name:
             raise UserErrorException(
                 "the draft has no experiment", code="no_experiment", hint="update(experiment_name=…)"
             )
-        run = self._drawn()._submit(
-            self.experiment_name, self._parameters, bool(self._goes_on), tags={**self.tags, **self.properties}
-        )
-        self.last_submitted_pipeline_run_id = run.id
-        return run
+        started: PipelineRun = PipelineRun._of(Experiment(self.workspace, self.experiment_name), self._draft().submit())
+        return started
 
     def publish(self) -> PublishedPipeline:
-        """Freezes it under its name."""
-        return self._drawn().publish(self.name, self.description, continue_on_step_failure=self._goes_on)
+        """Freezes it under its name; its parameters become the defaults."""
+        from tidemill.azureml.pipeline.core.published import PublishedPipeline
+
+        version = self._draft().publish()
+        return PublishedPipeline.get(self.workspace, f"{version['name']}:{version['version']}")
 
     def delete(self) -> None:
-        """Forgets it."""
-        _drafts.pop(self.id, None)
+        """Forgets it; its runs and versions stay."""
+        self._draft().remove()
+
+    @property
+    def last_submitted_pipeline_run_id(self) -> str | None:
+        """The newest run of it."""
+        runs = self.workspace._client.runs.list(tags={"tidemill.draft": self.id}, limit=1)
+        return next((run.id for run in runs), None)
 
     get_graph = refused("get_graph", "azureml's graph objects do not exist here", "keep the Pipeline")
     save = get_graph
 
     def _submit(self, experiment_name: str, **_: Any) -> PipelineRun:
-        self.experiment_name = experiment_name
+        if self.experiment_name != experiment_name:
+            self.update(experiment_name=experiment_name)
         return self.submit_run()
 
-    def _drawn(self) -> Pipeline:
-        assert self._pipeline is not None
-        return self._pipeline
+    @staticmethod
+    def _of(workspace: Workspace, kept: Draft) -> PipelineDraft:
+        found = PipelineDraft(workspace, kept.name, kept.name)
+        found._take(kept)
+        return found
+
+    def _take(self, kept: Draft) -> None:
+        draft = kept.view["draft"]
+        self._kept = kept
+        self.description = draft.get("description") or None
+        self.experiment_name = draft.get("experiment")
+        self.tags = kept.tags
+
+    def _draft(self) -> Draft:
+        if self._kept is None:
+            self._take(self.workspace._client.drafts.get(self.id))
+        assert self._kept is not None
+        return self._kept
+
+
+def _source(pipeline: Any, name: str) -> dict[str, Any]:
+    from tidemill.azureml.pipeline.core.published import PublishedPipeline
+    from tidemill.azureml.pipeline.core.run import PipelineRun
+
+    if isinstance(pipeline, PipelineRun):
+        return {"run": pipeline.id}
+    if isinstance(pipeline, PublishedPipeline):
+        published, _, version = pipeline.id.partition(":")
+        return {"published": published, "version": version or None}
+    return {"pipeline": _drawn(pipeline, name)}
+
+
+def _drawn(pipeline: Any, name: str) -> Any:
+    from tidemill.azureml.pipeline.core.pipeline import Pipeline
+
+    if not isinstance(pipeline, Pipeline):
+        raise not_supported(f"a draft of a {type(pipeline).__name__}", "it is no pipeline", "a Pipeline")
+    return pipeline._drawn(name)
+
+
+def _instead(known: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are given, and none of those that were there."""
+    return {**dict.fromkeys(known), **parameter_texts(parameters_of(given))}

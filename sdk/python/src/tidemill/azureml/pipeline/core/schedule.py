@@ -21,6 +21,8 @@ __all__ = ["Schedule", "ScheduleRecurrence", "TimeZone"]
 
 SCHEDULES = "/api/v1/schedules"
 FREQUENCIES = ("Minute", "Hour", "Day", "Week", "Month")
+# The address of the watched folder, in the parameters of a schedule.
+CHANGED_PATH = "${{trigger.path}}"
 WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -160,17 +162,23 @@ class Schedule:
         continue_on_step_failure: bool | None = None,
         path_on_datastore: str | None = None,
     ) -> Schedule:
-        """A schedule of a published pipeline."""
-        if datastore is not None:
-            _refuse_polling()
-        if recurrence is None:
-            raise UserErrorException("give a recurrence", code="no_trigger")
+        """A schedule of a published pipeline: by a recurrence, or by changes of files in a datastore.
+
+        Of files, everything that was added or changed since the look before starts one run, sub-folders included, and the parameter of the path is given the folder.
+        """
+        if (recurrence is None) == (datastore is None):
+            raise UserErrorException("give a recurrence, or a datastore", code="no_trigger")
         pipeline, _, version = pipeline_id.partition(":")
+        parameters = parameter_texts(parameters_of(pipeline_parameters))
+        if datastore is not None and data_path_parameter_name:
+            parameters[data_path_parameter_name] = CHANGED_PATH
         spec: dict[str, Any] = {
-            "trigger": {"recurrence": recurrence._rendered()},
+            "trigger": _trigger(recurrence, datastore, path_on_datastore, polling_interval),
             "pipeline": as_name(pipeline),
             "version": version or None,
-            "parameters": parameter_texts(parameters_of(pipeline_parameters)),
+            "parameters": parameters,
+            # A change that comes while a run goes on is not to be lost.
+            "overlap": "queue" if datastore is not None else None,
             "experiment": as_name(experiment_name),
             "continue_on_step_failure": continue_on_step_failure,
             "description": description or "",
@@ -204,7 +212,10 @@ class Schedule:
             description,
             pipeline_parameters,
             datastore=datastore,
+            polling_interval=polling_interval,
+            data_path_parameter_name=data_path_parameter_name,
             continue_on_step_failure=continue_on_step_failure,
+            path_on_datastore=path_on_datastore,
         )
 
     @staticmethod
@@ -302,8 +313,6 @@ class Schedule:
         path_on_datastore: str | None = None,
     ) -> None:
         """Changes what is given."""
-        if datastore is not None:
-            _refuse_polling()
         if name is not None and as_name(name) != self.id:
             raise not_supported(
                 "renaming a schedule", "it is called by its name", "create another, and disable this one"
@@ -311,10 +320,13 @@ class Schedule:
         spec = dict(self._spec)
         if description is not None:
             spec["description"] = description
-        if recurrence is not None:
-            spec["trigger"] = {"recurrence": recurrence._rendered()}
+        if recurrence is not None or datastore is not None:
+            every = 5 if polling_interval is None else polling_interval
+            spec["trigger"] = _trigger(recurrence, datastore, path_on_datastore, every)
         if pipeline_parameters is not None:
             spec["parameters"] = parameter_texts(parameters_of(pipeline_parameters))
+        if data_path_parameter_name:
+            spec["parameters"] = {**spec.get("parameters", {}), data_path_parameter_name: CHANGED_PATH}
         if continue_on_step_failure is not None:
             spec["continue_on_step_failure"] = continue_on_step_failure
         if spec != self._spec:
@@ -361,10 +373,9 @@ class Schedule:
         return f"Pipeline(Name: {self.name}, Pipeline Id: {self.pipeline_id}, Status: {self.status})"
 
 
-def _refuse_polling() -> None:
-    raise not_supported(
-        "a schedule that watches a datastore",
-        "files that change behind a path are no occasion",
-        "register each new state as a version of a dataset, and let that start it: "
-        "`tidemill schedule create --name NAME --pipeline PIPELINE --on-version DATASET`",
-    )
+def _trigger(recurrence: ScheduleRecurrence | None, datastore: Any, path: str | None, minutes: int) -> dict[str, Any]:
+    if datastore is None:
+        assert recurrence is not None
+        return {"recurrence": recurrence._rendered()}
+    name = as_name(datastore if isinstance(datastore, str) else datastore.name)
+    return {"files_changed": {"datastore": name, "path": (path or "").strip("/"), "every": minutes * 60_000}}
