@@ -202,21 +202,19 @@ impl Loader<'_> {
             None if has(fields, "command") => Shape::Command,
             None if has(fields, "trial") => self.sweep_shape(fields, folder),
             None if has(fields, "entry") => Shape::Other("spark"),
-            None => {
-                self.findings
-                    .add(
-                        Code::MissingKey,
-                        fields.place(),
-                        &fields.path,
-                        format!(
-                            "the step `{}` has neither a `command` nor a `component`",
-                            crate::fields::last(&fields.path)
-                        ),
-                    )
-                    .help_text("add `command: …`, or `component: ./file.yml`");
-                Shape::Broken
-            }
+            None => self.says_nothing(fields),
         }
+    }
+
+    fn says_nothing(&mut self, fields: &Fields<'_>) -> Shape {
+        let message = format!(
+            "the step `{}` has neither a `command` nor a `component`",
+            crate::fields::last(&fields.path)
+        );
+        self.findings
+            .add(Code::MissingKey, fields.place(), &fields.path, message)
+            .help_text("add `command: …`, or `component: ./file.yml`");
+        Shape::Broken
     }
 
     /// A sweep's trial is a component, or a command written inline with the step's own inputs.
