@@ -1,34 +1,31 @@
-//! What a durable event is in `OpenLineage`'s words. A run is a run of the job PIPELINE, a step one of the job PIPELINE.STEP with the run as its parent; data are named by
-//! what made them (PIPELINE/STEP/OUTPUT), by their name in the catalog, or by their address, and their version is the digest of their content.
+//! What a durable event is in `OpenLineage`'s words. A run is a run of the job PIPELINE, a step one of the job PIPELINE.STEP with the run as its parent. Whatever ends has begun: a
+//! step that ends without a worker (its result was there already, nobody could execute it) is told with its beginning.
 
-use super::OpenLineageConfig;
+use super::dataset::{inputs, outputs};
 use super::moment::rfc3339;
+use super::{OpenLineageConfig, PRODUCER};
 use crate::driver::Sight;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tidemill_engine::{Event, Fact, Run};
-use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::{RunId, StepIndex};
-use tidemill_protocol::key::InputValue;
-use tidemill_protocol::plan::InputBinding;
+use tidemill_protocol::ids::{AttemptId, RunId, StepIndex, StepRef};
 use tidemill_protocol::status::RunStatus;
+use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::Success;
 use uuid::Uuid;
 
-/// Who tells.
-const PRODUCER: &str = concat!(
-    "https://github.com/tidemill/tidemill/tree/",
-    env!("CARGO_PKG_VERSION")
-);
 /// The form of an event.
 const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
 /// The forms of the facets.
-const PARENT: &str = "https://openlineage.io/spec/facets/1-1-0/ParentRunFacet.json#/$defs/ParentRunFacet";
+const PARENT: &str = "https://openlineage.io/spec/facets/1-2-0/ParentRunFacet.json#/$defs/ParentRunFacet";
 const FAILED: &str =
     "https://openlineage.io/spec/facets/1-0-1/ErrorMessageRunFacet.json#/$defs/ErrorMessageRunFacet";
-const VERSION: &str = "https://openlineage.io/spec/facets/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet";
+const ENGINE: &str =
+    "https://openlineage.io/spec/facets/1-1-1/ProcessingEngineRunFacet.json#/$defs/ProcessingEngineRunFacet";
+const JOB_TYPE: &str = "https://openlineage.io/spec/facets/2-0-4/JobTypeJobFacet.json#/$defs/JobTypeJobFacet";
 
 /// What happened to a run or a step.
+#[derive(Clone)]
 struct Told<'a> {
     kind: &'static str,
     run: &'a Run,
@@ -37,57 +34,161 @@ struct Told<'a> {
     failure: Option<String>,
 }
 
-/// The event in `OpenLineage`'s words; none when it tells nothing of lineage.
-pub(super) fn tell(sight: &Sight<'_>, event: &Event, config: &OpenLineageConfig) -> Option<Value> {
-    let of_run = |run: RunId| sight.engine.run(run);
-    let blank = |kind, run, step| Told {
-        kind,
-        run,
-        step,
+impl<'a> Told<'a> {
+    fn of_run(kind: &'static str, run: &'a Run) -> Self {
+        Self {
+            kind,
+            run,
+            step: None,
+            result: None,
+            failure: None,
+        }
+    }
+
+    fn of_step(kind: &'static str, run: &'a Run, step: StepIndex) -> Self {
+        Self {
+            step: Some(step),
+            ..Self::of_run(kind, run)
+        }
+    }
+}
+
+/// The event in `OpenLineage`'s words; nothing when it tells nothing of lineage. `batch` is what became durable with it.
+pub(super) fn tell(
+    sight: &Sight<'_>,
+    batch: &[Event],
+    event: &Event,
+    config: &OpenLineageConfig,
+) -> Vec<Value> {
+    let Some((told, has_begun)) = told(sight, batch, event) else {
+        return Vec::new();
+    };
+    let beginning = (!has_begun).then(|| Told {
+        kind: "START",
         result: None,
         failure: None,
-    };
-    let told = match &event.fact {
-        Fact::RunSubmitted { run, .. } => blank("START", of_run(*run)?, None),
-        Fact::RunFinished { run, status } => {
-            let kind = match status {
-                RunStatus::Succeeded => "COMPLETE",
-                RunStatus::Cancelled | RunStatus::Aborted => "ABORT",
-                _ => "FAIL",
-            };
-            blank(kind, of_run(*run)?, None)
-        }
+        ..told.clone()
+    });
+    let all = beginning.into_iter().chain([told]);
+    all.filter_map(|told| written(&told, event.at, config)).collect()
+}
+
+/// What the event tells, and whether the beginning of that was told before, or is what it tells.
+fn told<'a>(sight: &Sight<'a>, batch: &[Event], event: &'a Event) -> Option<(Told<'a>, bool)> {
+    let of_run = |run: RunId| sight.engine.run(run);
+    let of_attempt =
+        |kind, attempt: &AttemptId| Some(Told::of_step(kind, of_run(attempt.run)?, attempt.step));
+    Some(match &event.fact {
+        Fact::RunSubmitted { run, .. } => (Told::of_run("START", of_run(*run)?), true),
+        Fact::RunFinished { run, status } => (Told::of_run(ended_as(*status), of_run(*run)?), true),
         Fact::AttemptClaimed { attempt, .. } => {
-            let kind = if attempt.attempt == 1 { "START" } else { "RUNNING" };
-            blank(kind, of_run(attempt.run)?, Some(attempt.step))
+            let told = of_attempt("RUNNING", attempt)?;
+            let was_claimed = was_claimed_before(told.run, attempt);
+            let kind = if was_claimed { "RUNNING" } else { "START" };
+            (Told { kind, ..told }, true)
         }
-        Fact::AttemptSucceeded { attempt, success, .. } => Told {
-            result: Some(success),
-            ..blank("COMPLETE", of_run(attempt.run)?, Some(attempt.step))
-        },
-        Fact::StepReused { step, result, .. } => Told {
-            result: Some(result),
-            ..blank("COMPLETE", of_run(step.run)?, Some(step.step))
-        },
+        Fact::AttemptSucceeded { attempt, success, .. } => {
+            let told = of_attempt("COMPLETE", attempt)?;
+            let has_begun = has_begun(told.run, attempt, batch, event.at);
+            let result = Some(&**success);
+            (Told { result, ..told }, has_begun)
+        }
+        Fact::StepReused { step, result, .. } => {
+            let told = Told::of_step("COMPLETE", of_run(step.run)?, step.step);
+            let result = Some(&**result);
+            (Told { result, ..told }, was_ever_claimed(told.run, step.step))
+        }
         Fact::AttemptFailed {
             attempt,
             failure,
             retry_at: None,
             ..
-        } => Told {
-            failure: Some(failure.reason.describe()),
-            ..blank("FAIL", of_run(attempt.run)?, Some(attempt.step))
-        },
-        Fact::AttemptStopped { attempt, .. } => blank("ABORT", of_run(attempt.run)?, Some(attempt.step)),
+        } => {
+            let told = of_attempt("FAIL", attempt)?;
+            let failure = Some(failure.reason.describe());
+            (Told { failure, ..told }, was_ever_claimed(told.run, attempt.step))
+        }
+        Fact::StepFailed { step, failure } => {
+            let told = Told::of_step("FAIL", of_run(step.run)?, step.step);
+            let failure = Some(failure.reason.describe());
+            (Told { failure, ..told }, was_ever_claimed(told.run, step.step))
+        }
+        Fact::AttemptStopped { attempt, .. } => stopped(sight, attempt.step_ref())?,
+        Fact::StepEnded { step, .. } => stopped(sight, *step)?,
         _ => return None,
-    };
-    let (run_id, job) = names(&told)?;
-    let mut facets = serde_json::Map::new();
+    })
+}
+
+/// A step that was stopped; nothing where it had not begun, since nobody has heard of it.
+fn stopped<'a>(sight: &Sight<'a>, step: StepRef) -> Option<(Told<'a>, bool)> {
+    let run = sight.engine.run(step.run)?;
+    was_ever_claimed(run, step.step).then(|| (Told::of_step("ABORT", run, step.step), true))
+}
+
+fn ended_as(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Succeeded => "COMPLETE",
+        RunStatus::Cancelled | RunStatus::Aborted => "ABORT",
+        _ => "FAIL",
+    }
+}
+
+fn was_ever_claimed(run: &Run, step: StepIndex) -> bool {
+    let step = run.step(step);
+    step.is_some_and(|step| step.attempts().iter().any(|attempt| attempt.claim().is_some()))
+}
+
+fn was_claimed_before(run: &Run, attempt: &AttemptId) -> bool {
+    let earlier = usize::try_from(attempt.attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    let attempts = run
+        .step(attempt.step)
+        .into_iter()
+        .flat_map(|step| step.attempts());
+    attempts.take(earlier).any(|attempt| attempt.claim().is_some())
+}
+
+/// Whether the beginning of a step was told that ends well with this attempt. A result that came without a claim is its claim, at the same moment.
+fn has_begun(run: &Run, attempt: &AttemptId, batch: &[Event], at: Timestamp) -> bool {
+    let place = usize::try_from(attempt.attempt.saturating_sub(1)).ok();
+    let step = run.step(attempt.step);
+    let claim = place.and_then(|place| step?.attempts().get(place)?.claim());
+    let was_claimed_apart = claim.is_some_and(|claim| claim.at != at)
+        || batch.iter().any(
+            |event| matches!(&event.fact, Fact::AttemptClaimed { attempt: claimed, .. } if claimed == attempt),
+        );
+    was_claimed_apart || was_claimed_before(run, attempt)
+}
+
+/// The event as it is sent.
+fn written(told: &Told<'_>, at: Timestamp, config: &OpenLineageConfig) -> Option<Value> {
+    let (run_id, job) = names(told)?;
+    let kind = if told.step.is_some() { "STEP" } else { "PIPELINE" };
+    let job_type = json!({
+        "_producer": PRODUCER, "_schemaURL": JOB_TYPE, "processingType": "BATCH", "integration": "TIDEMILL", "jobType": kind,
+    });
+    let step = told.step;
+    let made = step
+        .zip(told.result)
+        .map(|(step, result)| outputs(told.run, step, result, config));
+    Some(json!({
+        "eventType": told.kind, "eventTime": rfc3339(at), "producer": PRODUCER, "schemaURL": SCHEMA,
+        "run": {"runId": run_id, "facets": run_facets(told, config)},
+        "job": {"namespace": config.namespace, "name": job, "facets": {"jobType": job_type}},
+        "inputs": step.map(|step| inputs(told.run, step, config)).unwrap_or_default(),
+        "outputs": made.unwrap_or_default(),
+    }))
+}
+
+fn run_facets(told: &Told<'_>, config: &OpenLineageConfig) -> Map<String, Value> {
+    let engine = json!({
+        "_producer": PRODUCER, "_schemaURL": ENGINE, "name": "tidemill", "version": env!("CARGO_PKG_VERSION"),
+    });
+    let mut facets = Map::from_iter([("processing_engine".to_owned(), engine)]);
     if told.step.is_some() {
+        let run = json!({"runId": told.run.id()});
+        let job = json!({"namespace": config.namespace, "name": told.run.plan().pipeline});
         let parent = json!({
-            "_producer": PRODUCER, "_schemaURL": PARENT,
-            "run": {"runId": told.run.id()},
-            "job": {"namespace": config.namespace, "name": told.run.plan().pipeline},
+            "_producer": PRODUCER, "_schemaURL": PARENT, "run": run, "job": job, "root": {"run": run, "job": job},
         });
         facets.insert("parent".to_owned(), parent);
     }
@@ -97,13 +198,7 @@ pub(super) fn tell(sight: &Sight<'_>, event: &Event, config: &OpenLineageConfig)
         });
         facets.insert("errorMessage".to_owned(), failed);
     }
-    Some(json!({
-        "eventType": told.kind, "eventTime": rfc3339(event.at), "producer": PRODUCER, "schemaURL": SCHEMA,
-        "run": {"runId": run_id, "facets": facets},
-        "job": {"namespace": config.namespace, "name": job, "facets": {}},
-        "inputs": told.step.map(|step| inputs(told.run, step, config)).unwrap_or_default(),
-        "outputs": outputs(&told, config),
-    }))
+    facets
 }
 
 /// The id of the run and the name of the job.
@@ -122,65 +217,4 @@ fn id_of(run: RunId, step: StepIndex) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_bytes()[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
-}
-
-fn inputs(run: &Run, step: StepIndex, config: &OpenLineageConfig) -> Vec<Value> {
-    let inputs = run.planned(step).into_iter().flat_map(|planned| &planned.inputs);
-    let data = inputs.filter_map(|(_, binding)| match binding {
-        InputBinding::Value(InputValue::Literal(_)) => None,
-        InputBinding::Value(InputValue::Uri(uri)) => Some(at_address(uri, config)),
-        InputBinding::Value(InputValue::Artifact(artifact)) => Some(content(run, artifact, config)),
-        InputBinding::Step(source) => {
-            let result = run.step(source.step).and_then(|step| step.result());
-            let artifact = result.and_then(|result| result.outputs.get(&source.output))?;
-            let path = &run.planned(source.step)?.path;
-            let name = format!("{}/{path}/{}", run.plan().pipeline, source.output);
-            Some(dataset(&config.namespace, &name, &artifact.digest.to_string()))
-        }
-    });
-    data.collect()
-}
-
-fn outputs(told: &Told<'_>, config: &OpenLineageConfig) -> Vec<Value> {
-    let Some(planned) = told.step.and_then(|step| told.run.planned(step)) else {
-        return Vec::new();
-    };
-    let outputs = told.result.into_iter().flat_map(|result| &result.outputs);
-    let data = outputs.map(|(output, artifact)| {
-        let name = format!("{}/{}/{output}", told.run.plan().pipeline, planned.path);
-        dataset(&config.namespace, &name, &artifact.digest.to_string())
-    });
-    data.collect()
-}
-
-/// A content that the pipeline brought along: by its name in the catalog where it has one.
-fn content(run: &Run, artifact: &ArtifactRef, config: &OpenLineageConfig) -> Value {
-    let mut used = run.plan().assets.iter();
-    let is_it = |content: &ArtifactRef| content.digest == artifact.digest;
-    if let Some(used) = used.find(|used| used.content.as_ref().is_some_and(is_it)) {
-        let name = format!("{}/{}", used.kind, used.name);
-        return dataset(&config.namespace, &name, used.version.as_str());
-    }
-    let digest = artifact.digest.to_string();
-    dataset(&config.namespace, &format!("content/{digest}"), &digest)
-}
-
-/// Data behind an address: the scheme and the host are their namespace, as others name them.
-fn at_address(address: &str, config: &OpenLineageConfig) -> Value {
-    let bare = address.split(['?', '#']).next().unwrap_or(address);
-    let split = bare.split_once("://").and_then(|(scheme, rest)| {
-        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // A login is nobody's business.
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        Some((format!("{scheme}://{host}"), path)).filter(|(_, path)| !path.is_empty())
-    });
-    match split {
-        Some((namespace, path)) => json!({"namespace": namespace, "name": path, "facets": {}}),
-        None => json!({"namespace": config.namespace, "name": bare, "facets": {}}),
-    }
-}
-
-fn dataset(namespace: &str, name: &str, version: &str) -> Value {
-    let facet = json!({"_producer": PRODUCER, "_schemaURL": VERSION, "datasetVersion": version});
-    json!({"namespace": namespace, "name": name, "facets": {"version": facet}})
 }

@@ -93,7 +93,9 @@ async fn told(
     let config = config.clone();
     let look = handle.look(move |sight| {
         let events = batch.events.iter();
-        events.filter_map(|event| tell(sight, event, &config)).collect()
+        events
+            .flat_map(|event| tell(sight, &batch.events, event, &config))
+            .collect()
     });
     look.await
 }
