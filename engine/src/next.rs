@@ -113,10 +113,13 @@ impl Engine {
 
     fn unexecutable(&self, place: Place) -> Fact {
         let kind = match &self.at(place.run).graph.template(place.step).work.kind {
-            StepKind::Other { name, .. } => name,
+            StepKind::Other { name, .. } => name.as_str(),
             StepKind::Command(_) | StepKind::Builtin(_) | StepKind::Unknown => "unknown",
         };
-        let message = format!("steps of kind {kind} load and plan, but cannot be executed by this version");
+        let message = format!(
+            "steps of kind {kind} load and plan, but cannot be executed by this version; what works is {}",
+            StepKind::instead_of(kind)
+        );
         let failure = Failure::with_message(FailureReason::ExecutorMissing, message);
         Fact::StepFailed {
             step: self.ref_of(place),

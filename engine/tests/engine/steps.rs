@@ -6,7 +6,7 @@ use tidemill_engine::{Fact, StepState};
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
-use tidemill_protocol::plan::When;
+use tidemill_protocol::plan::{StepKind, When};
 use tidemill_protocol::status::{RunStatus, StepStatus};
 
 #[test]
@@ -164,6 +164,11 @@ fn a_kind_without_an_executor_fails_when_it_is_reached_and_nothing_is_published(
         sweep.failure().map(|failure| &failure.reason),
         Some(&FailureReason::ExecutorMissing)
     );
+    let said = sweep
+        .failure()
+        .map(|failure| failure.message.as_str())
+        .unwrap_or_default();
+    assert!(said.ends_with(StepKind::instead_of("sweep")), "{said}");
     assert_eq!(sweep.attempts(), []);
     assert_eq!(bed.step_status(run, "b"), StepStatus::Skipped);
     assert_eq!(bed.status(run), RunStatus::Failed);

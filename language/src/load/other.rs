@@ -9,6 +9,7 @@ use crate::shell::Interface;
 use crate::yaml::{Node, Value};
 use serde_json::{Map, Value as Json};
 use std::path::Path;
+use tidemill_protocol::plan::StepKind;
 use tidemill_protocol::spec::{ComponentBody, ComponentSpec, OtherSpec};
 
 /// The kinds, each with its keys.
@@ -88,7 +89,7 @@ impl Loader<'_> {
             fields.place(),
             &fields.path,
             format!("`{kind}` steps load and plan, but their executor is not built in yet: such a step fails when it is reached"),
-            "use `command` steps for what must run today",
+            &format!("what runs today is {}", StepKind::instead_of(kind)),
         );
         let mut settings = Map::new();
         let keys = KINDS

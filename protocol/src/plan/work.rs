@@ -115,6 +115,24 @@ pub enum StepKind {
     Unknown,
 }
 
+impl StepKind {
+    /// What does the work of a kind without an executor, by the kind's name in pipeline files.
+    pub fn instead_of(name: &str) -> &'static str {
+        match name {
+            "parallel" => {
+                "a `command` step whose script goes through the batches, or several that each take a part"
+            }
+            "sweep" => "a `command` step for each combination, or one whose script searches by itself",
+            "spark" => {
+                "a `command` step that calls `spark-submit`, on a compute target whose workers have it"
+            }
+            "data_transfer" => "a `command` step that copies its input to its output",
+            "automl" => "a `command` step whose script runs an AutoML library",
+            _ => "a `command` step",
+        }
+    }
+}
+
 /// A process to start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "snake_case")]

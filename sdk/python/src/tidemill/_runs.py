@@ -422,6 +422,7 @@ def _why(run: Run) -> str:
     reasons = []
     for step in failed[:3]:
         failures = [attempt.failure for attempt in step.attempts if attempt.failure]
-        reasons.append(f"{step.path}: {failures[-1] if failures else step.status}")
+        # Of a step that nobody tried, the coordinator says why.
+        reasons.append(f"{step.path}: {failures[-1] if failures else ', '.join(step.explain())}")
     detail = "; ".join(reasons)
     return f"run {run.id} {run.status}" + (f": {detail}" if detail else "")

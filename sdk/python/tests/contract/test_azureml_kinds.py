@@ -11,6 +11,7 @@ import tidemill
 from tidemill.azureml.core import Dataset, Environment, ScriptRunConfig, Workspace
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
 from tidemill.azureml.data import DataReference
+from tidemill.azureml.exceptions import ActivityFailedException
 from tidemill.azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter
 from tidemill.azureml.pipeline.steps import (
     DataTransferStep,
@@ -86,6 +87,15 @@ def test_a_step_of_another_kind_is_read_and_planned(ws: Workspace, make: Any) ->
     pipeline = Pipeline(ws, [make(ws, environment)])
     assert pipeline.validate() == []
     assert len(ws._client.plan(pipeline._drawn("planned")).steps) == 1
+
+
+@pytest.mark.parametrize("make", [parallel, sweep, spark])
+def test_a_kind_that_is_not_run_says_so_and_what_works_instead(ws: Workspace, make: Any) -> None:
+    run = Pipeline(ws, [make(ws, Environment("mine"))]).submit("Kinds")
+    with pytest.raises(
+        ActivityFailedException, match=r"cannot be executed by this version; what works is a `command` step"
+    ):
+        run.wait_for_completion(show_output=False)
 
 
 def test_what_is_wrong_is_listed(ws: Workspace) -> None:

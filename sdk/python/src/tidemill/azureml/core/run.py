@@ -404,7 +404,11 @@ def _reasons(run: TidemillRun) -> str:
 
 def why(step: Step) -> str:
     """Why a step failed: the reason, and the end of what it wrote to its standard error."""
-    failure = (step.view.get("attempts") or [{}])[-1].get("failure") or {}
+    attempts = step.view.get("attempts")
+    if not attempts:
+        # Nobody tried it: the coordinator says why, and what works instead.
+        return "\n".join(step.explain())
+    failure = attempts[-1].get("failure") or {}
     parts = [failure.get("message") or failure.get("reason") or step.status, failure.get("stderr_tail")]
     return "\n".join(str(part).strip() for part in parts if part)
 
