@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod catalog;
 #[cfg(test)]
 mod datastores;
