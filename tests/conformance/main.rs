@@ -1,5 +1,8 @@
-//! What others wrote judges what we say: CLDR our table of time zones. The programs are Python's and lie beside this file. `scripts/install-conformance-tools` installs what they need.
-//! What an operation or an event is to us is tested elsewhere.
+//! What others wrote judges what we answer and send: schemathesis the API by its description, OpenLineage's own client our events, CLDR our table of time zones. The programs are
+//! Python's and lie beside this file; here they are given a coordinator. `scripts/install-conformance-tools` installs what they need.
+
+#[cfg(test)]
+mod events;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -47,6 +50,26 @@ fn judged<S: AsRef<OsStr>>(name: &str, arguments: impl IntoIterator<Item = S>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use testkit::{Sandbox, Up};
+
+    #[test]
+    fn every_operation_grants_and_refuses_as_the_description_says() {
+        let sandbox = Sandbox::new();
+        // Where nobody listens: that is told in the description, too.
+        sandbox.write("tidemill.toml", "webhook_allow = [\"127.0.0.0/8\"]\n");
+        let up = Up::start(&sandbox, "up.log");
+        let description = repository().join("docs/reference/openapi.json");
+        let token = sandbox.state_dir().join("operator.token");
+        let folder = sandbox.path().join("tried");
+        std::fs::create_dir(&folder).unwrap();
+        let arguments = [
+            OsStr::new(up.url()),
+            token.as_os_str(),
+            description.as_os_str(),
+            folder.as_os_str(),
+        ];
+        println!("{}", judged("api.py", arguments));
+    }
 
     #[test]
     fn windows_names_of_time_zones_mean_what_cldr_says() {

@@ -66,7 +66,7 @@ fn agree(stored: ArtifactRef, announced: Digest) -> Result<Json<ArtifactRef>, Ap
 
 /// Stores a file.
 #[utoipa::path(put, path = "/api/v1/blobs/{digest}", tag = "artifacts", security(("token" = ["submitter"])), params(("digest" = String, Path)),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
+    request_body(content_type = "application/octet-stream", description = "The bytes."), responses(
     (status = 200, description = "It is stored.", body = ArtifactRef),
     (status = 422, description = "The bytes do not have this digest.", body = ErrorBody),
 ))]
@@ -109,7 +109,7 @@ pub(super) async fn get_blob(
 
 /// Stores a folder's manifest; its files must be in the store already.
 #[utoipa::path(put, path = "/api/v1/trees/{digest}", tag = "artifacts", security(("token" = ["submitter"])), params(("digest" = String, Path)),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The canonical bytes."), responses(
+    request_body(content_type = "application/octet-stream", description = "The canonical bytes."), responses(
     (status = 200, description = "It is stored.", body = ArtifactRef),
     (status = 409, description = "One of its files is not in the store.", body = ErrorBody),
     (status = 422, description = "The bytes do not have this digest.", body = ErrorBody),

@@ -36,7 +36,7 @@ pub(super) async fn missing_contents(
 
 /// Stores a file that is announced by its SHA-256. The answer has its digest.
 #[utoipa::path(put, path = "/api/v1/contents/{sha256}", tag = "artifacts", security(("token" = ["submitter"])), params(("sha256" = String, Path)),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
+    request_body(content_type = "application/octet-stream", description = "The bytes."), responses(
     (status = 200, description = "It is stored.", body = ArtifactRef),
     (status = 422, description = "The bytes have another SHA-256.", body = ErrorBody),
 ))]

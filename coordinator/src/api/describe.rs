@@ -2,6 +2,7 @@
 
 use super::needs;
 use tidemill_protocol::api::ErrorBody;
+use tidemill_protocol::wire::LogStream;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder};
@@ -61,14 +62,22 @@ const BODIED: [(&str, &str); 3] = [
     ),
 ];
 
+/// What stands in paths and names nothing.
+const VERSIONS: [&str; 5] = ["api", "v1", "0", "2", "3"];
+
+/// What a path names that names nothing.
+const ITSELF: &str = "service";
+
 /// Adds to each operation what the layers before its handler may answer. What the operation says itself stays.
 pub(super) fn add_refusals(description: &mut Document) {
     let schemas = &mut description.components.get_or_insert_default().schemas;
     if !schemas.contains_key(&*ErrorBody::name()) {
         schemas.insert(ErrorBody::name().into_owned(), ErrorBody::schema());
     }
+    // Parameters name schemas and do not bring them along.
+    schemas.insert(LogStream::name().into_owned(), LogStream::schema());
     for (path, item) in &mut description.paths.paths {
-        for operation in operations(item) {
+        for (_, operation) in operations(item) {
             let bodied = operation.request_body.is_some();
             let guarded = operation.security.as_deref().is_some_and(is_guarded);
             add(operation, &ANY);
@@ -94,6 +103,24 @@ pub(super) fn write_paths_plainly(description: &mut Document) {
         .collect();
 }
 
+/// Gives each operation a name of its own, made of its method and its path. A handler's name is only one in its file.
+pub(super) fn name_operations(description: &mut Document) {
+    for (path, item) in &mut description.paths.paths {
+        for (method, operation) in operations(item) {
+            let words = path
+                .split(|character: char| !character.is_ascii_alphanumeric())
+                .filter(|word| !(word.is_empty() || VERSIONS.contains(word)));
+            let words: Vec<&str> = words.collect();
+            let thing = if words.is_empty() {
+                ITSELF.to_owned()
+            } else {
+                words.join("_")
+            };
+            operation.operation_id = Some(format!("{method}_{thing}"));
+        }
+    }
+}
+
 /// Whether the requirements are more than "none": the one empty requirement.
 fn is_guarded(requirements: &[utoipa::openapi::security::SecurityRequirement]) -> bool {
     requirements
@@ -101,17 +128,17 @@ fn is_guarded(requirements: &[utoipa::openapi::security::SecurityRequirement]) -
         .any(|requirement| *requirement != utoipa::openapi::security::SecurityRequirement::default())
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     [
-        &mut item.get,
-        &mut item.put,
-        &mut item.post,
-        &mut item.delete,
-        &mut item.patch,
-        &mut item.head,
+        ("get", &mut item.get),
+        ("put", &mut item.put),
+        ("post", &mut item.post),
+        ("delete", &mut item.delete),
+        ("patch", &mut item.patch),
+        ("head", &mut item.head),
     ]
     .into_iter()
-    .filter_map(Option::as_mut)
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn add(operation: &mut Operation, answers: &[(&str, &str)]) {

@@ -38,7 +38,9 @@ pub(super) async fn begin() -> Redirect {
 #[utoipa::path(get, path = "/api/docs/{file}", tag = "service", security(()),
     params(("file" = String, Path, description = "`index.html` or what it names.")),
     responses(
-        (status = 200, description = "The file.", content_type = "text/html"),
+        (status = 200, description = "The file.", content(
+            (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png"),
+        )),
         (status = 404, description = "It has no such file.", body = ErrorBody),
     ))]
 pub(super) async fn file(Path(name): Path<String>) -> Result<Response, ApiError> {

@@ -42,10 +42,23 @@ pub(super) struct EventsQuery {
     after: Option<u64>,
 }
 
+/// One message of the stream.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "it describes what the stream writes as text")]
+struct EventMessage {
+    /// The event's sequence number. Whoever lost the stream sends it as `Last-Event-ID`.
+    id: Option<String>,
+    /// `refused` for the last message of a stream whose caller has lost the right to it; absent otherwise.
+    event: Option<String>,
+    /// The event, an `EventView` written as JSON; for `refused`, the error's body.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
 /// Watches a run: server-sent events whose ids are sequence numbers, until the run has ended, or with a last one named `refused` until the caller's right has. With `Accept: application/json`, a list of what has happened so far.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/events", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), EventsQuery), responses(
     (status = 200, description = "The events.", content(
-        (EventView = "text/event-stream"), (Vec<EventView> = "application/json"),
+        (EventMessage = "text/event-stream"), (Vec<EventView> = "application/json"),
     )),
     (status = 404, description = "There is no such run.", body = ErrorBody),
 ))]

@@ -237,6 +237,7 @@ fn described() -> utoipa::openapi::OpenApi {
     let (_, mut description) = routes().split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
     describe::add_refusals(&mut description);
+    describe::name_operations(&mut description);
     description
 }
 

@@ -57,6 +57,7 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<CallerV
     request_body = CreateTokenRequest, responses(
     (status = 201, description = "The token.", body = CreatedToken),
     (status = 400, description = "The subject or the time makes no sense.", body = ErrorBody),
+    (status = 404, description = "There is no such team or project.", body = ErrorBody),
 ))]
 pub(super) async fn create(
     State(handle): State<CoordinatorHandle>,

@@ -3,6 +3,7 @@
 use crate::harness::Service;
 use axum::http::StatusCode;
 use serde_json::json;
+use std::collections::BTreeSet;
 use tidemill_coordinator::{ServeConfig, ServeError, openapi, serve};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,29 @@ fn the_committed_description_is_current() {
         committed.trim() == current.trim(),
         "renew it: cargo run -p tidemill-coordinator --example openapi > docs/reference/openapi.json"
     );
+}
+
+#[test]
+fn every_reference_of_the_description_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
+    let description = serde_json::to_value(openapi()).unwrap();
+    let text = description.to_string();
+    let named = text.split("\"#/components/schemas/").skip(1);
+    for name in named.filter_map(|rest| rest.split('"').next()) {
+        assert!(
+            !description["components"]["schemas"][name].is_null(),
+            "there is no schema {name}"
+        );
+    }
+    let mut names = BTreeSet::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(
+                names.insert(name.to_owned()),
+                "{method} {path} is called {name}, as another is"
+            );
+        }
+    }
 }
 
 #[tokio::test]

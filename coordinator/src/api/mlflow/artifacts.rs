@@ -44,7 +44,7 @@ pub(super) async fn server_info() -> Json<Value> {
 
 /// Logs a file: the body, byte for byte. It takes the place of what was at the path.
 #[utoipa::path(put, path = "/api/2.0/mlflow-artifacts/artifacts/{*path}", tag = "mlflow", security(("token" = ["submitter"]), ("attempt" = [])), params(("path" = String, Path)),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
+    request_body(content_type = "application/octet-stream", description = "The bytes."), responses(
     (status = 200, description = "It is stored.", body = Value),
     (status = 404, description = "The path belongs to no run and no model.", body = Value),
 ))]
