@@ -217,7 +217,7 @@ mod tests {
             ..AmqpConfig::new(broker, "test")
         };
         let (broker, _) = config.resolve()?;
-        Management::of(&config, &broker)
+        Management::of(&config, broker.first())
     }
 
     async fn api() -> (TcpListener, String) {
