@@ -9,13 +9,16 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tidemill_benches::api::Connection;
 use tidemill_benches::cluster::Cluster;
 use tidemill_benches::product::fan;
 use tidemill_benches::{Figure, Report, peak_resident_bytes, resident_bytes};
 use tidemill_language::{Workspace, load};
+use tidemill_protocol::time::Clock as _;
+use tidemill_worker::SystemClock;
 use tokio::task::JoinSet;
 
 const MIB: f64 = 1_048_576.0;
@@ -220,12 +223,12 @@ async fn watch(args: &Args, cluster: &Cluster, report: &mut Report) -> Result<()
         let connection = Connection::open(&address).await?.with_token(&token);
         watchers.spawn(async move {
             let mut events = connection.watch(&path).await?;
-            let (mut ages, opened) = (Vec::new(), now_ms()?);
+            let (mut ages, opened) = (Vec::new(), now_ms());
             while let Some(event) = events.next().await? {
                 let at = event["at"].as_f64().context("an event has a time")?;
                 // What had happened before is history.
                 if at > opened {
-                    ages.push(now_ms()? - at);
+                    ages.push(now_ms() - at);
                 }
             }
             anyhow::Ok(ages)
@@ -262,7 +265,11 @@ fn slow_chain() -> String {
             .to_owned();
     for step in 1..=WATCHED_STEPS {
         let before = step - 1;
-        text += &format!("  s{step}: {{command: sleep 0.{step:03}, depends_on: [s{before}]}}\n");
+        writeln!(
+            text,
+            "  s{step}: {{command: sleep 0.{step:03}, depends_on: [s{before}]}}"
+        )
+        .expect("a text takes all");
     }
     text
 }
@@ -300,8 +307,9 @@ fn tokens(cluster: &Cluster, count: usize) -> Result<Vec<String>> {
     Ok(tokens)
 }
 
-fn now_ms() -> Result<f64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3)
+/// Milliseconds since 1970, as events carry them.
+fn now_ms() -> f64 {
+    SystemClock::new().now().0 as f64
 }
 
 fn quantile(values: &[f64], share: f64) -> f64 {
