@@ -40,6 +40,9 @@ jobs:
     command: echo the reason >&2 && exit 3
 ";
 
+/// Characters of a token's public name, any of which may be letters.
+const TOKEN_ID_CHARS: usize = 12;
+
 /// A value with what differs from run to run replaced by its kind.
 fn redacted(place: &Place, value: &Value) -> Value {
     match value {
@@ -58,6 +61,7 @@ fn redacted(place: &Place, value: &Value) -> Value {
                         format!("[{name}]").into()
                     }
                     Value::String(_) if name == "token" => "[secret]".into(),
+                    Value::String(id) if name == "id" && id.len() == TOKEN_ID_CHARS => "[id]".into(),
                     other => redacted(place, other),
                 };
                 (name.clone(), value)
@@ -79,11 +83,6 @@ fn plain(place: &Place, text: &str) -> String {
         let kind = match core.len() {
             36 if core.matches('-').count() == 4 => Some("[run]"),
             64 if is_hex(core) => Some("[digest]"),
-            12 if core.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-                && core.contains(|c: char| c.is_ascii_digit()) =>
-            {
-                Some("[id]")
-            }
             _ => None,
         };
         words.push(kind.map_or_else(|| word.to_owned(), |kind| word.replace(core, kind)));

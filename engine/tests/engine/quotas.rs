@@ -20,7 +20,7 @@ fn wide(project: &'static str) -> Draft {
 }
 
 fn name(text: &str) -> Name {
-    text.parse().unwrap()
+    text.parse().expect("is a name")
 }
 
 fn set(bed: &mut Bed, project: &str, quota: Quota) -> Vec<Fact> {
@@ -38,7 +38,10 @@ fn running(limit: u32) -> Quota {
 }
 
 fn first_reason(bed: &Bed, run: RunId, step: &str) -> Reason {
-    let explained = bed.engine.explain(bed.step_ref(run, step), &bed.fleet).unwrap();
+    let explained = bed
+        .engine
+        .explain(bed.step_ref(run, step), &bed.fleet)
+        .expect("the step is there");
     explained.reasons[0].clone()
 }
 
