@@ -143,7 +143,7 @@ fn was_claimed_before(run: &Run, attempt: &AttemptId) -> bool {
     let attempts = run
         .step(attempt.step)
         .into_iter()
-        .flat_map(|step| step.attempts());
+        .flat_map(tidemill_engine::Step::attempts);
     attempts.take(earlier).any(|attempt| attempt.claim().is_some())
 }
 

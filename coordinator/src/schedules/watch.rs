@@ -28,7 +28,7 @@ const TURN_EVERY: Duration = Duration::from_millis(500);
 /// Looks at once.
 const LOOKS_MAX: usize = 4;
 /// Longest time of a look.
-const LOOK_WITHIN: Duration = Duration::from_secs(120);
+const LOOK_WITHIN: Duration = Duration::from_mins(2);
 /// Longest kept listing.
 const LISTING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Causes of an error that are told at most.
