@@ -34,6 +34,11 @@ enum Place {
     Uri(String),
 }
 
+/// The text that names a path in a datastore.
+pub(crate) fn path_in(datastore: &Name, path: &str) -> String {
+    format!("azureml://datastores/{datastore}/paths/{path}")
+}
+
 /// The parameters that name data, each with its text.
 pub(crate) fn named(spec: &PipelineSpec, parameters: &BTreeMap<String, String>) -> Vec<(PortName, String)> {
     let Some(root) = spec.components.get(spec.root as usize) else {

@@ -1,7 +1,7 @@
 //! Published pipelines in the words of Azure ML's REST API: what is taken, what is answered, and how what is wrong is said.
 
 use super::harness::Service;
-use super::pipelines::{pipeline, publish};
+use super::pipelines::{pipeline, publish, reader};
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -60,6 +60,47 @@ async fn an_endpoint_starts_its_default_version_unless_another_is_named() {
             (StatusCode::OK, &json!(version)),
             "{path}: {run}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_data_path_lies_in_the_datastore_of_its_name_or_else_behind_the_data_asset() {
+    let service = Service::start().await;
+    publish(&service, "read", &reader()).await;
+    let lake = Body::from(json!({"url": "s3://lake/raw/"}).to_string());
+    let (status, made) = service.call("PUT", "/api/v1/datastores/lake", lake).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    for (name, address) in [("lake", "s3://other/place"), ("sales", "s3://bucket/sales")] {
+        let body = json!({"source": {"uri": {"type": "uri_folder", "uri": address}}});
+        let path = format!("/api/v1/assets/data/{name}/versions");
+        let (status, made) = service.post(&path, &body).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+    }
+    let start = async |store: &str, path: &str| {
+        let body = json!({"DataPathAssignments": {"file": {"DataStoreName": store, "RelativePath": path}}});
+        service.post(&format!("{SUBMIT}/read"), &body).await
+    };
+    for (store, path, address) in [
+        ("lake", "2026/a.csv", "s3://lake/raw/2026/a.csv"),
+        ("lake", "/2026/", "s3://lake/raw/2026"),
+        ("lake", "", "s3://lake/raw/"),
+        ("sales", "2026.csv", "s3://bucket/sales/2026.csv"),
+    ] {
+        let (status, run) = start(store, path).await;
+        assert_eq!(status, StatusCode::OK, "{store} {path}: {run}");
+        let (_, shown) = service
+            .get(&format!("/api/v1/runs/{}", run["Id"].as_str().unwrap()))
+            .await;
+        assert_eq!(shown["parameters"]["file"], address, "{shown}");
+    }
+    for (store, path, word) in [
+        ("lake", "../other", "leads out"),
+        ("lake", "a/../../b", "leads out"),
+        ("river", "x", "river"),
+    ] {
+        let (status, refused) = start(store, path).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{refused}");
+        assert!(refused.to_string().contains(word), "{refused}");
     }
 }
 

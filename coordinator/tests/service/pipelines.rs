@@ -22,7 +22,7 @@ pub(crate) fn pipeline() -> Value {
 }
 
 /// One that takes a file.
-fn reader() -> Value {
+pub(crate) fn reader() -> Value {
     let data = json!({"input_type": {"data": "uri_file"}});
     json!({
         "format": 1, "name": "read", "display_name": "Read", "experiment": "tests", "root": 1,

@@ -7,6 +7,7 @@ use crate::api::error::ApiError;
 use crate::api::projects;
 use crate::api::record::Made;
 use crate::api::select;
+use crate::given;
 use crate::handle::CoordinatorHandle;
 use crate::published::{self, PIPELINE_TAG};
 use crate::views::run_summary;
@@ -14,7 +15,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::{Extension, Json};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tidemill_protocol::api::{ErrorCode, Problem, StartRequest};
 use tidemill_protocol::catalog::Version;
 use tidemill_protocol::name::Name;
@@ -131,7 +132,9 @@ async fn start(
     (name, version): (Name, Option<Version>),
     bytes: &[u8],
 ) -> Answer {
-    let request = read(body(bytes)?)?;
+    let submission: PipelineSubmission = body(bytes)?;
+    let datastores = datastores_of(handle, &submission).await?;
+    let request = read(submission, &datastores)?;
     let looking = handle.look(move |sight| published::find(sight, &name, version.as_ref()));
     let startable = looking.await??;
     let filed = projects::filed(handle, caller, None).await?;
@@ -141,8 +144,30 @@ async fn start(
     Ok((Extension(made), Json(entity(handle, run).await?)))
 }
 
-/// Our own request for theirs.
-fn read(submission: PipelineSubmission) -> Result<StartRequest, ApiError> {
+/// Which of the names in the paths to data are datastores.
+async fn datastores_of(
+    handle: &CoordinatorHandle,
+    submission: &PipelineSubmission,
+) -> Result<BTreeSet<Name>, ApiError> {
+    let paths = submission.data_path_assignments.iter().flatten();
+    let names: BTreeSet<Name> = paths
+        .filter_map(|(_, path)| path.data_store_name.parse().ok())
+        .collect();
+    if names.is_empty() {
+        return Ok(names);
+    }
+    let looking = handle.look(move |sight| {
+        let known = &sight.ledgers.datastores;
+        names
+            .into_iter()
+            .filter(|name| known.get(name).is_some())
+            .collect::<BTreeSet<Name>>()
+    });
+    Ok(looking.await?)
+}
+
+/// Our own request for theirs. A path to data lies in the datastore of its name, and where there is none behind the data asset.
+fn read(submission: PipelineSubmission, datastores: &BTreeSet<Name>) -> Result<StartRequest, ApiError> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut parameters = BTreeMap::new();
     for (name, value) in submission.parameter_assignments.unwrap_or_default() {
@@ -153,9 +178,11 @@ fn read(submission: PipelineSubmission) -> Result<StartRequest, ApiError> {
         }
     }
     for (name, path) in submission.data_path_assignments.unwrap_or_default() {
-        let text = match path.relative_path.trim_matches('/') {
-            "" => format!("azureml:{}", path.data_store_name),
-            inside => format!("azureml:{}/{inside}", path.data_store_name),
+        let inside = path.relative_path.trim_matches('/');
+        let text = match datastores.get(path.data_store_name.as_str()) {
+            Some(store) => given::path_in(store, inside),
+            None if inside.is_empty() => format!("azureml:{}", path.data_store_name),
+            None => format!("azureml:{}/{inside}", path.data_store_name),
         };
         parameters.insert(name, text);
     }

@@ -21,7 +21,7 @@ pub(crate) struct PipelineSubmission {
     #[serde(alias = "parameterAssignments")]
     #[schema(value_type = Option<Object>)]
     pub(super) parameter_assignments: Option<BTreeMap<String, Value>>,
-    /// Files by parameter: a path behind a data asset.
+    /// Files by parameter: a path in a datastore, or behind a data asset.
     #[serde(alias = "dataPathAssignments")]
     pub(super) data_path_assignments: Option<BTreeMap<String, DataPath>>,
     /// Data assets by parameter.
@@ -38,14 +38,14 @@ pub(crate) struct PipelineSubmission {
     pub(super) continue_run_on_step_failure: Option<bool>,
 }
 
-/// A path behind a data asset that is an address.
+/// A path in a datastore, or behind a data asset that is an address.
 #[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct DataPath {
-    /// The data asset.
+    /// The datastore; where there is none of this name, the data asset.
     #[serde(alias = "dataStoreName")]
     pub(super) data_store_name: String,
-    /// What stands behind its address.
+    /// What stands behind its address; all of it when empty.
     #[serde(default, alias = "relativePath")]
     pub(super) relative_path: String,
 }
