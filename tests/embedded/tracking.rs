@@ -2,7 +2,8 @@
 //! configuration, and what they logged is found again.
 
 use std::process::Command;
-use testkit::{Sandbox, Steps, Up, mlflow_python};
+use testkit::{Authority, END_DEADLINE, Sandbox, Steps, Up, free_ports, mlflow_python};
+use tidemill_protocol::status::RunStatus;
 
 #[track_caller]
 fn done(command: &mut Command) -> String {
@@ -268,4 +269,137 @@ fn the_example_logs_and_its_runs_are_compared() {
     let rows = compared["items"].as_array().expect("rows");
     let kinds: Vec<&str> = rows.iter().filter_map(|row| row["kind"].as_str()).collect();
     assert_eq!(kinds, ["parameter", "metric", "artifact"], "{compared}");
+}
+
+const OLD_MODEL: &str = "
+import json, mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Metric
+from mlflow.models import Model
+from mlflow.exceptions import MlflowException
+client = MlflowClient()
+with mlflow.start_run() as run:
+    pass
+id = run.info.run_id
+store = client._tracking_client.store
+for path in ['first', 'second']:
+    model = Model(artifact_path=path, run_id=id, flavors={'sklearn': {'version': '1', 'config': {'secret': 1}}})
+    store.record_logged_model(id, model)
+noted = json.loads(client.get_run(id).data.tags['mlflow.log-model.history'])
+assert [one['artifact_path'] for one in noted] == ['first', 'second'], noted
+assert noted[0]['flavors'] == {'sklearn': {'version': '1'}} and noted[0]['run_id'] == id, noted
+try:
+    store.record_logged_model('0' * 32, model)
+    raise SystemExit('a model of no run was noted')
+except MlflowException as refused:
+    assert refused.error_code == 'RESOURCE_DOES_NOT_EXIST', refused
+print('ok')
+";
+
+#[test]
+fn a_model_of_an_older_client_is_noted_in_the_tag_of_its_run() {
+    let sandbox = Sandbox::new();
+    let up = Up::start(&sandbox, "up.log");
+    script(up.url(), OLD_MODEL);
+}
+
+const PARTS: &str = "
+import os
+os.environ['MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD'] = 'true'
+os.environ['MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE'] = '1000'
+os.environ['MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE'] = '400000'
+import mlflow
+from mlflow import MlflowClient
+from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+sent, send = [], HttpArtifactRepository._upload_part
+def spy(**part):
+    sent.append(part['credential'].part_number)
+    if os.path.basename(part['local_file']) == 'broken.bin' and sent[-1] == 2:
+        raise OSError('the line is cut')
+    return send(**part)
+HttpArtifactRepository._upload_part = staticmethod(spy)
+data = os.urandom(1000001)
+for name in ['big.bin', 'broken.bin']:
+    with open(name, 'wb') as file:
+        file.write(data)
+with mlflow.start_run() as run:
+    mlflow.log_artifact('big.bin', 'models')
+    assert sorted(sent) == [1, 2, 3], sent
+    mlflow.log_text('small', 'small.txt')
+    assert len(sent) == 3, 'a small file goes in one piece'
+    try:
+        mlflow.log_artifact('broken.bin', 'models')
+        raise SystemExit('a file without one of its parts was taken')
+    except Exception as failed:
+        assert 'the line is cut' in str(failed), failed
+listed = [(one.path, one.file_size) for one in MlflowClient().list_artifacts(run.info.run_id, 'models')]
+assert listed == [('models/big.bin', 1000001)], listed
+back = mlflow.artifacts.download_artifacts(f'runs:/{run.info.run_id}/models/big.bin')
+assert open(back, 'rb').read() == data
+print('ok')
+";
+
+#[test]
+fn a_large_file_comes_in_parts_and_one_that_breaks_off_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let up = Up::start(&sandbox, "up.log");
+    script(up.url(), PARTS);
+    let left = std::fs::read_dir(sandbox.state_dir().join("uploads")).unwrap();
+    assert_eq!(left.count(), 0, "no part is left");
+}
+
+const TRACED: &str = "
+import mlflow
+from mlflow.exceptions import MlflowException
+experiment = mlflow.set_experiment('traced')
+@mlflow.trace
+def double(number):
+    return 2 * number
+with mlflow.start_run() as run:
+    assert double(4) == 8
+    with mlflow.start_span('by hand') as span:
+        span.set_inputs({'a': 1})
+    mlflow.log_metric('loss', 1)
+mlflow.flush_trace_async_logging()
+try:
+    mlflow.search_traces(locations=[experiment.experiment_id])
+    raise SystemExit('there are traces')
+except MlflowException as refused:
+    assert refused.error_code == 'ENDPOINT_NOT_FOUND', refused
+assert mlflow.get_run(run.info.run_id).data.metrics == {'loss': 1.0}
+print('ok')
+";
+
+#[test]
+fn a_traced_script_runs_and_is_told_that_there_are_no_traces_here() {
+    let sandbox = Sandbox::new();
+    let up = Up::start(&sandbox, "up.log");
+    script(up.url(), TRACED);
+}
+
+const OVER_TLS: &str = "
+import os, mlflow
+authority = os.environ['MLFLOW_TRACKING_SERVER_CERT_PATH']
+assert os.environ['MLFLOW_TRACKING_URI'].startswith('https://')
+assert 'BEGIN CERTIFICATE' in open(authority).read()
+with mlflow.start_run():
+    mlflow.log_metric('loss', 0.5)
+";
+
+#[test]
+fn a_step_logs_over_tls_to_a_coordinator_whose_authority_only_the_worker_knows() {
+    let (sandbox, authority) = (Sandbox::new(), Authority::new("of this coordinator"));
+    authority.write_server(&sandbox, "server.pem", "server.key");
+    authority.write(&sandbox, "ca.pem");
+    let [port] = free_ports();
+    let settings = format!(
+        "tls_cert = \"server.pem\"\ntls_key = \"server.key\"\napi_ca = \"ca.pem\"\ntracking_url = \"https://127.0.0.1:{port}\"\n"
+    );
+    sandbox.write("tidemill.toml", &settings);
+    step(&sandbox, "train", OVER_TLS);
+    let up = Up::start_at(&sandbox, "up.log", &port.to_string());
+    let run = up.submit("pipeline.yml", &[]);
+    up.wait_for_run(&run, RunStatus::Succeeded, END_DEADLINE);
+    let metrics: serde_json::Value = up.ok(["metrics", "last", "-o", "json"]).json();
+    assert_eq!(metrics["items"][0]["key"], "loss", "{metrics}");
 }

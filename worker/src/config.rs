@@ -63,6 +63,8 @@ pub struct WorkerConfig {
     pub secrets_dir: PathBuf,
     /// Where steps log to: the address of the coordinator's API as their processes reach it. Default: none, and steps are told nothing.
     pub tracking_url: Option<String>,
+    /// A file of certificates that vouch for that API where it speaks TLS; each step that logs is given a copy. Default: none, and steps trust whom their system trusts.
+    pub tracking_ca: Option<PathBuf>,
     /// How long a step waits for its secrets while the coordinator does not answer, before it is made elsewhere. Default: 2 min.
     pub secrets_patience: Duration,
     /// As whom steps run. Default: as the worker's own user.
@@ -105,6 +107,7 @@ impl WorkerConfig {
             environment_unused_max: Duration::from_hours(30 * 24),
             secrets_dir,
             tracking_url: None,
+            tracking_ca: None,
             secrets_patience: Duration::from_mins(2),
             run_as: RunAs::default(),
             users_dir: USERS_DIR.into(),

@@ -33,6 +33,7 @@ pub(super) struct ApiError {
     hint: Option<String>,
     problems: Vec<Problem>,
     retry_after: Option<Millis>,
+    theirs: Option<TheirCode>,
 }
 
 impl ApiError {
@@ -42,6 +43,7 @@ impl ApiError {
             message: message.into(),
             hint: None,
             problems: Vec::new(),
+            theirs: None,
             retry_after: None,
         }
     }
@@ -130,6 +132,9 @@ impl IntoResponse for ApiError {
         if let Some(length) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(length.0.div_ceil(1_000)));
         }
+        if let Some(code) = self.theirs {
+            response.extensions_mut().insert(code);
+        }
         // The outermost layer knows the request's id and writes the body.
         response.extensions_mut().insert(ErrorBody {
             code: self.code,
@@ -213,10 +218,13 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// What is said of a path without a resource.
+/// What is said of a path without a resource. MLflow's clients do without it then, where they can.
 pub(super) fn no_such_resource() -> ApiError {
-    ApiError::new(ErrorCode::NotFound, "there is no such resource")
-        .hint("GET /api/v1/openapi.json lists them")
+    ApiError {
+        theirs: Some(TheirCode("ENDPOINT_NOT_FOUND")),
+        ..ApiError::new(ErrorCode::NotFound, "there is no such resource")
+            .hint("GET /api/v1/openapi.json lists them")
+    }
 }
 
 /// What is said of a method that a resource does not have.

@@ -18,17 +18,22 @@ const ID_CHARS_MAX: usize = 200;
 /// Requests that change nothing although their method and scope look like it.
 const QUESTIONS: [&str; 2] = ["/api/v1/artifacts/missing", "/api/v1/contents/missing"];
 /// Requests that come by the thousand and only add something.
-const UPLOADS: [&str; 12] = [
+const UPLOADS: [&str; 17] = [
     "/api/v1/blobs/{digest}",
     "/api/v1/trees/{digest}",
     "/api/v1/contents/{sha256}",
     "/api/v1/contents/artifacts",
     "/api/v1/pipelines/load",
     "/api/2.0/mlflow-artifacts/artifacts/{*path}",
+    "/api/2.0/mlflow-artifacts/mpu/create/{*path}",
+    "/api/2.0/mlflow-artifacts/mpu/part/{upload}/{number}",
+    "/api/2.0/mlflow-artifacts/mpu/complete/{*path}",
+    "/api/2.0/mlflow-artifacts/mpu/abort/{*path}",
     "/api/2.0/mlflow/runs/log-metric",
     "/api/2.0/mlflow/runs/log-parameter",
     "/api/2.0/mlflow/runs/log-batch",
     "/api/2.0/mlflow/runs/log-inputs",
+    "/api/2.0/mlflow/runs/log-model",
     "/api/2.0/mlflow/runs/outputs",
     "/api/2.0/mlflow/runs/set-tag",
 ];

@@ -2,6 +2,10 @@
 
 use std::net::SocketAddr;
 
+/// That nobody on the way can read a request, whatever its way: it came over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OverTls;
+
 /// The way by which a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Via {

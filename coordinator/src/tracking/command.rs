@@ -87,6 +87,13 @@ pub enum TrackingChange {
     },
     /// Log to a run.
     Log(Logging),
+    /// Note a model as older clients do: in a list that is a tag of the run.
+    NoteModel {
+        /// The run.
+        run: TrackedId,
+        /// What is noted of the model.
+        model: serde_json::Value,
+    },
     /// Note what a run used and made.
     Link {
         /// The run.

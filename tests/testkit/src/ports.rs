@@ -4,7 +4,10 @@ use std::net::{Ipv4Addr, TcpListener};
 
 /// Ports of the loopback that were free a moment ago, all different. Another process may take one; the server that was to have it then says so and the test
 /// fails.
-pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+///
+/// # Panics
+/// When there are none.
+pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
     let listeners =
         [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free"));
     listeners.map(|listener| {

@@ -166,6 +166,11 @@ impl Folder {
         self.root.join("parameters.json")
     }
 
+    /// Certificates that vouch for the tracking server, for the process.
+    pub(crate) fn tracking_authority(&self) -> PathBuf {
+        self.root.join("tracking-ca.pem")
+    }
+
     /// A script too long for an argument.
     pub(crate) fn script(&self) -> PathBuf {
         self.root.join("script.sh")

@@ -5,7 +5,7 @@ use super::command::{Invocation, find_program, invocation};
 use super::job::{Attempt, Progress};
 use super::members::{Members, members};
 use super::stage::stage;
-use super::tracking;
+use super::tracking::{self, Server};
 use super::variables::{text, value_variables, variables};
 use crate::supervisor::message::{OwnFiles, Start};
 use std::collections::BTreeMap;
@@ -57,11 +57,8 @@ impl Attempt {
             environment.insert("TIDEMILL_PARAMS_FILE".into(), text(&self.folder.parameters()));
             environment.extend(given);
         }
-        tracking::add(
-            &mut environment,
-            &self.task,
-            self.tools.config.tracking_url.as_deref(),
-        );
+        let server = self.tracking_server(&mut progress.usage.notes);
+        tracking::add(&mut environment, &self.task, &server);
         if let Some(checkpoint) = &checkpoint {
             environment.insert("TIDEMILL_CHECKPOINT".into(), text(checkpoint));
         }
@@ -83,6 +80,33 @@ impl Attempt {
             launched(invocation, &members, &search_path, &mut environment).map_err(start_failed)?;
         let own = self.own_files(checkpoint.as_deref(), progress);
         Ok(self.assemble(invocation, environment, members, own))
+    }
+
+    /// Where the process logs to, with the certificates that vouch for it in a file of the attempt's: what the worker reads itself may be closed to the step.
+    fn tracking_server(&self, notes: &mut Vec<String>) -> Server {
+        let config = &self.tools.config;
+        let url = config.tracking_url.clone();
+        let authority = config
+            .tracking_ca
+            .as_ref()
+            .filter(|_| tracking::needs_authority(&self.task, url.as_deref()));
+        let copied = authority.and_then(|from| {
+            let to = self.folder.tracking_authority();
+            match std::fs::read(from).and_then(|bytes| std::fs::write(&to, bytes)) {
+                Ok(()) => Some(text(&to)),
+                Err(error) => {
+                    notes.push(format!(
+                        "the step cannot check the certificate of the tracking server: {}: {error}",
+                        from.display()
+                    ));
+                    None
+                }
+            }
+        });
+        Server {
+            url,
+            authority: copied,
+        }
     }
 
     /// The worker's own home is closed to another user, whose name nobody knows: programs that ask for either find these.
@@ -140,7 +164,12 @@ impl Attempt {
     /// What the processes may reach of the worker's folders when they are shut in. Of their own folder not the record, which is the worker's.
     fn own_files(&self, checkpoint: Option<&Path>, progress: &Progress) -> OwnFiles {
         let folder = &self.folder;
-        let mut readable = vec![folder.inputs(), folder.parameters(), folder.script()];
+        let mut readable = vec![
+            folder.inputs(),
+            folder.parameters(),
+            folder.tracking_authority(),
+            folder.script(),
+        ];
         readable.extend(progress.environment.folders());
         readable.push(self.tools.listings.clone());
         if matches!(self.task.template.work.kind, StepKind::Builtin(_)) {

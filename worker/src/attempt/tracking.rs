@@ -8,6 +8,15 @@ use tidemill_protocol::wire::{StepTask, TrackingGrant};
 /// The variable that says where the server is.
 const SERVER: &str = "MLFLOW_TRACKING_URI";
 
+/// Where the server is, as processes reach it.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    /// Its address; none where steps are told nothing.
+    pub(super) url: Option<String>,
+    /// A file of certificates that vouch for it.
+    pub(super) authority: Option<String>,
+}
+
 /// What the process is given, if it is given anything: by a coordinator that knows how, on a worker that knows where.
 fn given<'t>(task: &'t StepTask, url: Option<&'t str>) -> Option<(&'t TrackingGrant, &'t str)> {
     let is_elsewhere = task.template.work.environment_variables.contains_key(SERVER)
@@ -15,9 +24,14 @@ fn given<'t>(task: &'t StepTask, url: Option<&'t str>) -> Option<(&'t TrackingGr
     task.tracking.as_ref().zip(url).filter(|_| !is_elsewhere)
 }
 
+/// Whether the process is told of a server that speaks TLS, so that it has to know who vouches for it.
+pub(super) fn needs_authority(task: &StepTask, url: Option<&str>) -> bool {
+    given(task, url).is_some_and(|(_, url)| url.starts_with("https://"))
+}
+
 /// Adds the variables to those of the process.
-pub(super) fn add(environment: &mut BTreeMap<String, String>, task: &StepTask, url: Option<&str>) {
-    let Some((grant, url)) = given(task, url) else {
+pub(super) fn add(environment: &mut BTreeMap<String, String>, task: &StepTask, server: &Server) {
+    let Some((grant, url)) = given(task, server.url.as_deref()) else {
         return;
     };
     if environment.contains_key(SERVER) {
@@ -30,7 +44,9 @@ pub(super) fn add(environment: &mut BTreeMap<String, String>, task: &StepTask, u
         ("MLFLOW_RUN_ID", &grant.run),
         ("MLFLOW_DISABLE_TELEMETRY", "true"),
     ];
-    for (name, value) in variables {
+    let authority = server.authority.as_deref();
+    let authority = authority.map(|file| ("MLFLOW_TRACKING_SERVER_CERT_PATH", file));
+    for (name, value) in variables.into_iter().chain(authority) {
         let is_secret = task.template.work.secrets.contains_key(name);
         if !is_secret {
             environment

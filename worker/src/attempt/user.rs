@@ -50,7 +50,11 @@ impl Attempt {
         let mut own: Vec<PathBuf> = writable.into_iter().map(PathBuf::from).collect();
         // The supervisor gives it those when it opens them.
         own.retain(|path| !streams.contains(path));
-        own.extend([self.folder.parameters(), self.folder.script()]);
+        own.extend([
+            self.folder.parameters(),
+            self.folder.tracking_authority(),
+            self.folder.script(),
+        ]);
         own.extend(self.own_inputs());
         let inputs = self.folder.inputs();
         let given = tokio::task::spawn_blocking(move || {

@@ -4,6 +4,7 @@
 use super::fault::Fault;
 use super::reach;
 use crate::access::Caller;
+use crate::api::error::ApiError;
 use crate::api::tokens::name_of;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
@@ -11,6 +12,13 @@ use crate::tracking::{
     Base, TrackedId, Tracking, TrackingChange, TrackingCommand, TrackingFact, TrackingRejection,
 };
 use crate::views::tracked;
+
+/// What an id is made of that nobody can guess.
+pub(super) fn random() -> Result<[u8; 16], Fault> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| ApiError::internal(&std::io::Error::from(error)))?;
+    Ok(random)
+}
 
 /// Has a change made; answers what happened, nothing when all was so already.
 pub(super) async fn change(

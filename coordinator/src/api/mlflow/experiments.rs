@@ -1,14 +1,15 @@
 //! Experiments: made, found, changed, deleted and brought back.
 
-use super::asked::{Asked, Pair, Texts, Whole, page, page_length, page_start, tags, to_set};
+use super::asked::{Asked, Pair, tags, to_set};
 use super::change::change;
 use super::fault::Fault;
 use super::reach::{check_sees, sees};
+use super::seek::Sought;
 use super::shapes;
 use crate::access::Caller;
 use crate::api::record::Made;
 use crate::handle::CoordinatorHandle;
-use crate::tracking::search::{Filter, Order, Vocabulary, sort};
+use crate::tracking::search::Vocabulary;
 use crate::tracking::{Lifecycle, TrackingChange, TrackingFact};
 use crate::views::tracked;
 use axum::extract::State;
@@ -139,10 +140,8 @@ pub(super) async fn get_by_name(
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Search {
-    max_results: Option<Whole>,
-    page_token: Option<String>,
-    filter: Option<String>,
-    order_by: Texts,
+    #[serde(flatten)]
+    sought: Sought,
     view_type: Option<String>,
 }
 
@@ -156,18 +155,12 @@ pub(super) async fn search(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Search>,
 ) -> Result<Json<Value>, Fault> {
-    let length = page_length(asked.max_results, PAGE.0, PAGE.1)?;
-    let start = page_start(asked.page_token.as_deref())?;
-    let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default(), &EXPERIMENTS)?;
-    let orders = Order::parse_all(&asked.order_by.0, &EXPERIMENTS)?;
+    let search = asked.sought.read(&EXPERIMENTS, PAGE)?;
     let view = View::of(asked.view_type.as_deref())?;
     let all = handle.look(|sight| tracked::experiments(sight.engine, &sight.ledgers.tracking));
     let mut all = all.await?;
-    all.retain(|experiment| {
-        sees(&caller, &experiment.id) && view.shows(experiment.lifecycle) && filter.fits(experiment)
-    });
-    sort(&mut all, &orders);
-    let (found, next) = page(all, start, length);
+    all.retain(|experiment| sees(&caller, &experiment.id) && view.shows(experiment.lifecycle));
+    let (found, next) = search.page(all);
     let found = found.iter().map(shapes::experiment).collect();
     Ok(Json(shapes::page_of("experiments", found, next)))
 }
@@ -234,28 +227,26 @@ pub(super) async fn update(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Update>,
 ) -> Result<Json<Value>, Fault> {
-    let tags = BTreeMap::new();
-    let renamed = TrackingChange::ChangeExperiment {
-        id: asked.experiment_id,
-        name: asked.new_name,
-        lifecycle: None,
-        tags,
-    };
-    change(&handle, &caller, renamed).await?;
-    Ok(Json(json!({})))
+    let what = (asked.new_name, None, BTreeMap::new());
+    alter(&handle, &caller, asked.experiment_id, what).await
 }
 
-async fn live(
+/// Changes an experiment's name, whether it is deleted, or its tags.
+async fn alter(
     handle: &CoordinatorHandle,
     caller: &Caller,
     id: String,
-    lifecycle: Lifecycle,
+    (name, lifecycle, tags): (
+        Option<String>,
+        Option<Lifecycle>,
+        BTreeMap<String, Option<String>>,
+    ),
 ) -> Result<Json<Value>, Fault> {
     let changed = TrackingChange::ChangeExperiment {
         id,
-        name: None,
-        lifecycle: Some(lifecycle),
-        tags: BTreeMap::new(),
+        name,
+        lifecycle,
+        tags,
     };
     change(handle, caller, changed).await?;
     Ok(Json(json!({})))
@@ -271,7 +262,8 @@ pub(super) async fn delete(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<ById>,
 ) -> Result<Json<Value>, Fault> {
-    live(&handle, &caller, asked.experiment_id, Lifecycle::Deleted).await
+    let what = (None, Some(Lifecycle::Deleted), BTreeMap::new());
+    alter(&handle, &caller, asked.experiment_id, what).await
 }
 
 /// Restores a deleted experiment.
@@ -284,7 +276,8 @@ pub(super) async fn restore(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<ById>,
 ) -> Result<Json<Value>, Fault> {
-    live(&handle, &caller, asked.experiment_id, Lifecycle::Active).await
+    let what = (None, Some(Lifecycle::Active), BTreeMap::new());
+    alter(&handle, &caller, asked.experiment_id, what).await
 }
 
 /// A tag of an experiment.
@@ -294,22 +287,6 @@ pub(super) struct Tag {
     key: String,
     #[serde(default)]
     value: String,
-}
-
-async fn tag(
-    handle: &CoordinatorHandle,
-    caller: &Caller,
-    id: String,
-    tags: BTreeMap<String, Option<String>>,
-) -> Result<Json<Value>, Fault> {
-    let changed = TrackingChange::ChangeExperiment {
-        id,
-        name: None,
-        lifecycle: None,
-        tags,
-    };
-    change(handle, caller, changed).await?;
-    Ok(Json(json!({})))
 }
 
 /// Sets a tag of an experiment.
@@ -326,7 +303,8 @@ pub(super) async fn set_tag(
         key: asked.key,
         value: asked.value,
     };
-    tag(&handle, &caller, asked.experiment_id, to_set(vec![pair])).await
+    let what = (None, None, to_set(vec![pair]));
+    alter(&handle, &caller, asked.experiment_id, what).await
 }
 
 /// Removes a tag of an experiment.
@@ -339,11 +317,6 @@ pub(super) async fn delete_tag(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Tag>,
 ) -> Result<Json<Value>, Fault> {
-    tag(
-        &handle,
-        &caller,
-        asked.experiment_id,
-        BTreeMap::from([(asked.key, None)]),
-    )
-    .await
+    let what = (None, None, BTreeMap::from([(asked.key, None)]));
+    alter(&handle, &caller, asked.experiment_id, what).await
 }

@@ -12,7 +12,7 @@ use crate::tracking::{
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Points in one request.
@@ -239,6 +239,57 @@ pub(super) async fn log_batch(
         .collect();
     logging.tags = to_set(asked.tags);
     log(&handle, &caller, logging).await
+}
+
+/// A model as older clients log it: its description, as text.
+#[derive(Debug, Deserialize)]
+pub(super) struct LogModel {
+    #[serde(default)]
+    run_id: Option<String>,
+    model_json: String,
+}
+
+/// What is noted of a model: what it is called and made of, without the configurations of its flavours and without its signature, which are in its files.
+fn noted(model_json: &str) -> Result<Value, Fault> {
+    let parsed = serde_json::from_str::<Map<String, Value>>(model_json);
+    let mut model = parsed.map_err(|error| Fault::invalid(format!("`model_json` is no model: {error}")))?;
+    for field in ["artifact_path", "flavors", "utc_time_created", "run_id"] {
+        if !model.contains_key(field) {
+            return Err(Fault::invalid(format!("the model has no `{field}`")));
+        }
+    }
+    let is_noted = |field: &str| {
+        matches!(
+            field,
+            "run_id" | "utc_time_created" | "artifact_path" | "model_uuid" | "flavors"
+        )
+    };
+    model.retain(|field, _| is_noted(field));
+    if let Some(Value::Object(flavors)) = model.get_mut("flavors") {
+        for flavor in flavors.values_mut().filter_map(Value::as_object_mut) {
+            flavor.remove("config");
+        }
+    }
+    Ok(Value::Object(model))
+}
+
+/// Notes a model whose files the client has logged, as clients before 3 do.
+#[utoipa::path(post, path = "/api/2.0/mlflow/runs/log-model", tag = "mlflow", security(("token" = ["submitter"]), ("attempt" = [])), request_body = Value, responses(
+    (status = 200, description = "It is noted, in the run's tag `mlflow.log-model.history`.", body = Value),
+    (status = 400, description = "The description is none, or there is no room for it in the tag.", body = Value),
+    (status = 404, description = "There is no such run.", body = Value),
+))]
+pub(super) async fn log_model(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Asked(asked): Asked<LogModel>,
+) -> Result<Json<Value>, Fault> {
+    let note = TrackingChange::NoteModel {
+        run: run_of(asked.run_id, None)?,
+        model: noted(&asked.model_json)?,
+    };
+    change(&handle, &caller, note).await?;
+    Ok(Json(json!({})))
 }
 
 /// A data set, as requests write it.

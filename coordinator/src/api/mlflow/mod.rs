@@ -10,21 +10,39 @@ mod find;
 mod history;
 mod logging;
 mod models;
+mod partial;
+mod parts;
 mod place;
 mod reach;
 mod registry;
 mod runs;
 mod search;
+mod seek;
 mod shapes;
 
 use crate::handle::CoordinatorHandle;
+use axum::Extension;
+use axum::extract::DefaultBodyLimit;
 use registry::{models as registered_models, versions};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The routes whose bodies are files.
+/// Longest order to put a file together: it names each of its parts.
+const ORDER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The routes whose bodies are files, and those by which a file comes in parts.
 pub(super) fn contents() -> OpenApiRouter<CoordinatorHandle> {
-    OpenApiRouter::new().routes(routes!(artifacts::get, artifacts::put, artifacts::delete))
+    // Not among those that must be answered within a minute: a file of many parts is copied when it is complete.
+    let in_parts = OpenApiRouter::new()
+        .routes(routes!(parts::create))
+        .routes(routes!(parts::complete))
+        .routes(routes!(parts::abort))
+        .layer(DefaultBodyLimit::max(ORDER_BYTES_MAX));
+    OpenApiRouter::new()
+        .routes(routes!(artifacts::get, artifacts::put, artifacts::delete))
+        .routes(routes!(parts::put))
+        .merge(in_parts)
+        .layer(Extension(partial::Uploads::default()))
 }
 
 /// The routes of this protocol.
@@ -50,6 +68,7 @@ pub(super) fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(logging::log_batch))
         .routes(routes!(logging::set_tag))
         .routes(routes!(logging::delete_tag))
+        .routes(routes!(logging::log_model))
         .routes(routes!(logging::log_inputs))
         .routes(routes!(logging::log_outputs))
         .routes(routes!(history::get))

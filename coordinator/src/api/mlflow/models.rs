@@ -1,16 +1,15 @@
 //! Logged models: made, finished, tagged, found. Their files are logged like those of runs.
 
 use super::artifacts;
-use super::asked::{Asked, Pair, Texts, Whole, page, page_length, page_start, tags, to_set};
-use super::change::change;
+use super::asked::{Asked, Pair, Texts, Whole, tags, to_set};
+use super::change::{change, random};
 use super::fault::Fault;
 use super::reach::{check_sees, sees};
+use super::seek::Sought;
 use super::shapes;
 use crate::access::Caller;
-use crate::api::error::ApiError;
 use crate::api::record::Made;
 use crate::handle::CoordinatorHandle;
-use crate::tracking::search::{Filter, Order, sort};
 use crate::tracking::{
     DEFAULT_EXPERIMENT, Lifecycle, LoggedModel, ModelStatus, NewModel, TrackedId, TrackingChange,
 };
@@ -65,9 +64,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Create>,
 ) -> Result<(Extension<Made>, Json<Value>), Fault> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| ApiError::internal(&std::io::Error::from(error)))?;
-    let id = format!("m-{}", TrackedId::from_random(random));
+    let id = format!("m-{}", TrackedId::from_random(random()?));
     let logged = NewModel {
         experiment: asked
             .experiment_id
@@ -266,9 +263,6 @@ pub(super) async fn search(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Search>,
 ) -> Result<Json<Value>, Fault> {
-    let length = page_length(asked.max_results, PAGE.0, PAGE.1)?;
-    let start = page_start(asked.page_token.as_deref())?;
-    let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default(), &MODELS)?;
     let orders = asked.order_by.iter().map(|by| {
         let way = if by.ascending.unwrap_or(true) {
             "ASC"
@@ -277,7 +271,13 @@ pub(super) async fn search(
         };
         format!("{} {way}", by.field_name)
     });
-    let orders = Order::parse_all(&orders.collect::<Vec<_>>(), &MODELS)?;
+    let sought = Sought {
+        filter: asked.filter,
+        max_results: asked.max_results,
+        order_by: Texts(orders.collect()),
+        page_token: asked.page_token,
+    };
+    let search = sought.read(&MODELS, PAGE)?;
     let Texts(experiments) = asked.experiment_ids;
     let all = handle.look(move |sight| {
         let models = sight.ledgers.tracking.models();
@@ -290,15 +290,12 @@ pub(super) async fn search(
     });
     let mut all = all.await?;
     all.retain(|shown| {
-        shown.model.lifecycle == Lifecycle::Active
-            && sees(&caller, &shown.model.what.experiment)
-            && filter.fits(shown)
+        shown.model.lifecycle == Lifecycle::Active && sees(&caller, &shown.model.what.experiment)
     });
     all.sort_by(|left, right| {
         (Reverse(left.model.created_at), &left.id).cmp(&(Reverse(right.model.created_at), &right.id))
     });
-    sort(&mut all, &orders);
-    let (found, next) = page(all, start, length);
+    let (found, next) = search.page(all);
     let found = found
         .iter()
         .map(|shown| shapes::model(&shown.id, &shown.model))

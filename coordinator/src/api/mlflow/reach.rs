@@ -51,7 +51,9 @@ pub(super) async fn check_change(
         TrackingChange::StoreFile { .. } | TrackingChange::RemoveFiles(_) => return Ok(()),
         // Whoever makes models may register them: names are added so, and no one's is taken.
         TrackingChange::Announce { .. } | TrackingChange::Unannounce(_) => return Ok(()),
-        TrackingChange::ChangeRun { run, .. } | TrackingChange::Link { run, .. } => run,
+        TrackingChange::ChangeRun { run, .. }
+        | TrackingChange::Link { run, .. }
+        | TrackingChange::NoteModel { run, .. } => run,
         TrackingChange::Log(logging) => &logging.run,
         TrackingChange::CreateExperiment { .. }
         | TrackingChange::ChangeExperiment { .. }

@@ -1,13 +1,12 @@
 //! Tracked runs: made, shown, ended, deleted and brought back. What is logged to them is in the file beside this one.
 
 use super::asked::{Asked, Pair, Whole, run_of, tags};
-use super::change::change;
+use super::change::{change, random};
 use super::fault::Fault;
 use super::find::shown;
 use super::reach::check_sees;
 use super::shapes::{self, RUN_NAME};
 use crate::access::Caller;
-use crate::api::error::ApiError;
 use crate::api::record::Made;
 use crate::handle::CoordinatorHandle;
 use crate::tracking::{DEFAULT_EXPERIMENT, Lifecycle, NewRun, TrackedId, TrackedStatus, TrackingChange};
@@ -40,9 +39,7 @@ pub(super) async fn create(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Create>,
 ) -> Result<(Extension<Made>, Json<Value>), Fault> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| ApiError::internal(&std::io::Error::from(error)))?;
-    let run = TrackedId::from_random(random);
+    let run = TrackedId::from_random(random()?);
     let mut tags = tags(asked.tags);
     let named = asked
         .run_name

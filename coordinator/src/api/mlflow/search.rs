@@ -1,14 +1,14 @@
 //! Searching runs.
 
-use super::asked::{Asked, Texts, Whole, page, page_length, page_start};
+use super::asked::{Asked, Texts};
 use super::experiments::View;
 use super::fault::Fault;
 use super::reach::check_sees;
+use super::seek::Sought;
 use super::shapes;
 use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::handle::CoordinatorHandle;
-use crate::tracking::search::{Filter, Order, sort};
 use crate::views::tracked::{RUNS, runs_in};
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -24,12 +24,10 @@ const EXPERIMENTS_MAX: usize = 1_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Search {
+    #[serde(flatten)]
+    sought: Sought,
     experiment_ids: Texts,
-    filter: Option<String>,
     run_view_type: Option<String>,
-    max_results: Option<Whole>,
-    order_by: Texts,
-    page_token: Option<String>,
 }
 
 /// Searches runs of some experiments, by a filter such as `metrics.loss < 0.5 AND params.model = 'tree'`.
@@ -42,10 +40,7 @@ pub(super) async fn runs(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<Search>,
 ) -> Result<Json<Value>, Fault> {
-    let length = page_length(asked.max_results, PAGE.0, PAGE.1)?;
-    let start = page_start(asked.page_token.as_deref())?;
-    let filter = Filter::parse(asked.filter.as_deref().unwrap_or_default(), &RUNS)?;
-    let orders = Order::parse_all(&asked.order_by.0, &RUNS)?;
+    let search = asked.sought.read(&RUNS, PAGE)?;
     let view = View::of(asked.run_view_type.as_deref())?;
     let Texts(experiments) = asked.experiment_ids;
     if experiments.len() > EXPERIMENTS_MAX {
@@ -60,9 +55,8 @@ pub(super) async fn runs(
     let mut all = all.await?;
     // What was found may be much, and the driver has let go of it.
     let searching = tokio::task::spawn_blocking(move || {
-        all.retain(|run| view.shows(run.lifecycle) && filter.fits(run));
-        sort(&mut all, &orders);
-        let (found, next) = page(all, start, length);
+        all.retain(|run| view.shows(run.lifecycle));
+        let (found, next) = search.page(all);
         shapes::page_of("runs", found.iter().map(shapes::run).collect(), next)
     });
     let found = searching.await.map_err(|error| ApiError::internal(&error))?;

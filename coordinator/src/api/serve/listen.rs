@@ -5,8 +5,8 @@ use super::limits::Limits;
 use super::room::{Room, Seat};
 use super::tls::Certificates;
 use super::watched::{Answering, Watched};
-use crate::api::Via;
 use crate::api::streams::Streams;
+use crate::api::{OverTls, Via};
 use crate::handle::CoordinatorHandle;
 use axum::Router;
 use axum::body::Body;
@@ -221,11 +221,15 @@ impl Visitor {
     {
         let activity = Arc::clone(seat.activity());
         let stream = Watched::new(stream, Arc::clone(&activity));
+        let is_over_tls = self.tls.is_some();
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let answering = Answering::begin(&activity);
             let pause_max = self.limits.body_pause_max;
             let mut request = request.map(|body| Body::new(TimeoutBody::new(pause_max, body)));
             request.extensions_mut().insert(self.streams.clone());
+            if is_over_tls {
+                request.extensions_mut().insert(OverTls);
+            }
             let answer = self.api.clone().answer(self.peer, request);
             async move { Ok::<_, Infallible>(answer.await.map(|body| answering.until_sent(body))) }
         });

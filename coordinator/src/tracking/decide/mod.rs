@@ -60,6 +60,7 @@ fn change(tracking: &Tracking, command: &TrackingCommand) -> Decided {
         TrackingChange::CreateRun(new) => runs::create(tracking, by, new),
         TrackingChange::ChangeRun { .. } => runs::change(tracking, by, &command.change),
         TrackingChange::Log(logging) => runs::log(tracking, logging),
+        TrackingChange::NoteModel { run, model } => runs::note_model(tracking, run, model),
         TrackingChange::Link { .. } => runs::link(tracking, &command.change),
         TrackingChange::Seal { .. } => runs::seal(tracking, &command.change),
         TrackingChange::StoreFile { path, file } => files::store(tracking, by, path, *file),

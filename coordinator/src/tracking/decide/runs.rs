@@ -10,7 +10,11 @@ use crate::tracking::limits::{
 };
 use crate::tracking::run::TrackedRun;
 use crate::tracking::state::Tracking;
+use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// The tag in which older clients look for a run's models.
+const MODELS_TAG: &str = "mlflow.log-model.history";
 
 /// Makes a run.
 pub(super) fn create(tracking: &Tracking, by: &str, new: &NewRun) -> Decided {
@@ -116,6 +120,27 @@ pub(super) fn log(tracking: &Tracking, logging: &Logging) -> Decided {
         tags,
         of_models: logging.of_models.clone(),
     }])
+}
+
+/// Adds a model to the list that the run's tag holds. Here and not with who asks, so that two at once are both noted.
+pub(super) fn note_model(tracking: &Tracking, run: &TrackedId, model: &Value) -> Decided {
+    let noted = active(tracking, run)?.tags.get(MODELS_TAG);
+    let noted = noted.map_or(Ok(Vec::new()), |text| serde_json::from_str::<Vec<Value>>(text));
+    let mut noted = noted.map_err(|_| {
+        TrackingRejection::Invalid(format!(
+            "the tag `{MODELS_TAG}` of the run is no list of models; remove it"
+        ))
+    })?;
+    noted.push(model.clone());
+    let text = Value::Array(noted).to_string();
+    let logging = Logging {
+        run: run.clone(),
+        points: Vec::new(),
+        of_models: Vec::new(),
+        params: Vec::new(),
+        tags: BTreeMap::from([(MODELS_TAG.to_owned(), Some(text))]),
+    };
+    log(tracking, &logging)
 }
 
 fn new_points(run: &TrackedRun, logging: &Logging) -> Result<BTreeMap<String, Columns>, TrackingRejection> {

@@ -3,15 +3,15 @@
 use super::add::catalog;
 use super::shown::{self, MODELS, name_of, version_of};
 use crate::access::Caller;
-use crate::api::mlflow::asked::{Asked, Pair, Texts, Whole, page, page_length, page_start, tags};
+use crate::api::mlflow::asked::{Asked, Pair, tags};
 use crate::api::mlflow::change::change;
 use crate::api::mlflow::fault::Fault;
+use crate::api::mlflow::seek::Sought;
 use crate::api::mlflow::shapes;
 use crate::api::record::Made;
 use crate::catalog::{Changes, Which};
 use crate::handle::CoordinatorHandle;
 use crate::tracking::TrackingChange;
-use crate::tracking::search::{Filter, Order, sort};
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use tidemill_protocol::name::Name;
 
 /// Models on one page when nobody says how many, and at most.
-const PAGE: (usize, usize) = (100, 200_000);
+pub(super) const PAGE: (usize, usize) = (100, 200_000);
 
 /// A model by its name, and what is said of it.
 #[derive(Debug, Default, Deserialize)]
@@ -174,31 +174,6 @@ pub(in crate::api::mlflow) async fn delete(
     Ok(Json(json!({})))
 }
 
-/// A search.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(in crate::api::mlflow) struct Search {
-    filter: Option<String>,
-    max_results: Option<Whole>,
-    order_by: Texts,
-    page_token: Option<String>,
-}
-
-impl Search {
-    /// Which page of which things, in which order.
-    pub(super) fn read(
-        &self,
-        vocabulary: &crate::tracking::search::Vocabulary,
-    ) -> Result<(usize, usize, Filter, Vec<Order>), Fault> {
-        Ok((
-            page_start(self.page_token.as_deref())?,
-            page_length(self.max_results, PAGE.0, PAGE.1)?,
-            Filter::parse(self.filter.as_deref().unwrap_or_default(), vocabulary)?,
-            Order::parse_all(&self.order_by.0, vocabulary)?,
-        ))
-    }
-}
-
 /// Searches registered models.
 #[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/search", tag = "mlflow", security(("token" = ["reader"]), ("attempt" = [])), responses(
     (status = 200, description = "One page of registered models, by name.", body = Value),
@@ -206,13 +181,11 @@ impl Search {
 ))]
 pub(in crate::api::mlflow) async fn search(
     State(handle): State<CoordinatorHandle>,
-    Asked(asked): Asked<Search>,
+    Asked(asked): Asked<Sought>,
 ) -> Result<Json<Value>, Fault> {
-    let (start, length, filter, orders) = asked.read(&MODELS)?;
-    let mut all = handle.look(shown::all_models).await?;
-    all.retain(|model| filter.fits(model));
-    sort(&mut all, &orders);
-    let (found, next) = page(all, start, length);
+    let search = asked.read(&MODELS, PAGE)?;
+    let all = handle.look(shown::all_models).await?;
+    let (found, next) = search.page(all);
     let found = found.iter().map(shown::Model::to_json).collect();
     Ok(Json(shapes::page_of("registered_models", found, next)))
 }

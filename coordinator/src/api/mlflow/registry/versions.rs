@@ -1,16 +1,16 @@
 //! Versions of registered models: added, shown, described, removed.
 
 use super::add::{self, Create, add, described};
-use super::models::Search;
+use super::models::PAGE;
 use super::shown::{self, VERSIONS, name_of, version_of};
 use crate::access::Caller;
-use crate::api::mlflow::asked::{Asked, page};
+use crate::api::mlflow::asked::Asked;
 use crate::api::mlflow::fault::Fault;
+use crate::api::mlflow::seek::Sought;
 use crate::api::mlflow::shapes;
 use crate::api::record::Made;
 use crate::catalog::Changes;
 use crate::handle::CoordinatorHandle;
-use crate::tracking::search::sort;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde::Deserialize;
@@ -182,15 +182,13 @@ pub(in crate::api::mlflow) async fn delete(
 ))]
 pub(in crate::api::mlflow) async fn search(
     State(handle): State<CoordinatorHandle>,
-    Asked(asked): Asked<Search>,
+    Asked(asked): Asked<Sought>,
 ) -> Result<Json<Value>, Fault> {
-    let (start, length, filter, orders) = asked.read(&VERSIONS)?;
-    let mut all = handle
+    let search = asked.read(&VERSIONS, PAGE)?;
+    let all = handle
         .look(|sight| shown::all_versions(&sight.ledgers.catalog))
         .await?;
-    all.retain(|version| filter.fits(version));
-    sort(&mut all, &orders);
-    let (found, next) = page(all, start, length);
+    let (found, next) = search.page(all);
     let found = found.iter().map(shown::Shown::to_json).collect();
     Ok(Json(shapes::page_of("model_versions", found, next)))
 }
