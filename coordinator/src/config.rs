@@ -3,6 +3,7 @@
 use crate::audit::AuditLimits;
 use crate::enrolment::EnrolmentRule;
 use crate::journal::MemoryLog;
+use crate::mailings::SmtpConfig;
 use crate::openlineage::OpenLineageConfig;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,10 +41,12 @@ pub struct CoordinatorConfig {
     pub enrolment: EnrolmentRule,
     /// The file of the key that seals secrets, where it is not the one in the state folder: likewise.
     pub secrets_key: Option<PathBuf>,
-    /// Whether it stays, so that schedules fire and webhooks are told: not one that somebody only looks through, or that is there for one run.
+    /// Whether it stays, so that schedules fire, and webhooks and mailings tell: not one that somebody only looks through, or that is there for one run.
     pub is_service: bool,
     /// Places beside the public internet that webhooks may be told at.
     pub webhook_allow: Destinations,
+    /// The mail server. None: mailings tell nobody.
+    pub smtp: Option<SmtpConfig>,
     /// Where lineage events go. None: nowhere.
     pub openlineage: Option<OpenLineageConfig>,
 }
@@ -106,6 +109,7 @@ impl CoordinatorConfig {
             secrets_key: None,
             is_service: true,
             webhook_allow: Destinations::default(),
+            smtp: None,
             openlineage: None,
         }
     }

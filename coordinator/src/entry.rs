@@ -7,6 +7,7 @@ use crate::datastores::DatastoreFact;
 use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
+use crate::mailings::MailingFact;
 use crate::projects::ProjectFact;
 use crate::remarks::RemarkFact;
 use crate::schedules::ScheduleFact;
@@ -75,6 +76,7 @@ pub(crate) struct Spelled {
     projects: Option<ProjectFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drafts: Option<DraftFact>,
+    mailings: Option<MailingFact>,
 }
 
 impl Spelled {
@@ -95,6 +97,7 @@ impl Spelled {
             remarks: None,
             projects: None,
             drafts: None,
+            mailings: None,
         };
         match entry {
             Entry::Engine(Event { at, fact }) => Self {
@@ -146,6 +149,10 @@ impl Spelled {
                     drafts: Some(fact),
                     ..blank(at)
                 },
+                LedgerFact::Mailings(fact) => Self {
+                    mailings: Some(fact),
+                    ..blank(at)
+                },
             },
         }
     }
@@ -166,6 +173,7 @@ impl Spelled {
             self.remarks.map(LedgerFact::from),
             self.projects.map(LedgerFact::from),
             self.drafts.map(LedgerFact::from),
+            self.mailings.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

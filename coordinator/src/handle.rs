@@ -12,6 +12,7 @@ use crate::given;
 use crate::journal::EventReader;
 use crate::ledger::{self, Ledger, Outcome};
 use crate::logs::LogHub;
+use crate::mailings::Mailer;
 use crate::metrics::Metrics;
 use crate::projects::Filed;
 use crate::schedules::Looks;
@@ -79,6 +80,8 @@ pub(crate) struct Inner {
     pub(crate) poster: Poster,
     /// What keeps us from answering.
     pub(crate) reach: Reach,
+    /// Who brings mail to the server, if there is one.
+    pub(crate) mailer: Option<Mailer>,
     pub(crate) token: CancellationToken,
     /// Held while the store is swept.
     pub(crate) sweeping: Arc<tokio::sync::Mutex<()>>,

@@ -5,7 +5,7 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules, webhooks,
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules, webhooks, mailings,
 //! where an address may lead, and what of a step's output may reach a terminal.
 
 pub mod access;
@@ -15,6 +15,7 @@ pub mod catalog;
 pub mod codec;
 pub mod compute;
 pub mod datastore;
+pub mod delivery;
 pub mod destination;
 pub mod digest;
 pub mod draft;
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod ids;
 pub mod key;
 pub mod literal;
+pub mod mailing;
 pub mod name;
 pub mod number;
 pub mod plan;

@@ -1,8 +1,8 @@
-//! The words of webhooks: which ends of runs and steps are told to which address, and what became of each telling. Kept in the journal, so readable for ever.
+//! The words of webhooks: which ends of runs and steps are told to which address. Kept in the journal, so readable for ever.
 
+use crate::delivery::every_end;
 use crate::name::Name;
 use crate::status::{RunStatus, StepStatus};
-use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What is told to whom.
@@ -22,40 +22,7 @@ pub struct WebhookSpec {
     /// Of this pipeline only: its own name, or that under which it is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<Name>,
-}
-
-fn every_end() -> Vec<RunStatus> {
-    let all = RunStatus::ALL.iter().copied();
-    all.filter(|status| status.is_terminal()).collect()
-}
-
-/// What became of one telling.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Delivery {
-    /// The number of the journal's event that was told.
-    pub sequence: u64,
-    /// What was told: `run_ended` or `step_ended`, and of what.
-    pub about: String,
-    /// When it was settled.
-    pub at: Timestamp,
-    /// How often it was tried.
-    pub tries: u32,
-    /// What came of it.
-    pub outcome: DeliveryOutcome,
-}
-
-/// What came of a telling.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryOutcome {
-    /// The address took it.
-    Delivered {
-        /// What it answered.
-        status: u16,
-    },
-    /// It was given up.
-    GivenUp {
-        /// Why.
-        why: String,
-    },
+    /// Of this experiment only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Name>,
 }

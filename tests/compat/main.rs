@@ -20,6 +20,8 @@ mod golden;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod mailings;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod projects;

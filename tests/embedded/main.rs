@@ -25,6 +25,10 @@ mod hostile;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod mailings;
+#[cfg(test)]
+mod outsiders;
+#[cfg(test)]
 mod parameters;
 #[cfg(test)]
 mod published;
@@ -47,3 +51,5 @@ mod users;
 #[cfg(test)]
 mod validate;
 mod waiting;
+#[cfg(test)]
+mod webhooks;

@@ -8,8 +8,10 @@ mod broker;
 mod data;
 mod datastores;
 mod drafts;
+mod ends;
 mod enrolment;
 mod inspect;
+mod mailings;
 mod metrics;
 mod operate;
 mod projects;
@@ -35,6 +37,7 @@ pub(crate) use drafts::{
 };
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
+pub(crate) use mailings::{MailingAddArgs, MailingCommand};
 pub(crate) use metrics::{MetricsArgs, RunsCompareArgs};
 pub(crate) use operate::{
     BenchArgs, ClusterArgs, CompletionsArgs, ConfigCommand, ConfineArgs, DirArgs, DoctorArgs, DoorArgs,
@@ -106,6 +109,7 @@ Operate:
   team         Name groups of people who have roles together
   secret       Set, list and remove the secrets that steps are given
   webhook      Tell addresses when runs and steps end
+  mailing      Mail people when runs and steps end
   audit        Say who changed what, and who was refused
   login        Keep a token for a coordinator
   logout       Forget the token for a coordinator
@@ -341,6 +345,9 @@ pub(crate) enum Command {
     /// Tell addresses when runs and steps end
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Mail people when runs and steps end
+    #[command(subcommand)]
+    Mailing(MailingCommand),
     /// Say who changed what, and who was refused
     Audit(AuditArgs),
     /// Keep a token for a coordinator

@@ -1,8 +1,8 @@
 //! Arguments of `tidemill webhook …`.
 
+use super::ends::EndsArgs;
 use clap::{Args, Subcommand};
 use tidemill_protocol::name::Name;
-use tidemill_protocol::status::{RunStatus, StepStatus};
 
 /// `tidemill webhook …`.
 #[derive(Debug, Subcommand)]
@@ -31,9 +31,19 @@ EXAMPLES
     /// Send a signed test and say what came back
     #[command(after_help = "EXAMPLES\n  tidemill webhook test chat")]
     Test(WebhookArgs),
+    /// Let webhooks tell nothing until they are resumed
+    #[command(after_help = "\
+What ends meanwhile is not told afterwards.
+
+EXAMPLES
+  tidemill webhook pause chat --reason 'the chat is moving'")]
+    Pause(WebhookPauseArgs),
+    /// Let paused webhooks tell again, from now on
+    #[command(after_help = "EXAMPLES\n  tidemill webhook resume chat")]
+    Resume(WebhooksArgs),
     /// Remove webhooks
     #[command(visible_alias = "rm", after_help = "EXAMPLES\n  tidemill webhook remove chat")]
-    Remove(WebhookRemoveArgs),
+    Remove(WebhooksArgs),
 }
 
 /// `tidemill webhook add`.
@@ -48,28 +58,8 @@ pub(crate) struct WebhookAddArgs {
     /// The secret with which it is signed
     #[arg(long, value_name = "NAME")]
     pub(crate) secret: Name,
-    /// Tell ends of runs like this; may be given several times [default: all]
-    #[arg(long = "run", value_name = "STATUS", value_parser = super::inspect::run_status)]
-    pub(crate) runs: Vec<RunStatus>,
-    /// Tell ends of steps like this; may be given several times [default: none]
-    #[arg(long = "step", value_name = "STATUS", value_parser = step_status)]
-    pub(crate) steps: Vec<StepStatus>,
-    /// Only of this pipeline
-    #[arg(long, value_name = "NAME")]
-    pub(crate) pipeline: Option<Name>,
-}
-
-fn step_status(text: &str) -> Result<StepStatus, String> {
-    let ends = || {
-        StepStatus::ALL
-            .iter()
-            .copied()
-            .filter(|status| status.is_terminal())
-    };
-    ends().find(|status| status.as_str() == text).ok_or_else(|| {
-        let words: Vec<&str> = ends().map(StepStatus::as_str).collect();
-        format!("one of {}", words.join(", "))
-    })
+    #[command(flatten)]
+    pub(crate) ends: EndsArgs,
 }
 
 /// One webhook.
@@ -80,9 +70,19 @@ pub(crate) struct WebhookArgs {
     pub(crate) name: Name,
 }
 
-/// `tidemill webhook remove`.
+/// `tidemill webhook pause`.
 #[derive(Debug, Args)]
-pub(crate) struct WebhookRemoveArgs {
+pub(crate) struct WebhookPauseArgs {
+    #[command(flatten)]
+    pub(crate) webhooks: WebhooksArgs,
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    pub(crate) reason: String,
+}
+
+/// Several webhooks.
+#[derive(Debug, Args)]
+pub(crate) struct WebhooksArgs {
     /// The webhooks
     #[arg(value_name = "NAME", required = true)]
     pub(crate) names: Vec<Name>,

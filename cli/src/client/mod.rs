@@ -15,9 +15,9 @@ mod remarks;
 mod remote_secrets;
 mod run_events;
 mod schedules;
+mod subscriptions;
 mod transport;
 mod trust;
-mod webhooks;
 
 pub(crate) use assets::{Asked, AssetFilter};
 use events::EventStream;

@@ -21,6 +21,7 @@ mod journal;
 mod lineage;
 mod login;
 mod logs;
+mod mailing;
 mod metrics;
 mod pipelines;
 mod plan;
@@ -122,6 +123,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Team(_) => "team",
         Command::Secret(_) => "secret",
         Command::Webhook(_) => "webhook",
+        Command::Mailing(_) => "mailing",
         Command::Audit(_) => "audit",
         Command::Login(_) => "login",
         Command::Logout(_) => "logout",
@@ -290,6 +292,7 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Team(args) => Box::pin(project::team(session, args)).await,
         Command::Secret(args) => Box::pin(secret::run(session, args)).await,
         Command::Webhook(args) => Box::pin(webhook::run(session, args)).await,
+        Command::Mailing(args) => Box::pin(mailing::run(session, args)).await,
         Command::Audit(args) => Box::pin(audit::run(session, args)).await,
         Command::Login(args) => Box::pin(login::login(session, args)).await,
         Command::Logout(args) => login::logout(session, args),

@@ -7,8 +7,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::views;
+use tidemill_protocol::api::routes::WEBHOOKS;
 use tidemill_protocol::api::{WebhookTestView, WebhookView};
-use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::webhook::WebhookSpec;
 
 /// Does what was asked.
@@ -24,14 +24,14 @@ async fn dispatch(session: &mut Session, client: &Client, command: WebhookComman
         WebhookCommand::Add(args) => add(session, client, *args).await?,
         WebhookCommand::List => list(session, client).await?,
         WebhookCommand::Deliveries(args) => {
-            let deliveries = client.deliveries(&args.name).await?;
-            let columns = views::webhooks::deliveries();
+            let deliveries = client.deliveries((WEBHOOKS, &args.name)).await?;
+            let columns = views::subscriptions::deliveries();
             session
                 .printer
                 .list(&deliveries, &columns, |delivery| delivery.sequence.to_string())?;
         }
         WebhookCommand::Test(args) => {
-            let answer = client.test_webhook(&args.name).await?;
+            let answer: WebhookTestView = client.test_subscription((WEBHOOKS, &args.name)).await?;
             let status = |answer: &WebhookTestView| answer.status.to_string();
             session.printer.one(&answer, status, |printer, answer| {
                 printer.line(format_args!("{} answered {}", args.name, answer.status))
@@ -40,9 +40,24 @@ async fn dispatch(session: &mut Session, client: &Client, command: WebhookComman
                 return Ok(Exit::Failure);
             }
         }
+        WebhookCommand::Pause(args) => {
+            let by = session.settings.user.clone();
+            for name in &args.webhooks.names {
+                let paused = client.pause_subscription::<WebhookView>((WEBHOOKS, name), &args.reason, &by);
+                say(session, &paused.await?, "paused")?;
+            }
+        }
+        WebhookCommand::Resume(args) => {
+            let by = session.settings.user.clone();
+            for name in &args.names {
+                let resumed = client.resume_subscription::<WebhookView>((WEBHOOKS, name), &by);
+                say(session, &resumed.await?, "resumed")?;
+            }
+        }
         WebhookCommand::Remove(args) => {
             for name in &args.names {
-                client.remove_webhook(name, &session.settings.user).await?;
+                let by = session.settings.user.clone();
+                client.unsubscribe((WEBHOOKS, name), &by).await?;
                 session.printer.one(
                     &serde_json::json!({ "removed": name }),
                     |_| name.to_string(),
@@ -55,25 +70,17 @@ async fn dispatch(session: &mut Session, client: &Client, command: WebhookComman
 }
 
 async fn add(session: &mut Session, client: &Client, args: WebhookAddArgs) -> Result<(), Failure> {
-    let runs = if args.runs.is_empty() && args.steps.is_empty() {
-        let all = RunStatus::ALL.iter().copied();
-        all.filter(|status| status.is_terminal()).collect()
-    } else {
-        args.runs
-    };
     let spec = WebhookSpec {
         url: args.url,
         secret: args.secret,
-        runs,
-        steps: args.steps,
-        pipeline: args.pipeline,
+        runs: args.ends.runs(),
+        steps: args.ends.steps,
+        pipeline: args.ends.pipeline,
+        experiment: args.ends.experiment,
     };
-    let added = client
-        .set_webhook(&args.name, &spec, &session.settings.user)
-        .await?;
-    session.printer.one(&added, id, |printer, added| {
-        printer.line(format_args!("added webhook {}", added.name))
-    })?;
+    let by = session.settings.user.clone();
+    let added: WebhookView = client.subscribe((WEBHOOKS, &args.name), &spec, &by).await?;
+    say(session, &added, "added")?;
     if session.printer.is_for_people() {
         session
             .printer
@@ -82,12 +89,18 @@ async fn add(session: &mut Session, client: &Client, args: WebhookAddArgs) -> Re
     Ok(())
 }
 
+fn say(session: &mut Session, webhook: &WebhookView, what: &str) -> Result<(), Failure> {
+    session.printer.one(webhook, id, |printer, webhook| {
+        printer.line(format_args!("{what} webhook {}", webhook.name))
+    })
+}
+
 fn id(webhook: &WebhookView) -> String {
     webhook.name.to_string()
 }
 
 async fn list(session: &mut Session, client: &Client) -> Result<(), Failure> {
-    let webhooks = client.webhooks().await?;
+    let webhooks: Vec<WebhookView> = client.subscriptions(WEBHOOKS).await?;
     if webhooks.is_empty() && session.printer.is_for_people() {
         session.printer.note("there are no webhooks");
         session

@@ -91,6 +91,7 @@ pub(crate) fn coordinator_config(
         secrets_key: settings.secrets_key.clone(),
         openlineage: settings.openlineage.clone(),
         webhook_allow: settings.webhook_allow.clone(),
+        smtp: settings.smtp.clone(),
         ..CoordinatorConfig::new(&settings.state_dir)
     })
 }
@@ -124,6 +125,7 @@ pub(crate) fn worker_config(
         preemption_notice: settings.preemption_notice.clone(),
         run_as: settings.run_as,
         tracking_url: tracking_url(settings)?,
+        tracking_ca: settings.api_ca.clone(),
         ..WorkerConfig::new(targets, state_dir, supervisor)
     };
     if let Some(id) = &settings.worker_id {

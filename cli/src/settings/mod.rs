@@ -6,6 +6,7 @@ mod files;
 mod keys;
 mod layers;
 mod lease;
+mod mail;
 mod password;
 mod resolve;
 mod steps;
@@ -24,8 +25,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tidemill_coordinator::OpenLineageConfig;
 use tidemill_coordinator::enrolment::EnrolmentRule;
+use tidemill_coordinator::{OpenLineageConfig, SmtpConfig};
 use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::time::Millis;
 use tidemill_worker::{Reach, RunAs, Sandbox, StepLimits};
@@ -168,6 +169,8 @@ pub(crate) struct Settings {
     pub(crate) fetch_allow: Destinations,
     /// Places beside the public internet that webhooks may be told at.
     pub(crate) webhook_allow: Destinations,
+    /// The mail server, if there is one.
+    pub(crate) smtp: Option<SmtpConfig>,
     /// Where steps log to tracking; none when nobody said so, `off` for nowhere.
     pub(crate) tracking_url: Option<String>,
     /// Bytes that stay free on the disk of the state folder.

@@ -31,6 +31,7 @@ mod lineage;
 mod load;
 mod local;
 mod logs;
+mod mailings;
 mod mlflow;
 mod needs;
 mod plans;
@@ -47,6 +48,7 @@ mod signed;
 mod standing;
 mod steps;
 mod streams;
+mod subscriptions;
 mod sweep;
 mod tokens;
 mod tree_files;
@@ -56,7 +58,7 @@ mod webhooks;
 #[cfg(feature = "fuzzing")]
 pub use fuzzing::query as fuzz_query;
 pub use serve::{Api, Certificates, Limits, ServeConfig, ServeError, TlsError, serve};
-pub(crate) use via::Via;
+pub(crate) use via::{OverTls, Via};
 
 use crate::handle::CoordinatorHandle;
 use axum::extract::DefaultBodyLimit;
@@ -97,7 +99,15 @@ fn starting() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(webhooks::list))
         .routes(routes!(webhooks::set, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::pause))
+        .routes(routes!(webhooks::resume))
         .routes(routes!(webhooks::try_out))
+        .routes(routes!(mailings::list))
+        .routes(routes!(mailings::set, mailings::remove))
+        .routes(routes!(mailings::deliveries))
+        .routes(routes!(mailings::pause))
+        .routes(routes!(mailings::resume))
+        .routes(routes!(mailings::try_out))
 }
 
 fn routes() -> OpenApiRouter<CoordinatorHandle> {

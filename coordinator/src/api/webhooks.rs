@@ -1,30 +1,20 @@
-//! Webhooks over REST: made, removed, listed, tried; and what became of each delivery. For operators, because what is told leaves the house.
+//! Webhooks over REST: made, paused, removed, listed, tried; and what became of each delivery. For operators, because what is told leaves the house.
 
 use super::error::ApiError;
-use super::tokens::{ByQuery, name_of};
+use super::subscriptions;
+use super::tokens::ByQuery;
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
-use crate::webhooks::{self, SendError, Webhook, WebhookCommand, WebhookRejection, Webhooks};
+use crate::notifications::Subscription;
+use crate::webhooks::{self, SendError};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use tidemill_artifacts::PostError;
-use tidemill_protocol::api::{ErrorBody, ErrorCode, WebhookTestView, WebhookView};
+use tidemill_protocol::api::{ErrorBody, ErrorCode, PauseRequest, WebhookTestView, WebhookView};
+use tidemill_protocol::delivery::Delivery;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::webhook::{Delivery, WebhookSpec};
-
-impl From<WebhookRejection> for ApiError {
-    fn from(rejection: WebhookRejection) -> Self {
-        let code = match &rejection {
-            WebhookRejection::Unknown(_) => ErrorCode::NotFound,
-            WebhookRejection::TooMany => ErrorCode::Conflict,
-            WebhookRejection::TellsNothing | WebhookRejection::NoEnd(_) | WebhookRejection::TooLong(_) => {
-                ErrorCode::BadRequest
-            }
-        };
-        Self::new(code, rejection.to_string())
-    }
-}
+use tidemill_protocol::webhook::WebhookSpec;
 
 impl From<PostError> for ApiError {
     fn from(error: PostError) -> Self {
@@ -71,14 +61,8 @@ pub(super) async fn set(
     if !looking.await? {
         return Err(SendError::NoSecret(spec.secret).into());
     }
-    let command = WebhookCommand::Set {
-        name: name.clone(),
-        spec: Box::new(spec),
-        after: handle.look(|sight| sight.last).await?,
-        by: name_of(&caller, query.by),
-    };
-    handle.change::<Webhooks>(command).await??;
-    Ok(Json(view(&name, &find(&handle, &name).await?)))
+    let made = subscriptions::set((&handle, &caller, query), &name, spec).await?;
+    Ok(Json(view(&name, &made)))
 }
 
 /// Lists the webhooks by name.
@@ -88,12 +72,7 @@ pub(super) async fn set(
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
 ) -> Result<Json<Vec<WebhookView>>, ApiError> {
-    let looking = handle.look(|sight| {
-        let all = sight.ledgers.webhooks.all();
-        all.map(|(name, webhook)| view(name, webhook))
-            .collect::<Vec<WebhookView>>()
-    });
-    Ok(Json(looking.await?))
+    Ok(Json(subscriptions::list(&handle, view).await?))
 }
 
 /// Removes a webhook.
@@ -107,12 +86,40 @@ pub(super) async fn remove(
     Path(name): Path<Name>,
     Query(query): Query<ByQuery>,
 ) -> Result<StatusCode, ApiError> {
-    let command = WebhookCommand::Remove {
-        name,
-        by: name_of(&caller, query.by),
-    };
-    handle.change::<Webhooks>(command).await??;
+    subscriptions::remove::<WebhookSpec>((&handle, &caller, query), name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets a webhook tell nothing until it is resumed. What ends meanwhile is not told afterwards.
+#[utoipa::path(post, path = "/api/v1/webhooks/{name}/pause", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path), ByQuery),
+    request_body = PauseRequest, responses(
+    (status = 200, description = "The webhook as it is now.", body = WebhookView),
+    (status = 404, description = "There is no such webhook.", body = ErrorBody),
+))]
+pub(super) async fn pause(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<Name>,
+    Query(query): Query<ByQuery>,
+    Json(request): Json<PauseRequest>,
+) -> Result<Json<WebhookView>, ApiError> {
+    let paused = subscriptions::pause::<WebhookSpec>((&handle, &caller, query), &name, request).await?;
+    Ok(Json(view(&name, &paused)))
+}
+
+/// Lets a paused webhook tell again, from now on.
+#[utoipa::path(post, path = "/api/v1/webhooks/{name}/resume", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path), ByQuery), responses(
+    (status = 200, description = "The webhook as it is now.", body = WebhookView),
+    (status = 404, description = "There is no such webhook.", body = ErrorBody),
+))]
+pub(super) async fn resume(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<Name>,
+    Query(query): Query<ByQuery>,
+) -> Result<Json<WebhookView>, ApiError> {
+    let resumed = subscriptions::resume::<WebhookSpec>((&handle, &caller, query), &name).await?;
+    Ok(Json(view(&name, &resumed)))
 }
 
 /// Lists the last deliveries of a webhook, newest first.
@@ -124,8 +131,8 @@ pub(super) async fn deliveries(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
 ) -> Result<Json<Vec<Delivery>>, ApiError> {
-    let webhook = find(&handle, &name).await?;
-    Ok(Json(webhook.deliveries.into_iter().rev().collect()))
+    let deliveries = subscriptions::deliveries::<WebhookSpec>(&handle, &name).await?;
+    Ok(Json(deliveries))
 }
 
 /// Sends a signed test to a webhook's address, once, and says what it answered.
@@ -138,27 +145,21 @@ pub(super) async fn try_out(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
 ) -> Result<Json<WebhookTestView>, ApiError> {
-    let webhook = find(&handle, &name).await?;
-    let status = webhooks::test(&handle, &name, &webhook).await?;
+    let webhook = subscriptions::find::<WebhookSpec>(&handle, &name).await?;
+    let status = webhooks::test(&handle, &name, &webhook.spec).await?;
     Ok(Json(WebhookTestView {
         status,
         is_good: (200..300).contains(&status),
     }))
 }
 
-async fn find(handle: &CoordinatorHandle, name: &Name) -> Result<Webhook, ApiError> {
-    let wanted = name.clone();
-    let looking = handle.look(move |sight| sight.ledgers.webhooks.get(&wanted).cloned());
-    let found = looking.await?;
-    Ok(found.ok_or_else(|| WebhookRejection::Unknown(name.clone()))?)
-}
-
-fn view(name: &Name, webhook: &Webhook) -> WebhookView {
+fn view(name: &Name, webhook: &Subscription<WebhookSpec>) -> WebhookView {
     WebhookView {
         name: name.clone(),
         spec: (*webhook.spec).clone(),
         created_at: webhook.created_at,
         created_by: webhook.created_by.clone(),
+        pause: webhook.pause.as_ref().map(subscriptions::pause_view),
         last: webhook.deliveries.back().cloned(),
     }
 }

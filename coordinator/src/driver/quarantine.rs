@@ -46,6 +46,7 @@ impl Driver {
                 | LedgerFact::Remarks(_)
                 | LedgerFact::Projects(_)
                 | LedgerFact::Drafts(_)
+                | LedgerFact::Mailings(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

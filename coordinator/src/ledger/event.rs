@@ -5,6 +5,7 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
+use crate::mailings::MailingFact;
 use crate::projects::ProjectFact;
 use crate::remarks::RemarkFact;
 use crate::schedules::ScheduleFact;
@@ -49,6 +50,8 @@ pub enum LedgerFact {
     Projects(ProjectFact),
     /// To a draft.
     Drafts(DraftFact),
+    /// To a mailing.
+    Mailings(MailingFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -111,6 +114,12 @@ impl From<DraftFact> for LedgerFact {
     }
 }
 
+impl From<MailingFact> for LedgerFact {
+    fn from(fact: MailingFact) -> Self {
+        Self::Mailings(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -127,6 +136,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Remarks(fact) => event.serialize_field("remarks", fact)?,
             LedgerFact::Projects(fact) => event.serialize_field("projects", fact)?,
             LedgerFact::Drafts(fact) => event.serialize_field("drafts", fact)?,
+            LedgerFact::Mailings(fact) => event.serialize_field("mailings", fact)?,
         }
         event.end()
     }

@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::datastores::Datastores;
 use crate::drafts::Drafts;
 use crate::enrolment::Enrolment;
+use crate::mailings::Mailings;
 use crate::projects::Projects;
 use crate::remarks::Remarks;
 use crate::schedules::Schedules;
@@ -57,7 +58,7 @@ pub struct Ledgers {
     pub tracking: Tracking,
     /// What is started by itself.
     pub schedules: Schedules,
-    /// Who is told when something ends.
+    /// Which addresses are told when something ends.
     pub webhooks: Webhooks,
     /// What is said of runs.
     pub remarks: Remarks,
@@ -65,6 +66,8 @@ pub struct Ledgers {
     pub projects: Projects,
     /// Pipelines that may still be changed.
     pub drafts: Drafts,
+    /// Who gets mail when something ends.
+    pub mailings: Mailings,
 }
 
 impl Ledgers {
@@ -82,6 +85,7 @@ impl Ledgers {
             LedgerFact::Remarks(fact) => self.remarks.apply(event.at, fact),
             LedgerFact::Projects(fact) => self.projects.apply(event.at, fact),
             LedgerFact::Drafts(fact) => self.drafts.apply(event.at, fact),
+            LedgerFact::Mailings(fact) => self.mailings.apply(event.at, fact),
         }
     }
 

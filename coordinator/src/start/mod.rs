@@ -15,6 +15,7 @@ use crate::error::{CommandError, CoordinatorError, StartError, Stopped};
 use crate::handle::{CoordinatorHandle, Inner};
 use crate::journal::{EventReader, JournalError};
 use crate::logs::LogHub;
+use crate::mailings::Mailer;
 use crate::metrics::Metrics;
 use crate::open::{fresh_uploads, open_journal, replay};
 use crate::operator;
@@ -80,6 +81,7 @@ struct Kept {
     audit: (AuditLog, PathBuf),
     poster: Poster,
     reach: Reach,
+    mailer: Option<Mailer>,
 }
 
 /// Opens the journal, replays it, and starts everything. Cancelling `token` ends the coordinator; so does a failing journal, which then cancels it.
@@ -125,6 +127,7 @@ pub async fn start(
         room: Reserve::new(&config.state_dir, config.disk_reserve),
         poster: Poster::new(config.webhook_allow.clone()),
         reach: reach_of(attached.as_ref()),
+        mailer: config.smtp.clone().map(Mailer::new),
     };
     let (handle, outbox, mailboxes) = wire_up(parts, view, kept, &token);
     let mut keeper = Keeper::new(log, snapshots, config.snapshot_every, recovered.snapshot);
@@ -269,6 +272,7 @@ fn wire_up(
         room: kept.room,
         poster: kept.poster,
         reach: kept.reach,
+        mailer: kept.mailer,
         token: token.clone(),
         sweeping: Arc::default(),
         looks: watch::Sender::default(),

@@ -9,14 +9,16 @@ use crate::error::CoordinatorError;
 use crate::inbox::{
     LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
 };
+use crate::notifications;
 use crate::openlineage::run_openlineage;
 use crate::schedules::{run_schedules, run_watches};
 use crate::tracking::run_sealer;
-use crate::webhooks::run_webhooks;
 use std::future::Future;
 use std::sync::Arc;
 use tidemill_engine::Alarm;
+use tidemill_protocol::mailing::MailingSpec;
 use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::webhook::WebhookSpec;
 use tidemill_protocol::wire::{SignerKey, TrustedKeys};
 use tidemill_transport::{BrokerError, Queue};
 use tokio::sync::mpsc;
@@ -93,7 +95,10 @@ impl Coordinator {
         }
         self.spawn("schedules", run_schedules(self.handle(), self.token.clone()));
         self.spawn("watches", run_watches(self.handle(), self.token.clone()));
-        self.spawn("webhooks", run_webhooks(self.handle(), self.token.clone()));
+        let webhooks = notifications::run::<WebhookSpec>(self.handle(), self.token.clone());
+        self.spawn("webhooks", webhooks);
+        let mailings = notifications::run::<MailingSpec>(self.handle(), self.token.clone());
+        self.spawn("mailings", mailings);
     }
 
     /// A part whose failure is the coordinator's end. That is said by the token: whoever serves the API waits for nothing else, and for the parts only afterwards.

@@ -1,29 +1,20 @@
-//! One delivery: signed, sent through the guard, tried again with ever longer pauses, given up at last. The signature is HMAC-SHA256 over the moment and the body, so
-//! the receiver knows who sent it and that it is not an old one.
+//! One try: signed and sent through the guard. The signature is HMAC-SHA256 over the moment and the body, so the receiver knows who sent it and that it is not an old
+//! one. When it is tried again is not said here.
 
-use super::state::Webhook;
+use super::decide::wanted;
+use super::state::Webhooks;
 use crate::error::Stopped;
 use crate::handle::CoordinatorHandle;
+use crate::ledger::Ledgers;
+use crate::notifications::{Channel, Occasion, Subscriptions, Telling, Try, Wanted};
 use crate::secrets::KeyError;
 use ring::hmac;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::time::Duration;
 use tidemill_artifacts::PostError;
+use tidemill_protocol::delivery::DeliveryOutcome;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::webhook::DeliveryOutcome;
-
-/// The pauses between the tries; after the last, a delivery is given up.
-const PAUSES: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_mins(2),
-    Duration::from_mins(10),
-    Duration::from_mins(30),
-];
-/// Longest reason that is kept, in characters.
-const WHY_CHARS_MAX: usize = 500;
+use tidemill_protocol::webhook::WebhookSpec;
 
 /// Why something is not sent.
 #[derive(Debug, thiserror::Error)]
@@ -45,52 +36,58 @@ pub(crate) enum SendError {
     Stopped(#[from] Stopped),
 }
 
-/// Sends until it is taken or given up; says how often it was tried.
-pub(super) async fn deliver(
-    handle: &CoordinatorHandle,
-    name: &Name,
-    webhook: &Webhook,
-    (sequence, body): (u64, Value),
-) -> Result<(u32, DeliveryOutcome), Stopped> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let id = format!("{name}-{sequence}");
-        let why = match send(handle, webhook, &id, &body).await {
-            Ok(status @ 200..=299) => return Ok((tries, DeliveryOutcome::Delivered { status })),
-            Ok(status) => format!("it answered {status}"),
-            Err(SendError::Stopped(stopped)) => return Err(stopped),
-            Err(error) => error.to_string(),
-        };
-        let Some(pause) = PAUSES.get(tries as usize - 1) else {
-            let why = why.chars().take(WHY_CHARS_MAX).collect();
-            return Ok((tries, DeliveryOutcome::GivenUp { why }));
-        };
-        tracing::info!(webhook = %name, sequence, why, "a webhook was not taken; trying again");
-        tokio::select! {
-            () = handle.inner.token.cancelled() => return Err(Stopped),
-            () = tokio::time::sleep(*pause) => {}
+impl Channel for WebhookSpec {
+    type Ledger = Webhooks;
+    type Progress = ();
+    const KIND: &'static str = "webhook";
+
+    fn subscriptions(ledgers: &Ledgers) -> &Subscriptions<Self> {
+        &ledgers.webhooks
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        wanted(self)
+    }
+
+    async fn tell(handle: &CoordinatorHandle, telling: &Telling<Self>, (): &mut ()) -> Result<Try, Stopped> {
+        let body = body(&telling.occasion);
+        match send(handle, &telling.spec, &telling.id, body).await {
+            Ok(status @ 200..=299) => Ok(Try::Settled(DeliveryOutcome::Delivered { status })),
+            Ok(status) => Ok(Try::Again(format!("it answered {status}"))),
+            Err(SendError::Stopped(stopped)) => Err(stopped),
+            Err(error) => Ok(Try::Again(error.to_string())),
         }
     }
+}
+
+/// What is told of an end.
+fn body(occasion: &Occasion) -> Value {
+    let mut body = json!({"event": "run_ended", "run": occasion.run});
+    if let Some(step) = occasion.step.as_ref().filter(|_| occasion.is_step) {
+        let failure = step.failure.as_ref().map(|failure| failure.reason.describe());
+        body["event"] = json!("step_ended");
+        body["step"] = json!({"path": step.path, "status": step.status, "failure": failure});
+    }
+    body
 }
 
 /// Tries a webhook once, with a body that says so.
 pub(crate) async fn test(
     handle: &CoordinatorHandle,
     name: &Name,
-    webhook: &Webhook,
+    spec: &WebhookSpec,
 ) -> Result<u16, SendError> {
     let body = json!({"event": "test", "webhook": name});
-    send(handle, webhook, &format!("{name}-test"), &body).await
+    send(handle, spec, &format!("{name}-test"), body).await
 }
 
 async fn send(
     handle: &CoordinatorHandle,
-    webhook: &Webhook,
+    spec: &WebhookSpec,
     id: &str,
-    body: &Value,
+    mut body: Value,
 ) -> Result<u16, SendError> {
-    let secret = webhook.spec.secret.clone();
+    let secret = spec.secret.clone();
     let wanted = secret.clone();
     let looking = handle.look(move |sight| {
         let found = sight.ledgers.secrets.get(&wanted);
@@ -103,7 +100,6 @@ async fn send(
     let value = key
         .open(&secret, &sealed)
         .map_err(|_| SendError::Sealed(secret))?;
-    let mut body = body.clone();
     body["id"] = json!(id);
     let body = body.to_string().into_bytes();
     let seconds = (handle.inner.clock.now().0 / 1_000).to_string();
@@ -115,11 +111,7 @@ async fn send(
         ),
         ("x-tidemill-timestamp", seconds),
     ];
-    Ok(handle
-        .inner
-        .poster
-        .post(&webhook.spec.url, &headers, body)
-        .await?)
+    Ok(handle.inner.poster.post(&spec.url, &headers, body).await?)
 }
 
 /// The signature of `SECONDS.BODY`, in hexadecimal digits.

@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tidemill_coordinator::Entry;
+use tidemill_coordinator::journal::EventLog as _;
+use tidemill_coordinator::ledger::{LedgerEvent, LedgerFact};
+use tidemill_coordinator::webhooks::WebhookFact;
 use tidemill_protocol::destination::Destinations;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -21,6 +25,7 @@ const KEY: &str = "a key of some length";
 struct Receiver {
     url: String,
     heard: mpsc::Receiver<(HeaderMap, Bytes)>,
+    deaf: Arc<AtomicU32>,
     _serving: JoinSet<()>,
 }
 
@@ -44,9 +49,10 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (sender, heard) = mpsc::channel(64);
+        let deaf = Arc::new(AtomicU32::new(deaf));
         let ear = Ear {
             heard: sender,
-            deaf: Arc::new(AtomicU32::new(deaf)),
+            deaf: Arc::clone(&deaf),
         };
         let router = Router::new()
             .route("/hook", axum::routing::post(hear))
@@ -56,8 +62,14 @@ impl Receiver {
         Self {
             url,
             heard,
+            deaf,
             _serving: serving,
         }
+    }
+
+    /// It is deaf no more.
+    fn hear(&self) {
+        self.deaf.store(0, Ordering::SeqCst);
     }
 
     /// What it hears next, with its signature checked.
@@ -209,4 +221,153 @@ async fn a_test_is_sent_at_once_and_says_what_came_back() {
     let (_, good) = service.post("/api/v1/webhooks/hook/test", &json!({})).await;
     assert_eq!(good["is_good"], true);
     assert_eq!(receiver.next().await["event"], "test");
+}
+
+/// The names of a run with so many steps.
+async fn cancelled(service: &Service, steps: usize) {
+    let names: Vec<String> = (0..steps).map(|number| format!("step{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let run = service.submit(chain(&names)).await;
+    service.handle().cancel(run, "ada".into()).await.unwrap();
+    service.watch(run).await;
+}
+
+async fn deliveries_when(service: &Service, is_so: impl Fn(&Value) -> bool) -> Value {
+    let asking = async {
+        loop {
+            let (_, deliveries) = service.get("/api/v1/webhooks/hook/deliveries").await;
+            if is_so(&deliveries) {
+                return deliveries;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking)
+        .await
+        .unwrap()
+}
+
+/// How often its position was written down, and the last position.
+fn advances(service: &Service) -> Vec<u64> {
+    let events = service.log.reader().read(1, usize::MAX).unwrap();
+    let entries = events.iter().map(|(_, bytes)| Entry::decode(bytes).unwrap());
+    let advanced = entries.filter_map(|entry| match entry {
+        Entry::Ledger(LedgerEvent {
+            fact: LedgerFact::Webhooks(WebhookFact::WebhookAdvanced { sequence, .. }),
+            ..
+        }) => Some(sequence),
+        _ => None,
+    });
+    advanced.collect()
+}
+
+#[tokio::test]
+async fn a_webhook_with_nothing_to_tell_writes_down_now_and_then_how_far_it_has_come() {
+    let service = open().await;
+    let mut receiver = Receiver::start(0).await;
+    put(
+        &service,
+        &json!({"url": receiver.url, "secret": "key", "runs": ["failed"]}),
+    )
+    .await;
+    let writing = async {
+        while advances(&service).len() < 2 {
+            cancelled(&service, 1_000).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), writing)
+        .await
+        .unwrap();
+    let seen = advances(&service);
+    assert!(seen.windows(2).all(|two| two[1] - two[0] >= 4_096), "{seen:?}");
+    let service = service.restart().await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let run = service.submit(chain(&["bad"])).await;
+    let task = worker.task().await;
+    worker.fail(&task).await;
+    service.watch(run).await;
+    assert_eq!(receiver.next().await["run"]["id"], json!(run.to_string()));
+    assert_eq!(advances(&service).len(), seen.len());
+}
+
+#[tokio::test]
+async fn what_the_journal_no_longer_holds_is_noted_as_missed_and_what_ends_later_is_told() {
+    let loopback: Destinations = Destinations::with(&["127.0.0.1"]).unwrap();
+    let service = Service::start_on_disk().await;
+    let service = service
+        .restart_with(|config| config.webhook_allow = loopback)
+        .await;
+    service.call("PUT", "/api/v1/secrets/key", Body::from(KEY)).await;
+    let mut receiver = Receiver::start(u32::MAX).await;
+    let spec = |more: &str| json!({"url": receiver.url, "secret": "key", "runs": ["cancelled", more]});
+    let (plain, other) = (spec("failed"), spec("aborted"));
+    put(&service, &plain).await;
+    cancelled(&service, 1).await;
+    // It cannot tell the first end, so it stays where it is while the journal goes on and loses its beginning.
+    let is_missed = |deliveries: &Value| deliveries.to_string().contains("missed");
+    let mut deliveries = Value::Null;
+    for round in 0..40 {
+        cancelled(&service, 1_000).await;
+        // Set again, it begins anew where it was.
+        put(&service, if round % 2 == 0 { &other } else { &plain }).await;
+        deliveries = service.get("/api/v1/webhooks/hook/deliveries").await.1;
+        if is_missed(&deliveries) {
+            break;
+        }
+    }
+    let missed = deliveries_when(&service, is_missed).await;
+    let gap = &missed[0]["outcome"]["missed"];
+    assert!(
+        gap["first"].as_u64() < gap["last"].as_u64(),
+        "{deliveries} {missed}"
+    );
+    assert_eq!(
+        (&missed[0]["sequence"], &missed[0]["tries"]),
+        (&gap["last"], &json!(0))
+    );
+    receiver.hear();
+    put(
+        &service,
+        &json!({"url": receiver.url, "secret": "key", "runs": ["failed"]}),
+    )
+    .await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let run = service.submit(chain(&["bad"])).await;
+    let task = worker.task().await;
+    worker.fail(&task).await;
+    service.watch(run).await;
+    assert_eq!(receiver.next().await["run"]["id"], json!(run.to_string()));
+}
+
+#[tokio::test]
+async fn a_paused_webhook_tells_nothing_and_what_ended_meanwhile_stays_untold() {
+    let service = open().await;
+    let mut receiver = Receiver::start(0).await;
+    put(&service, &json!({"url": receiver.url, "secret": "key"})).await;
+    let reason = json!({"reason": "the chat is moving"});
+    let (status, paused) = service.post("/api/v1/webhooks/hook/pause?by=ada", &reason).await;
+    assert_eq!(
+        (status, &paused["pause"]["reason"]),
+        (StatusCode::OK, &reason["reason"])
+    );
+    cancelled(&service, 1).await;
+    let (_, resumed) = service.post("/api/v1/webhooks/hook/resume", &Value::Null).await;
+    assert_eq!(resumed["pause"], Value::Null);
+    let mut plan = chain(&["other"]);
+    plan.experiment = "another".parse().unwrap();
+    let spec = json!({"url": receiver.url, "secret": "key", "experiment": "another"});
+    put(&service, &spec).await;
+    cancelled(&service, 1).await;
+    let told = service.submit(plan).await;
+    service.handle().cancel(told, "ada".into()).await.unwrap();
+    service.watch(told).await;
+    let heard = receiver.next().await;
+    assert_eq!(
+        heard["run"]["id"],
+        json!(told.to_string()),
+        "only of its experiment"
+    );
+    assert!(receiver.heard.try_recv().is_err());
+    let (status, _) = service.post("/api/v1/webhooks/none/pause", &reason).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
 }

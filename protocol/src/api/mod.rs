@@ -10,6 +10,7 @@ mod enrolment;
 mod error;
 mod lineage;
 mod load;
+mod mailings;
 mod metrics;
 mod projects;
 mod queues;
@@ -40,6 +41,7 @@ pub use enrolment::{
 pub use error::{ErrorBody, ErrorCode};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
+pub use mailings::{MailingTestView, MailingView};
 pub use metrics::{MetricBucket, MetricChart, MetricPoint, MetricSeries, MetricView};
 pub use projects::{ProjectRequest, ProjectView, RoleRequest, TeamRequest, TeamView, UsageOfProjectView};
 pub use queues::{BrokerQueueView, QueueView, Untold};

@@ -94,7 +94,10 @@
 //! GET  /api/v1/webhooks                               → [WebhookView]
 //! PUT, DELETE /api/v1/webhooks/{name}     WebhookSpec → WebhookView
 //! GET  /api/v1/webhooks/{name}/deliveries             → [Delivery], newest first
+//! POST /api/v1/webhooks/{name}/pause   PauseRequest   → WebhookView
+//! POST /api/v1/webhooks/{name}/resume                 → WebhookView
 //! POST /api/v1/webhooks/{name}/test                   → WebhookTestView
+//! …    /api/v1/mailings…                              as for webhooks, with MailingSpec, MailingView and MailingTestView
 //! GET  /api/v1/audit                ?since&who&decision&limit&cursor → Page<AuditEntry>, oldest first
 //! GET  /api/v1/audit/export                           → every line, byte for byte
 //! GET  /api/v1/openapi.json                           → the description of all this
@@ -149,6 +152,8 @@ pub const DRAFTS: &str = "/api/v1/drafts";
 pub const SCHEDULES: &str = "/api/v1/schedules";
 /// Webhooks.
 pub const WEBHOOKS: &str = "/api/v1/webhooks";
+/// Mailings.
+pub const MAILINGS: &str = "/api/v1/mailings";
 /// The audit log.
 pub const AUDIT: &str = "/api/v1/audit";
 /// The description of the API.

@@ -47,7 +47,7 @@ pub struct LookView {
     pub problem: Option<String>,
 }
 
-/// Why a schedule does not fire.
+/// Why a schedule does not fire, or a webhook or mailing tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PauseView {
     /// Since when.
@@ -59,7 +59,7 @@ pub struct PauseView {
     pub reason: String,
 }
 
-/// Pauses a schedule.
+/// Pauses a schedule, a webhook or a mailing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {

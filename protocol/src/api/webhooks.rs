@@ -1,8 +1,10 @@
 //! Webhooks over REST.
 
+use super::schedules::PauseView;
+use crate::delivery::Delivery;
 use crate::name::Name;
 use crate::time::Timestamp;
-use crate::webhook::{Delivery, WebhookSpec};
+use crate::webhook::WebhookSpec;
 use serde::{Deserialize, Serialize};
 
 /// A webhook.
@@ -16,6 +18,9 @@ pub struct WebhookView {
     pub created_at: Timestamp,
     /// Who made it.
     pub created_by: String,
+    /// Why it tells nothing; none while it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseView>,
     /// The last telling that was settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Delivery>,
