@@ -77,7 +77,7 @@ mod tests {
         std::fs::write(&long, &bytes).unwrap();
         std::fs::write(&short, "1").unwrap();
         let to = |path: &Path| vec![(path.to_owned(), "deep/file".to_owned())];
-        drop(store.send(to(&short)).await.unwrap());
+        store.send(to(&short)).await.unwrap();
         let sent = store.send(to(&long)).await.unwrap();
         assert_eq!((sent.files, sent.size_bytes), (1, 20_000_000));
         let key = store.key("deep/file").unwrap();
