@@ -82,7 +82,18 @@ pub(crate) struct Spelled {
 impl Spelled {
     /// How an entry is spelled under this number.
     pub(crate) fn numbered(sequence: u64, entry: Entry) -> Self {
-        let blank = |at| Self {
+        match entry {
+            Entry::Engine(Event { at, fact }) => Self {
+                fact: Some(fact),
+                ..Self::blank(sequence, at)
+            },
+            Entry::Ledger(LedgerEvent { at, fact }) => Self::blank(sequence, at).with(fact),
+        }
+    }
+
+    /// One in which nothing happened.
+    fn blank(sequence: u64, at: Timestamp) -> Self {
+        Self {
             sequence: Some(sequence),
             at,
             fact: None,
@@ -98,63 +109,26 @@ impl Spelled {
             projects: None,
             drafts: None,
             mailings: None,
-        };
-        match entry {
-            Entry::Engine(Event { at, fact }) => Self {
-                fact: Some(fact),
-                ..blank(at)
-            },
-            Entry::Ledger(LedgerEvent { at, fact }) => match fact {
-                LedgerFact::Access(fact) => Self {
-                    access: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Enrolment(fact) => Self {
-                    enrolment: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Secrets(fact) => Self {
-                    secrets: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Catalog(fact) => Self {
-                    catalog: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Datastores(fact) => Self {
-                    datastores: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Tracking(fact) => Self {
-                    tracking: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Schedules(fact) => Self {
-                    schedules: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Webhooks(fact) => Self {
-                    webhooks: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Remarks(fact) => Self {
-                    remarks: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Projects(fact) => Self {
-                    projects: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Drafts(fact) => Self {
-                    drafts: Some(fact),
-                    ..blank(at)
-                },
-                LedgerFact::Mailings(fact) => Self {
-                    mailings: Some(fact),
-                    ..blank(at)
-                },
-            },
         }
+    }
+
+    /// The same in which this happened to a ledger.
+    fn with(mut self, fact: LedgerFact) -> Self {
+        match fact {
+            LedgerFact::Access(fact) => self.access = Some(fact),
+            LedgerFact::Enrolment(fact) => self.enrolment = Some(fact),
+            LedgerFact::Secrets(fact) => self.secrets = Some(fact),
+            LedgerFact::Catalog(fact) => self.catalog = Some(fact),
+            LedgerFact::Datastores(fact) => self.datastores = Some(fact),
+            LedgerFact::Tracking(fact) => self.tracking = Some(fact),
+            LedgerFact::Schedules(fact) => self.schedules = Some(fact),
+            LedgerFact::Webhooks(fact) => self.webhooks = Some(fact),
+            LedgerFact::Remarks(fact) => self.remarks = Some(fact),
+            LedgerFact::Projects(fact) => self.projects = Some(fact),
+            LedgerFact::Drafts(fact) => self.drafts = Some(fact),
+            LedgerFact::Mailings(fact) => self.mailings = Some(fact),
+        }
+        self
     }
 
     /// The entry; none unless exactly one thing happened.

@@ -1,4 +1,4 @@
-//! What others wrote judges what we answer and send: schemathesis the API by its description, OpenLineage's own client our events, CLDR our table of time zones. The programs are
+//! What others wrote judges what we answer and send: schemathesis the API by its description, `OpenLineage`'s own client our events, CLDR our table of time zones. The programs are
 //! Python's and lie beside this file; here they are given a coordinator. `scripts/install-conformance-tools` installs what they need.
 
 #[cfg(test)]

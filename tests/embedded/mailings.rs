@@ -69,16 +69,12 @@ fn a_failed_run_is_told_by_starttls_with_what_failed_why_and_the_last_lines_of_i
     authority.write_server(&sandbox, "mail.pem", "mail.key");
     authority.write(&sandbox, "ca.pem");
     sandbox.write("password.txt", "open sesame\n");
-    let at = |name: &str| sandbox.path().join(name).to_string_lossy().into_owned();
-    let arguments = [
-        "--starttls",
-        &at("mail.pem"),
-        &at("mail.key"),
-        "--login",
-        "ada",
-        "open sesame",
-    ];
-    let server = serve(&sandbox, 0, &arguments);
+    let [pem, key] = ["mail.pem", "mail.key"].map(|name| sandbox.path().join(name).display().to_string());
+    let server = serve(
+        &sandbox,
+        0,
+        &["--starttls", &pem, &key, "--login", "ada", "open sesame"],
+    );
     let login = "smtp_ca = \"ca.pem\"\nsmtp_user = \"ada\"\nsmtp_password_file = \"password.txt\"\n";
     settings(&sandbox, server.port, login);
     let up = Up::start(&sandbox, "up.log");

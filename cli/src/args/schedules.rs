@@ -87,7 +87,7 @@ pub(crate) struct ScheduleCreateArgs {
     /// When: at each end of a run of this pipeline
     #[arg(long, value_name = "PIPELINE", conflicts_with_all = ["cron", "every"])]
     pub(crate) on_run: Option<Name>,
-    /// When: files in a datastore have changed, azureml://datastores/NAME/paths/PATH
+    /// When: files in a datastore have changed: `azureml://datastores/NAME/paths/PATH`
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["cron", "every", "on_version", "on_run"])]
     pub(crate) on_change: Option<String>,
     /// The time between two looks at them [default: 5m]

@@ -220,8 +220,9 @@ fn finish(
     )?;
     let sandbox = layers.parsed("sandbox", Sandbox::parse, "`strict`, `basic` or `off`")?;
     let rule = layers.parsed("worker_enrolment", EnrolmentRule::parse, "required or optional")?;
-    let stop_grace = layers.number("stop_grace", 0, 3600)?;
-    let stop_grace = stop_grace.map_or(10, i64::unsigned_abs);
+    let stop_grace = layers
+        .number("stop_grace", 0, 3600)?
+        .map_or(10, i64::unsigned_abs);
     let lease = layers.parsed("lease", lease::parse, "a length from 10s to 1d, such as 1m")?;
     Ok(Settings {
         url: layers

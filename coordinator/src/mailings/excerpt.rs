@@ -63,10 +63,10 @@ mod tests {
 
     #[test]
     fn only_the_last_lines_are_shown_without_colours() {
-        let mut log = String::new();
-        for number in 0..100 {
-            log.push_str(&format!("\u{1b}[31mline {number}\u{1b}[0m\r\n"));
-        }
+        let log: Vec<String> = (0..100)
+            .map(|number| format!("\u{1b}[31mline {number}\u{1b}[0m\r\n"))
+            .collect();
+        let log = log.concat();
         let shown = lines(log.as_bytes(), false);
         assert_eq!(shown.len(), LINES_MAX);
         assert_eq!((shown[0].as_str(), shown[39].as_str()), ("line 60", "line 99"));

@@ -28,7 +28,7 @@ pub(super) fn letter(occasion: &Occasion, log: &[String]) -> Letter {
         commands.push(format!("tidemill logs {}/{}", run.id, step.path));
         commands.push(format!("tidemill explain {}/{}", run.id, step.path));
     }
-    compose(subject(occasion), &facts, log, &commands)
+    compose(&subject(occasion), &facts, log, &commands)
 }
 
 /// Says that letters arrive.
@@ -36,7 +36,7 @@ pub(super) fn trial(name: &Name) -> Letter {
     let facts = [("mailing", name.to_string())];
     let commands = [format!("tidemill mailing deliveries {name}")];
     compose(
-        format!("tidemill: a test of mailing {name}"),
+        &format!("tidemill: a test of mailing {name}"),
         &facts,
         &[],
         &commands,
@@ -65,12 +65,12 @@ fn reason(step: &StepEnd) -> Option<String> {
     })
 }
 
-fn compose(subject: String, facts: &[(&str, String)], log: &[String], commands: &[String]) -> Letter {
+fn compose(subject: &str, facts: &[(&str, String)], log: &[String], commands: &[String]) -> Letter {
     let one_line = |text: &str| -> String {
         let line = text.chars().map(|c| if c.is_control() { ' ' } else { c });
         line.collect()
     };
-    let subject: String = one_line(&subject).chars().take(SUBJECT_CHARS_MAX).collect();
+    let subject: String = one_line(subject).chars().take(SUBJECT_CHARS_MAX).collect();
     let (mut text, mut html) = (format!("{subject}\n\n"), String::new());
     let mut rows = String::new();
     for (name, value) in facts {
@@ -117,12 +117,7 @@ mod tests {
     #[test]
     fn what_a_log_says_is_text_in_html_too() {
         let log = ["<script>alert(\"x\") && y</script>".to_owned()];
-        let letter = compose(
-            "train failed: step fit".into(),
-            &[("reason", "a < b".into())],
-            &log,
-            &[],
-        );
+        let letter = compose("train failed: step fit", &[("reason", "a < b".into())], &log, &[]);
         assert!(letter.text.contains("<script>alert(\"x\") && y</script>"));
         assert!(
             letter
@@ -135,7 +130,7 @@ mod tests {
     #[test]
     fn no_line_can_be_added_by_what_stands_in_a_subject_or_a_reason() {
         let facts = [("reason", "one\r\nBcc: eve@example.org".to_owned())];
-        let letter = compose("train\r\nBcc: eve@example.org".into(), &facts, &[], &[]);
+        let letter = compose("train\r\nBcc: eve@example.org", &facts, &[], &[]);
         assert!(!letter.subject.contains(['\r', '\n']), "{:?}", letter.subject);
         assert!(!letter.text.lines().any(|line| line.starts_with("Bcc:")));
     }

@@ -242,7 +242,7 @@ async fn deliveries_when(service: &Service, is_so: impl Fn(&Value) -> bool) -> V
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), asking)
+    tokio::time::timeout(Duration::from_mins(1), asking)
         .await
         .unwrap()
 }
@@ -275,7 +275,7 @@ async fn a_webhook_with_nothing_to_tell_writes_down_now_and_then_how_far_it_has_
             cancelled(&service, 1_000).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), writing)
+    tokio::time::timeout(Duration::from_mins(1), writing)
         .await
         .unwrap();
     let seen = advances(&service);

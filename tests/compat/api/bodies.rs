@@ -62,7 +62,7 @@ impl<'a> Bodies<'a> {
         match (way, shape) {
             (Way::Sent, _) => self.say(place, &format!("{what} is not taken any more")),
             (Way::Answered, Shape::Record(_)) => {
-                self.say(place, &format!("{what} is never answered any more"))
+                self.say(place, &format!("{what} is never answered any more"));
             }
             (Way::Answered, _) => {}
         }
@@ -80,7 +80,7 @@ impl<'a> Bodies<'a> {
         match (old, new) {
             (Shape::Text(old), Shape::Text(new)) => self.words(place, way, old.as_ref(), new.as_ref()),
             (Shape::List(Some(old)), Shape::List(Some(new))) => {
-                self.compare(&format!("{place}[]"), way, *old, *new);
+                self.compare(&format!("{place}[]"), way, old, new);
             }
             (Shape::Record(old), Shape::Record(new)) => self.records(place, way, old, new),
             _ => {}
@@ -126,7 +126,7 @@ impl<'a> Bodies<'a> {
                 (Way::Answered, true, false) => self.say(&at, "the field may be missing from the answer now"),
                 _ => {}
             }
-            self.compare(&at, way, *field, *now);
+            self.compare(&at, way, field, now);
         }
         let added = new.required.iter().filter(|name| !old.fields.contains_key(*name));
         for name in added.filter(|_| way == Way::Sent) {

@@ -88,18 +88,14 @@ fn sample() -> Value {
 fn changed(pointer: &str, to: Option<Value>) -> Vec<String> {
     let released = sample();
     let mut now = released.clone();
-    match to {
-        Some(to) => *now.pointer_mut(pointer).expect("there is such a part") = to,
-        None => {
-            let (parent, name) = pointer.rsplit_once('/').expect("a part has a place");
-            let name = name.replace("~1", "/");
-            let parent = now.pointer_mut(parent).expect("there is such a part");
-            parent
-                .as_object_mut()
-                .expect("an object")
-                .remove(&name)
-                .expect("it was there");
-        }
+    if let Some(to) = to {
+        *now.pointer_mut(pointer).expect("there is such a part") = to;
+    } else {
+        let (parent, name) = pointer.rsplit_once('/').expect("a part has a place");
+        let name = name.replace("~1", "/");
+        let parent = now.pointer_mut(parent).expect("there is such a part");
+        let fields = parent.as_object_mut().expect("an object");
+        fields.remove(&name).expect("it was there");
     }
     breaks(&released, &now).into_iter().collect()
 }

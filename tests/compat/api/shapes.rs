@@ -31,7 +31,7 @@ pub(super) struct Record<'a> {
     pub(super) others: Option<&'a Value>,
 }
 
-impl<'a> Record<'a> {
+impl Record<'_> {
     /// What tells it from its neighbours in a union: the words that only it has, or its only field.
     pub(super) fn tag(&self) -> String {
         let fixed = self.fields.iter().filter_map(|(name, schema)| {
@@ -89,7 +89,7 @@ fn spread<'a>(schemas: &'a Value, schema: &'a Value, depth: usize, found: &mut V
     match &schema["type"] {
         Value::String(kind) => found.push(of_type(kind, schema)),
         Value::Array(kinds) => {
-            found.extend(kinds.iter().filter_map(Value::as_str).map(|k| of_type(k, schema)))
+            found.extend(kinds.iter().filter_map(Value::as_str).map(|k| of_type(k, schema)));
         }
         _ => found.push(Shape::Anything),
     }

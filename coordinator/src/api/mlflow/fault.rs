@@ -17,7 +17,7 @@ const BACKLOGGED_RETRY: Millis = Millis::from_secs(5);
 /// A refusal.
 #[derive(Debug)]
 pub(super) struct Fault {
-    error: ApiError,
+    error: Box<ApiError>,
     /// What is more exact than our code for it, and its status.
     theirs: Option<(TheirCode, StatusCode)>,
 }
@@ -36,7 +36,7 @@ impl Fault {
     /// The name is taken.
     pub(super) fn taken(message: impl Into<String>) -> Self {
         Self {
-            error: ApiError::new(ErrorCode::Conflict, message),
+            error: Box::new(ApiError::new(ErrorCode::Conflict, message)),
             theirs: Some((TheirCode("RESOURCE_ALREADY_EXISTS"), StatusCode::BAD_REQUEST)),
         }
     }
@@ -65,7 +65,10 @@ impl IntoResponse for Fault {
 
 impl From<ApiError> for Fault {
     fn from(error: ApiError) -> Self {
-        Self { error, theirs: None }
+        Self {
+            error: Box::new(error),
+            theirs: None,
+        }
     }
 }
 
@@ -109,7 +112,7 @@ impl From<TrackingRejection> for Fault {
                 .retry_after(BACKLOGGED_RETRY)
                 .into(),
             TrackingRejection::TooMany { .. } => Self {
-                error: ApiError::new(ErrorCode::BadRequest, message),
+                error: Box::new(ApiError::new(ErrorCode::BadRequest, message)),
                 theirs: Some((TheirCode("RESOURCE_LIMIT_EXCEEDED"), StatusCode::BAD_REQUEST)),
             },
             TrackingRejection::Deleted(_)
