@@ -206,6 +206,12 @@ fn read_text(key: &Key, text: &str, origin: &Origin) -> Result<toml::Value, Fail
     }
 }
 
+/// How the journal is archived; none where nobody says so, because the default differs from command to command.
+fn archive(layers: &Layers) -> Result<Option<Archive>, Failure> {
+    let is_said = layers.0.contains_key("archive");
+    is_said.then(|| layers.word("archive")).transpose()
+}
+
 fn finish(
     environment: Environment,
     given: &Given,
@@ -252,11 +258,7 @@ fn finish(
             .unwrap_or_else(|| "tidemill".to_owned()),
         store_url: layers.text("store_url")?,
         store_options: store_options(&files),
-        archive: layers
-            .0
-            .contains_key("archive")
-            .then(|| layers.word::<Archive>("archive"))
-            .transpose()?,
+        archive: archive(&layers)?,
         signing_key: layers.path("signing_key")?,
         secrets_key: layers.path("secrets_key")?,
         openlineage: layers.openlineage()?,
