@@ -52,8 +52,9 @@ impl ArtifactStore {
     }
 
     async fn send(&self, scan: &Scan, source: Source, progress: &dyn Progress) -> Result<ArtifactRef> {
-        // A tree is written after its files and deleted before them, so one look stands for all of them.
-        if scan.tree.is_some() && self.has_tree(scan.reference.digest).await? {
+        // A tree is written after its files and deleted before them, so in a remote store one look stands for all of them. On a local disk a look costs little, and
+        // whoever uploads again what was lost there heals it.
+        if self.local().is_none() && scan.tree.is_some() && self.has_tree(scan.reference.digest).await? {
             progress.planned(0, 0);
             return Ok(scan.reference);
         }

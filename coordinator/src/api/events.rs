@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tidemill_engine::Event;
 use tidemill_protocol::api::{ErrorBody, EventView};
+use tidemill_protocol::ids::RunId;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +82,8 @@ pub(super) async fn watch(
         })
         .await??;
     let mut watch = Watch {
+        handle: handle.clone(),
+        run,
         history: History::new(run),
         next: began,
         after,
@@ -88,6 +91,7 @@ pub(super) async fn watch(
         journal: Arc::clone(&handle.inner.journal),
         ready: VecDeque::new(),
         caught_up: false,
+        is_over: false,
         ended: false,
         token: handle.inner.token.clone(),
     };
@@ -110,6 +114,8 @@ pub(super) async fn watch(
 }
 
 struct Watch {
+    handle: CoordinatorHandle,
+    run: RunId,
     history: History,
     /// The next sequence number to be looked at.
     next: u64,
@@ -118,6 +124,8 @@ struct Watch {
     journal: Arc<dyn EventReader>,
     ready: VecDeque<EventView>,
     caught_up: bool,
+    /// Whether the run was seen to have ended, whatever is left of its events.
+    is_over: bool,
     ended: bool,
     token: CancellationToken,
 }
@@ -190,8 +198,12 @@ impl Watch {
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         };
         if entries.is_empty() {
-            self.caught_up = true;
-            self.ended = self.history.status().is_terminal();
+            self.ended = self.is_over || self.history.status().is_terminal();
+            if !self.ended {
+                self.is_over = self.is_run_over().await;
+            }
+            // What is over has said its last words before this was asked: one more look at the journal finds them, or they are there no more.
+            self.caught_up = !self.is_over || self.ended;
         }
         for (sequence, entry) in entries {
             match entry {
@@ -200,6 +212,16 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    /// Whether the run has ended or is forgotten. The journal may not say so any more: what a snapshot holds is pruned from it.
+    async fn is_run_over(&self) -> bool {
+        let run = self.run;
+        let looking = self.handle.look(move |sight| {
+            let run = sight.engine.run(run);
+            run.is_none_or(|run| run.status().is_terminal())
+        });
+        looking.await.unwrap_or(true)
     }
 
     fn observe(&mut self, sequence: u64, event: &Event) {

@@ -1,8 +1,11 @@
 //! Nothing is said before it is durable, and what was said survives a restart.
 
 use super::harness::{Service, chain};
+use super::webhooks::cancelled;
 use super::worker::ScriptedWorker;
+use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tidemill_coordinator::CoordinatorError;
 use tidemill_protocol::wire::{ReportBody, Success};
 use tidemill_transport::{Broker, Queue};
@@ -115,4 +118,24 @@ async fn a_restart_from_a_snapshot_knows_what_was_known() {
         "step_reused",
         "results outlive a restart"
     );
+}
+
+#[tokio::test]
+async fn a_run_whose_events_were_pruned_is_watched_to_its_end() {
+    let service = Service::start_on_disk().await;
+    let first = service.submit(chain(&["a"])).await;
+    service.handle().cancel(first, "ada".into()).await.unwrap();
+    assert!(!service.watch(first).await.is_empty());
+    let events = format!("/api/v1/runs/{first}/events");
+    let mut left = Value::Null;
+    for _ in 0..40 {
+        cancelled(&service, 1_000).await;
+        left = service.get(&events).await.1;
+        if left == json!([]) {
+            break;
+        }
+    }
+    assert_eq!(left, json!([]), "snapshots hold what happened");
+    let watching = tokio::time::timeout(Duration::from_mins(1), service.watch(first));
+    assert_eq!(watching.await.expect("the stream ends"), []);
 }

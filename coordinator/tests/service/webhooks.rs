@@ -95,9 +95,12 @@ impl Receiver {
 }
 
 /// A coordinator that may tell this machine.
+fn loopback() -> Destinations {
+    Destinations::with(&["127.0.0.1"]).unwrap()
+}
+
 async fn open() -> Service {
-    let loopback: Destinations = Destinations::with(&["127.0.0.1"]).unwrap();
-    let service = Service::start_tuned(|config| config.webhook_allow = loopback).await;
+    let service = Service::start_tuned(|config| config.webhook_allow = loopback()).await;
     service.call("PUT", "/api/v1/secrets/key", Body::from(KEY)).await;
     service
 }
@@ -223,8 +226,8 @@ async fn a_test_is_sent_at_once_and_says_what_came_back() {
     assert_eq!(receiver.next().await["event"], "test");
 }
 
-/// The names of a run with so many steps.
-async fn cancelled(service: &Service, steps: usize) {
+/// Runs so many steps, and ends them before they begin.
+pub(crate) async fn cancelled(service: &Service, steps: usize) {
     let names: Vec<String> = (0..steps).map(|number| format!("step{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let run = service.submit(chain(&names)).await;
@@ -280,7 +283,9 @@ async fn a_webhook_with_nothing_to_tell_writes_down_now_and_then_how_far_it_has_
         .unwrap();
     let seen = advances(&service);
     assert!(seen.windows(2).all(|two| two[1] - two[0] >= 4_096), "{seen:?}");
-    let service = service.restart().await;
+    let service = service
+        .restart_with(|config| config.webhook_allow = loopback())
+        .await;
     let mut worker = ScriptedWorker::join(&service, "w1").await;
     let run = service.submit(chain(&["bad"])).await;
     let task = worker.task().await;
@@ -292,10 +297,9 @@ async fn a_webhook_with_nothing_to_tell_writes_down_now_and_then_how_far_it_has_
 
 #[tokio::test]
 async fn what_the_journal_no_longer_holds_is_noted_as_missed_and_what_ends_later_is_told() {
-    let loopback: Destinations = Destinations::with(&["127.0.0.1"]).unwrap();
     let service = Service::start_on_disk().await;
     let service = service
-        .restart_with(|config| config.webhook_allow = loopback)
+        .restart_with(|config| config.webhook_allow = loopback())
         .await;
     service.call("PUT", "/api/v1/secrets/key", Body::from(KEY)).await;
     let mut receiver = Receiver::start(u32::MAX).await;

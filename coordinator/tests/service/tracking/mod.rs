@@ -271,7 +271,7 @@ async fn what_is_taken_unknown_or_deleted_is_refused_in_the_words_that_clients_k
     let (status, refused) = get(&service, "runs/nothing-like-this").await;
     assert_eq!(
         (status, &refused["error_code"]),
-        (StatusCode::NOT_FOUND, &json!("RESOURCE_DOES_NOT_EXIST"))
+        (StatusCode::NOT_FOUND, &json!("ENDPOINT_NOT_FOUND"))
     );
     let deleted = post(
         &service,
