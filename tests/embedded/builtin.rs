@@ -195,6 +195,6 @@ fn files_that_are_no_model_become_none() {
     let run = sandbox.run_to(ENDED_BADLY, "register.yml", &[]);
     assert_eq!(run.step("register").status.to_string(), "failed");
     let logged = sandbox.ok(["logs", "last/register", "--stream", "stderr"]);
-    assert!(logged.stdout.contains("MLmodel"), "{logged}");
+    assert!(logged.stderr.contains("MLmodel"), "{logged}");
     drop(sandbox.tidemill(["model", "show", "churn"]).expect_code(6));
 }
