@@ -69,8 +69,8 @@ fn every_world_comes_to_a_good_end() {
 #[test]
 fn an_end_that_was_lost_with_the_disk_does_not_hold_its_step_for_ever() {
     let mut seen = Coverage::default();
-    for at in 20..140 {
-        let mut scenario = Scenario::from_seed(0);
+    for (seed, at) in (0..8).flat_map(|seed| (20..140).map(move |at| (seed, at))) {
+        let mut scenario = Scenario::from_seed(seed);
         scenario.keeping = Keeping::Archived;
         scenario.noise = Noise::NONE;
         scenario.runs.truncate(1);
@@ -86,7 +86,7 @@ fn an_end_that_was_lost_with_the_disk_does_not_hold_its_step_for_ever() {
         }];
         match shrink::outcome(&scenario) {
             Ok(coverage) => seen.merge(&coverage),
-            Err(why) => panic!("its disk lost at {at}: {why}"),
+            Err(why) => panic!("seed {seed}, its disk lost at {at}: {why}"),
         }
     }
     assert!(seen.has(coverage::Sight::Disowned), "no end was lost");

@@ -483,6 +483,23 @@ mod tests {
     }
 
     #[test]
+    fn no_command_has_an_argument_that_would_be_taken_for_one_of_all_commands() {
+        fn check(command: &clap::Command, of_all: &[&clap::Id]) {
+            for argument in command.get_arguments() {
+                let (own, name) = (argument.get_id(), command.get_name());
+                assert!(
+                    !of_all.contains(&own),
+                    "`{own}` of `{name}` is another thing elsewhere"
+                );
+            }
+            command.get_subcommands().for_each(|inner| check(inner, of_all));
+        }
+        let all = Cli::command();
+        let of_all: Vec<_> = all.get_arguments().map(clap::Arg::get_id).collect();
+        all.get_subcommands().for_each(|inner| check(inner, &of_all));
+    }
+
+    #[test]
     fn a_pair_splits_at_its_first_equals_sign() {
         let pair: Pair = "query=a=b".parse().unwrap();
         assert_eq!((pair.name.as_str(), pair.value.as_str()), ("query", "a=b"));

@@ -54,7 +54,7 @@ pub(crate) struct WebhookAddArgs {
     pub(crate) name: Name,
     /// The address
     #[arg(value_name = "URL")]
-    pub(crate) url: String,
+    pub(crate) address: String,
     /// The secret with which it is signed
     #[arg(long, value_name = "NAME")]
     pub(crate) secret: Name,

@@ -71,7 +71,7 @@ async fn dispatch(session: &mut Session, client: &Client, command: WebhookComman
 
 async fn add(session: &mut Session, client: &Client, args: WebhookAddArgs) -> Result<(), Failure> {
     let spec = WebhookSpec {
-        url: args.url,
+        url: args.address,
         secret: args.secret,
         runs: args.ends.runs(),
         steps: args.ends.steps,

@@ -14,9 +14,9 @@ use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// How long the server may take for one answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// How long one letter may take, all in all.
-const LETTER_WITHIN: Duration = Duration::from_mins(2);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// How long one letter may take, all in all: less than clients wait for the answer to a test.
+const LETTER_WITHIN: Duration = Duration::from_secs(45);
 /// Largest file of the settings in bytes: a password, or certificates.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
