@@ -112,6 +112,22 @@ impl Daemon {
         let what = format!("{} ends", self.name);
         eventually(deadline, &what, || self.child.try_wait().ok().flatten())
     }
+
+    /// Waits until it ends by itself, which it must do well.
+    ///
+    /// # Panics
+    /// When it ends badly, with all that it said, or not in time.
+    #[track_caller]
+    pub fn wait_for_success(mut self, deadline: Duration) {
+        let what = format!("{} ends", self.name);
+        let status = eventually(deadline, &what, || self.child.try_wait().ok().flatten());
+        assert!(
+            status.success(),
+            "{} ended with {status}: {}",
+            self.name,
+            self.log()
+        );
+    }
 }
 
 impl Drop for Daemon {
