@@ -1,6 +1,7 @@
 //! The examples over RabbitMQ: one coordinator, three workers of different compute types, artifacts in an S3 server. The same files as on one
 //! machine, unchanged.
 
+use std::fs;
 use std::time::Duration;
 use testkit::{Cluster, END_DEADLINE, ONE_OF_EACH, S3Server, Steps, Store};
 use tidemill_protocol::api::RunView;
@@ -57,6 +58,12 @@ fn digits_and_taxi_run_unchanged_and_again_only_where_something_changed() {
         .sandbox
         .replace(script, "\"\"\"Splits", "# A comment.\n\"\"\"Splits");
     assert_eq!(run(&cluster, digits, &[], END_DEADLINE).executed(), ["prepare"]);
+    cluster.sandbox.replace(
+        "digits/src/report/report.py",
+        "what was written, what was read",
+        "errors",
+    );
+    assert_eq!(run(&cluster, digits, &[], END_DEADLINE).executed(), ["report"]);
 
     let taxi = "taxi/pipeline.yml";
     assert_eq!(run(&cluster, taxi, &[], END_DEADLINE).executed().len(), 5);
@@ -70,4 +77,10 @@ fn digits_and_taxi_run_unchanged_and_again_only_where_something_changed() {
     );
     let commented = run(&cluster, taxi, &["-p", "trees=20"], END_DEADLINE);
     assert_eq!(commented.executed(), ["model.score"]);
+    let data = "taxi/data/green/green.csv";
+    let text = fs::read_to_string(cluster.sandbox.path().join(data)).expect("there is data");
+    let line = text.lines().nth(1).expect("there are rows");
+    cluster.sandbox.replace(data, &format!("{line}\n"), "");
+    let shorter = run(&cluster, taxi, &["-p", "trees=20"], END_DEADLINE);
+    assert_eq!(shorter.executed().len(), 5, "one ride less");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tidemill_artifacts::{
-    ArtifactStore, Marks, ScanOptions, StoreConfig, StoreError, SweepOptions, collect, scan,
+    Access, ArtifactStore, Cache, Marks, ScanOptions, StoreConfig, StoreError, SweepOptions, collect, scan,
 };
 use tidemill_protocol::artifact::ArtifactKind;
 use tidemill_protocol::time::{Millis, Timestamp};
@@ -149,14 +149,20 @@ async fn what_is_uploaded_again_is_young_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_upload_takes_bounded_memory() {
+async fn a_large_file_goes_up_and_comes_down_in_bounded_memory() {
     const MIB: u64 = 1 << 20;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large");
     fs::File::create(&path).unwrap().set_len(256 * MIB).unwrap();
     let (store, before) = (open(&folder.path().join("store")).await, peak_bytes());
     let scanned = scan(&path, &ScanOptions::data()).unwrap();
-    store.upload(&scanned, &()).await.unwrap();
+    let stored = store.upload(&scanned, &()).await.unwrap();
+    let cache = Cache::open(&folder.path().join("cache"), 1 << 30).unwrap();
+    for (name, access) in [("view", Access::ReadOnly), ("copy", Access::Copy)] {
+        let to = folder.path().join(name);
+        cache.materialize(&store, &stored, &to, access).await.unwrap();
+        assert_eq!(fs::metadata(&to).unwrap().len(), 256 * MIB);
+    }
     let grown = peak_bytes() - before;
     assert!(grown < 100 * MIB, "the process grew by {} MiB", grown / MIB);
 }

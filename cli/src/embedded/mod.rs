@@ -107,15 +107,15 @@ impl Embedded {
     /// As [`Self::elsewhere`], but one that is only just coming up is waited for.
     pub(crate) async fn elsewhere_soon(session: &Session) -> Result<Option<Client>, Failure> {
         let began = Instant::now();
+        let mut last_seen = began;
         loop {
             if let Some(client) = Self::elsewhere(&session.settings)? {
                 return Ok(Some(client));
             }
-            let limit = match state::occupant(&session.settings.state_dir) {
-                Some(who) if who.will_answer() => COMES_UP_WITHIN,
-                _ => APPEARS_WITHIN,
-            };
-            if began.elapsed() >= limit {
+            if state::occupant(&session.settings.state_dir).is_some_and(|who| who.will_answer()) {
+                last_seen = Instant::now();
+            }
+            if last_seen.elapsed() >= APPEARS_WITHIN || began.elapsed() >= COMES_UP_WITHIN {
                 return Ok(None);
             }
             tokio::time::sleep(LOCK_POLL).await;

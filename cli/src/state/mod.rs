@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{Read, Seek};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
@@ -130,11 +130,12 @@ fn read_note(file: &File) -> Option<Occupant> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.take(NOTE_BYTES_MAX).read_to_string(&mut text).ok()?;
-    serde_json::from_str(&text).ok()
+    // What stood there before may be longer and not cut off yet.
+    serde_json::Deserializer::from_str(&text).into_iter().next()?.ok()
 }
 
 impl StateLock {
-    /// Writes down who holds the lock and where it answers.
+    /// Writes down who holds the lock and where it answers: over what stood there, so that whoever reads always finds a note.
     pub(crate) fn announce(&mut self, url: Option<&str>) -> Result<(), Failure> {
         let note = Occupant {
             pid: std::process::id(),
@@ -143,10 +144,8 @@ impl StateLock {
         };
         let text = serde_json::to_string(&note)?;
         let write = || {
-            let mut file = &self.file;
-            file.set_len(0)?;
-            file.rewind()?;
-            file.write_all(text.as_bytes())
+            self.file.write_all_at(text.as_bytes(), 0)?;
+            self.file.set_len(text.len() as u64)
         };
         write().context(|| "cannot write the lock file of the state folder")
     }
@@ -174,6 +173,26 @@ mod tests {
         drop(lock);
         assert!(occupant(folder.path()).is_none());
         assert!(matches!(claim(folder.path(), "run").unwrap(), Claimed::Ours(_)));
+    }
+
+    #[test]
+    fn whoever_reads_while_the_note_changes_finds_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let Claimed::Ours(mut lock) = claim(folder.path(), "up").unwrap() else {
+            panic!("a free folder was refused");
+        };
+        let changing = std::thread::spawn(move || {
+            for _ in 0..10_000 {
+                lock.announce(Some("http://127.0.0.1:1")).unwrap();
+                lock.announce(None).unwrap();
+            }
+            lock
+        });
+        while !changing.is_finished() {
+            let who = occupant(folder.path());
+            assert!(who.is_some_and(|who| who.verb == "up"));
+        }
+        drop(changing.join().unwrap());
     }
 
     #[tokio::test]

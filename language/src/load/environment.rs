@@ -134,7 +134,15 @@ impl Loader<'_> {
                 node.place,
                 site.path,
                 "images are not built from a Dockerfile: the step runs with what the worker has".to_owned(),
-                "list the Python packages under `requirements:`, or name a built image",
+                "list the Python packages under `requirements:`",
+            );
+        } else if image.is_some() && python.is_none() {
+            self.warn_once(
+                Code::EnvironmentApproximated,
+                node.place,
+                site.path,
+                "no container is started from the image: the step runs with what the worker has".to_owned(),
+                "list the Python packages under `requirements:`, or start the worker in a container of that image",
             );
         }
         if built.is_none() && python.is_none() && image.is_none() && name.is_none() {

@@ -38,7 +38,6 @@ pub(super) fn of_this_machine(settings: &Settings) -> Vec<Finding> {
         free_space(settings),
         shell(settings),
         python(settings),
-        containers(settings),
         gpus(settings),
     ]
 }
@@ -163,21 +162,6 @@ fn python(settings: &Settings) -> Finding {
         Verdict::Good,
         format!("{version}; environments are built with {builder}"),
     )
-}
-
-fn containers(settings: &Settings) -> Finding {
-    let found: Vec<&str> = ["docker", "podman", "apptainer"]
-        .into_iter()
-        .filter(|name| find(settings, name).is_some())
-        .collect();
-    if found.is_empty() {
-        return Finding::new(
-            "containers",
-            Verdict::Note,
-            "no docker, podman or apptainer: environments with an image are approximated",
-        );
-    }
-    Finding::new("containers", Verdict::Good, found.join(", "))
 }
 
 fn gpus(settings: &Settings) -> Finding {
