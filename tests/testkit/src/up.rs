@@ -2,7 +2,7 @@
 //! after a crash.
 
 use crate::sandbox::{ANSWER_DEADLINE, finish};
-use crate::{Daemon, Output, Sandbox, eventually};
+use crate::{Daemon, END_DEADLINE, Output, Sandbox, eventually};
 use std::ffi::OsStr;
 use std::time::Duration;
 use tidemill_protocol::api::RunView;
@@ -59,6 +59,16 @@ impl<'a> Up<'a> {
     /// `kill -9`. What it started is not touched.
     pub fn kill(self) {
         self.daemon.kill();
+    }
+
+    /// Ends it as Ctrl-C does and waits until it has.
+    ///
+    /// # Panics
+    /// When it ends badly, or not in time.
+    #[track_caller]
+    pub fn stop(self) {
+        self.daemon.terminate();
+        self.daemon.wait_for_success(END_DEADLINE);
     }
 
     /// Runs a command of the product beside it to its good end.
