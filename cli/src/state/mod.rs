@@ -7,7 +7,6 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +16,9 @@ use tokio::time::sleep;
 const ASKING_LENGTH: Duration = Duration::from_millis(300);
 const ASKING_POLL: Duration = Duration::from_millis(10);
 /// Longest note that is read from a lock file.
-const NOTE_BYTES_MAX: u64 = 4096;
+const NOTE_BYTES_MAX: usize = 4096;
+/// How often a note is read that makes no sense: half of it may be what stood there before.
+const READS_MAX: usize = 10;
 
 /// Who uses a state folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -126,12 +127,13 @@ fn lock_path(folder: &Path) -> PathBuf {
 }
 
 fn read_note(file: &File) -> Option<Occupant> {
-    let mut file = file;
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.take(NOTE_BYTES_MAX).read_to_string(&mut text).ok()?;
-    // What stood there before may be longer and not cut off yet.
-    serde_json::Deserializer::from_str(&text).into_iter().next()?.ok()
+    (0..READS_MAX).find_map(|_| {
+        let mut bytes = [0; NOTE_BYTES_MAX];
+        let length = file.read_at(&mut bytes, 0).ok()?;
+        // What stood there before may be longer and not cut off yet.
+        let mut notes = serde_json::Deserializer::from_slice(bytes.get(..length)?).into_iter();
+        notes.next()?.ok()
+    })
 }
 
 impl StateLock {
