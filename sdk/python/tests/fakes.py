@@ -64,6 +64,11 @@ class Fake:
         self._table.setdefault((method, path), []).extend(answers)
         return self
 
+    def replace(self, method: str, path: str, *answers: Answer | Exception | Handler) -> Fake:
+        """Other answers from now on."""
+        self._table[method, path] = list(answers)
+        return self
+
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | IO[bytes] | None, timeout: float | None
     ) -> Answer:

@@ -23,7 +23,15 @@ __all__ = ["Local", "local"]
 COMES_UP_WITHIN_S = 120.0
 STOPS_WITHIN_S = 20.0
 LOG_LINES_MAX = 200
-_NOT_THE_SERVERS = ("TIDEMILL_URL", "TIDEMILL_TOKEN", "TIDEMILL_TOKEN_FILE", "TIDEMILL_LISTEN", "TIDEMILL_BINARY")
+_NOT_THE_SERVERS = (
+    "TIDEMILL_URL",
+    "TIDEMILL_TOKEN",
+    "TIDEMILL_TOKEN_FILE",
+    "TIDEMILL_LISTEN",
+    "TIDEMILL_BINARY",
+    # The program knows its settings only.
+    "TIDEMILL_AZUREML",
+)
 
 
 class Local(Client):

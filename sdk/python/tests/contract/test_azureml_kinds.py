@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import tidemill
-from tidemill.azureml.core import Dataset, Environment, ScriptRunConfig, Workspace
+from tidemill.azureml.core import Dataset, Datastore, Environment, ScriptRunConfig, Workspace
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
 from tidemill.azureml.data import DataReference
 from tidemill.azureml.exceptions import ActivityFailedException
@@ -73,7 +73,8 @@ def spark(ws: Workspace, environment: Environment) -> Any:
 def transfer(ws: Workspace, environment: Environment) -> Any:
     store = ws.get_default_datastore()
     store.upload_files(["rows.csv"], target_path="in", show_progress=False)
-    return DataTransferStep("copy", DataReference(store, "a", "in"), DataReference(store, "b", "out"))
+    ws._client.datastores.create("lake", Path.cwd().joinpath("lake").as_uri(), replace=True)
+    return DataTransferStep("copy", DataReference(store, "a", "in"), DataReference(Datastore(ws, "lake"), "b", "out"))
 
 
 def mpi(ws: Workspace, environment: Environment) -> Any:
@@ -96,6 +97,44 @@ def test_a_kind_that_is_not_run_says_so_and_what_works_instead(ws: Workspace, ma
         ActivityFailedException, match=r"cannot be executed by this version; what works is a `command` step"
     ):
         run.wait_for_completion(show_output=False)
+
+
+def test_what_was_copied_is_in_the_datastore_and_is_read_by_the_steps_after_it(ws: Workspace, tmp_path: Path) -> None:
+    store = ws.get_default_datastore()
+    (tmp_path / "raw/deep").mkdir(parents=True)
+    (tmp_path / "raw/a.txt").write_text("one")
+    (tmp_path / "raw/deep/b.txt").write_text("two")
+    store.upload("raw", target_path="in", show_progress=False)
+    ws._client.datastores.create("archive", (tmp_path / "archive").as_uri(), replace=True)
+    (tmp_path / "archive").mkdir()
+    archive = Datastore(ws, "archive")
+    Path("src/read.py").write_text(
+        "import pathlib, sys\nprint(sorted((p.name, p.read_text()) for p in pathlib.Path(sys.argv[1]).rglob('*.txt')))\n"
+    )
+    copy = DataTransferStep(
+        "copy", DataReference(store, "raw", "in"), DataReference(archive, "kept", "2024/in"), allow_reuse=False
+    )
+    # And back out of the datastore, one file of it.
+    there = DataReference(archive, "there", "2024/in/a.txt")
+    again = DataTransferStep(
+        "again", there, DataReference(archive, "twice", "twice"), destination_reference_type="directory"
+    )
+    again.run_after(copy)
+    kept, twice = copy.get_output(), again.get_output()
+    read = PythonScriptStep("read.py", arguments=[kept], inputs=[kept, twice], source_directory="src")
+    run = Pipeline(ws, [read]).submit("Copies")
+    assert run.wait_for_completion(show_output=False) == "Finished"
+    assert {path.relative_to(tmp_path / "archive").as_posix(): path.read_text() for path in files(tmp_path)} == {
+        "2024/in/a.txt": "one",
+        "2024/in/deep/b.txt": "two",
+        "twice/a.txt": "one",
+    }
+    (step,) = run.find_step_run("read.py")
+    assert step.get_stdout_log().strip() == "[('a.txt', 'one'), ('b.txt', 'two')]"
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in (folder / "archive").rglob("*") if path.is_file()]
 
 
 def test_what_is_wrong_is_listed(ws: Workspace) -> None:

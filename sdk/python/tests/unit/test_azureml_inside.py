@@ -173,6 +173,7 @@ def test_a_child_logs_by_itself_and_a_model_is_registered(tmp_path: Path, tracki
     script = (
         "from azureml.core import Run\nfrom azureml.core.model import Model\nrun = Run.get_context()\n"
         "with run.child_run('one') as child:\n    child.log('x', 1)\nprint(child.id, child.parent is run)\n"
+        "mine = run.experiment.start_logging()\nprint(mine.id, mine.parent is run)\n"
         "model = run.register_model('churn', 'outputs/model.pkl', tags={'a': 1})\nprint(model.name, model.version)\n"
     )
     out = ran(
@@ -183,7 +184,7 @@ def test_a_child_logs_by_itself_and_a_model_is_registered(tmp_path: Path, tracki
         MLFLOW_TRACKING_TOKEN="secret",
         MLFLOW_EXPERIMENT_ID="7",
     )
-    assert out == "child True\nchurn 3\n"
+    assert out == "child True\nchild True\nchurn 3\n"
     by_path = {path.rpartition("mlflow/")[2]: body for _, path, body in asked}
     assert by_path["runs/create"]["tags"] == [{"key": "mlflow.parentRunId", "value": "r1"}]
     assert by_path["runs/log-batch"]["run_id"] == "child"

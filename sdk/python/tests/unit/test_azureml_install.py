@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 
 from tidemill.azureml import install, uninstall
 from tidemill.azureml.exceptions import UserErrorException
+
+SOURCES = Path(__file__).parents[2] / "src"
 
 
 @pytest.fixture(autouse=True)
@@ -54,16 +57,53 @@ def test_the_real_azureml_is_not_taken_the_place_of_unless_that_is_said(
     assert importlib.import_module("azureml.core").Workspace is not None
 
 
-def test_a_variable_installs_it(tmp_path: Path) -> None:
-    program = "import tidemill.azureml\nfrom azureml.core import Workspace\nprint(Workspace.__module__)"
-    import os
+SHOWN = "from azureml.core import Workspace; print(Workspace.__module__)"
 
-    for value, works in (("1", True), ("", False)):
-        variables = {**os.environ, "TIDEMILL_AZUREML": value}
-        done = subprocess.run(
-            [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False
-        )
-        assert (done.returncode == 0) is works
+
+def python(program: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    known = {**os.environ, **variables}
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, env=known, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_variable_installs_it(tmp_path: Path) -> None:
+    # What the line does that Python reads when it starts.
+    line = (SOURCES / "tidemill_azureml.pth").read_text()
+    assert line.startswith("import os; ")
+    for value in ("1", "true", "True"):
+        done = python(line + SHOWN, tmp_path, TIDEMILL_AZUREML=value)
+        assert (done.stdout, done.stderr) == ("tidemill.azureml.core.workspace\n", "")
+    done = python(line + SHOWN, tmp_path, TIDEMILL_AZUREML="0")
+    assert "No module named 'azureml'" in done.stderr
+
+
+def test_without_the_variable_a_start_imports_nothing(tmp_path: Path) -> None:
+    line = (SOURCES / "tidemill_azureml.pth").read_text()
+    done = python(line + "import sys; print([name for name in sys.modules if 'tidemill' in name])", tmp_path)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_real_azureml_stays_whatever_the_variable_says(tmp_path: Path) -> None:
+    (tmp_path / "azureml/core").mkdir(parents=True)
+    (tmp_path / "azureml/__init__.py").write_text("")
+    (tmp_path / "azureml/core/__init__.py").write_text("class Workspace: ...\n")
+    line = (SOURCES / "tidemill_azureml.pth").read_text()
+    # It is found by a path that is known only later.
+    late = f"import sys; sys.path.append({str(tmp_path)!r})\n"
+    done = python(
+        line + late + SHOWN + "\nimport azureml.core\nimport tidemill.azureml", Path("/"), TIDEMILL_AZUREML="1"
+    )
+    assert done.stdout == "azureml.core\n"
+    assert done.stderr.count("azureml is installed here") == 1
+    forced = "import tidemill.azureml\ntidemill.azureml.install(force=True)\n"
+    done = python(line + late + forced + SHOWN, Path("/"), TIDEMILL_AZUREML="1")
+    assert (done.stdout, done.stderr) == ("tidemill.azureml.core.workspace\n", "")
+
+
+def test_a_step_has_the_azureml_beside_its_code(tmp_path: Path) -> None:
+    line = (SOURCES / "tidemill_azureml.pth").read_text()
+    done = python(line + SHOWN, tmp_path, TIDEMILL_AZUREML="1", TIDEMILL_RUN_ID="r1")
     assert "No module named 'azureml'" in done.stderr
 
 

@@ -24,6 +24,9 @@ PATHS = {
     "azureml.core.experiment": ["Experiment"],
     "azureml.core.model": ["Model"],
     "azureml.core.run": ["Run", "_OfflineRun"],
+    "azureml.contrib.automl": ["AutoMLPipelineBuilder"],
+    "azureml.contrib.automl.pipeline.steps": ["AutoMLPipelineBuilder"],
+    "azureml.contrib.notebook": ["AzureMLNotebookHandler", "NotebookRunConfig", "NotebookRunnerStep"],
     "azureml.contrib.pipeline.steps": ["ParallelRunConfig", "ParallelRunStep"],
     "azureml.core.databricks": ["EggLibrary", "JarLibrary", "MavenLibrary", "PyPiLibrary", "RCranLibrary"],
     "azureml.data.azure_storage_datastore": ["AzureBlobDatastore", "AzureFileDatastore"],
@@ -37,7 +40,7 @@ PATHS = {
     "azureml.pipeline.core.run": ["PipelineRun", "StepRun"],
     "azureml.pipeline.core.schedule": ["Schedule", "ScheduleRecurrence", "TimeZone"],
     "azureml.pipeline.core.pipeline_output_dataset": ["PipelineOutputFileDataset"],
-    "azureml.pipeline.steps": ["HyperDriveStepRun"],
+    "azureml.pipeline.steps": ["AutoMLStepRun", "HyperDriveStepRun", "_HDInsightStep"],
     "azureml.train.estimator": ["Estimator"],
     "azureml.train.hyperdrive": [
         "PrimaryMetricGoal",
@@ -50,11 +53,108 @@ PATHS = {
     ],
     "azureml.widgets": ["RunDetails"],
 }
+# What is promised: the classes of azureml's pipelines, of its steps, and those that the same notebooks need.
+PROMISED = [
+    "Pipeline",
+    "PipelineData",
+    "PipelineParameter",
+    "PublishedPipeline",
+    "PipelineEndpoint",
+    "PipelineRun",
+    "StepRun",
+    "StepRunOutput",
+    "PortDataReference",
+    "Schedule",
+    "ScheduleRecurrence",
+    "TimeZone",
+    "TrainingOutput",
+    "PipelineDraft",
+    "Module",
+    "ModuleVersion",
+    "ModuleVersionDescriptor",
+    "InputPortDef",
+    "OutputPortDef",
+    "StepSequence",
+    "InputPortBinding",
+    "OutputPortBinding",
+    "PipelineDataset",
+    "PipelineStep",
+    "PythonScriptStep",
+    "ParallelRunStep",
+    "ParallelRunConfig",
+    "AutoMLStep",
+    "AutoMLStepRun",
+    "HyperDriveStep",
+    "HyperDriveStepRun",
+    "ModuleStep",
+    "DataTransferStep",
+    "DatabricksStep",
+    "AdlaStep",
+    "AzureBatchStep",
+    "KustoStep",
+    "SynapseSparkStep",
+    "_HDInsightStep",
+    "CommandStep",
+    "EstimatorStep",
+    "MpiStep",
+    "RScriptStep",
+    "NotebookRunnerStep",
+    "AutoMLPipelineBuilder",
+    "Workspace",
+    "Experiment",
+    "ComputeTarget",
+    "AmlCompute",
+    "RunConfiguration",
+    "RunDetails",
+    "InteractiveLoginAuthentication",
+    "Model",
+    "ScriptRunConfig",
+    "Datastore",
+    "Dataset",
+    "CondaDependencies",
+    "Environment",
+    "DataReference",
+    "OutputFileDatasetConfig",
+    "DataPath",
+    "DataPathComputeBinding",
+    "DatasetConsumptionConfig",
+    "HyperDriveConfig",
+    "RandomParameterSampling",
+    "BanditPolicy",
+    "Run",
+]
 
 
 def ours(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     return getattr(importlib.import_module(f"tidemill.{module}"), attribute)
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_what_is_promised_is_in_the_table(name: str) -> None:
+    assert name in {entry.rpartition(".")[2] for entry in TABLE}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "azureml.contrib.notebook.NotebookRunConfig",
+        "azureml.contrib.notebook.NotebookRunnerStep",
+        "azureml.pipeline.steps.AutoMLStep",
+        "azureml.pipeline.steps.AutoMLStepRun",
+        "azureml.pipeline.steps.AzureBatchStep",
+        "azureml.pipeline.steps.DatabricksStep",
+        "azureml.pipeline.steps.KustoStep",
+        "azureml.pipeline.steps._HDInsightStep",
+    ],
+)
+def test_a_class_that_is_not_done_takes_its_parameters_and_says_what_works(name: str) -> None:
+    from tidemill.azureml import NotSupportedError
+
+    given = dict.fromkeys((each for each in TABLE[name]["__init__"] or [] if each != "**"), "x")
+    with pytest.raises(NotSupportedError, match="is not supported: ") as raised:
+        ours(name)(**given)
+    assert raised.value.hint
 
 
 @pytest.mark.parametrize("module", PATHS)

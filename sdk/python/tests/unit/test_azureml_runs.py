@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def test_how_a_run_stands_is_said_in_azuremls_words(
 def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None:
     steps = [step_view("Train_it", "reused", reused_from="r0/Train_it"), step_view("other", "skipped")]
     fake.on("GET", "/api/v1/runs/r1", answer(run_view("failed", steps)))
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
     run = PipelineRun.get(ws, "r1")
     for name in ("Train it", "Train_it"):
         (step,) = run.find_step_run(name)
@@ -91,9 +93,23 @@ def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None
         step.get_output_data("x")
     with pytest.raises(UserErrorException, match="the pipeline has no output"):
         run.get_pipeline_output("x")
-    for refused in (run.get_graph, lambda: run.log("a", 1), run.complete, lambda: run.tag("a")):
+    refusals: list[Callable[[], Any]] = [run.get_graph, lambda: run.log("a", 1), run.complete, run.start_logging]
+    for refused in refusals:
         with pytest.raises(NotSupportedError):
             refused()
+
+
+def test_a_run_is_described_after_its_submission(fake: Fake, ws: Workspace) -> None:
+    tags = {"a": "b", "azureml.property.built": "7", "tidemill.pipeline": "p:1"}
+    fake.on("GET", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags}))
+    fake.on("PATCH", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags}))
+    run = PipelineRun.get(ws, "r1")
+    run.flush()
+    run.tag("reviewed")
+    assert fake.requests[-1].json == {"tags": {"reviewed": ""}}
+    run.add_properties({"built": 7})
+    assert fake.requests[-1].json == {"tags": {"azureml.property.built": "7"}}
+    assert (run.tags, run.properties) == ({"a": "b"}, {"built": "7"})
 
 
 def test_a_run_that_failed_says_what_its_step_said(fake: Fake, ws: Workspace) -> None:
@@ -120,6 +136,7 @@ def test_what_steps_logged_is_read_back_in_azuremls_shapes(fake: Fake, ws: Works
         {"key": "tidemill.step", "value": "train"},
         {"key": "state", "value": "good"},
         {"key": "azureml.text.kind", "value": "tree"},
+        {"key": "azureml.property.build", "value": "7"},
     ]
     tracked = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": metrics, "tags": tags}}
     fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
@@ -132,6 +149,9 @@ def test_what_steps_logged_is_read_back_in_azuremls_shapes(fake: Fake, ws: Works
     assert step.get_metrics("rows") == {"rows": 8}
     assert PipelineRun.get(ws, "r1").get_metrics(recursive=True) == {"train": step.get_metrics()}
     assert step.tags == {"a": "b", "state": "good"}
+    assert step.properties == {"build": "7", "azureml.pipelinerunid": "r1"}
+    step.add_properties({"checked": True})
+    assert fake.requests[-1].json == {"run_id": "m1", "key": "azureml.property.checked", "value": "True"}
     step.tag("reviewed", "yes")
     assert fake.requests[-1].json == {"run_id": "m1", "key": "reviewed", "value": "yes"}
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.fakes import Fake, answer
 from tests.unit.azureml_steps import drawn, fake, job, ws
 from tidemill.azureml import NotSupportedError
-from tidemill.azureml.core import Dataset, Environment, RunConfiguration, ScriptRunConfig, Workspace
+from tidemill.azureml.core import Dataset, Datastore, Environment, RunConfiguration, ScriptRunConfig, Workspace
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
 from tidemill.azureml.core.runconfig import MpiConfiguration, PyTorchConfiguration
 from tidemill.azureml.data import DataPath, DataPathComputeBinding, DataReference, OutputFileDatasetConfig
@@ -374,7 +376,7 @@ def test_a_search_is_a_sweep_node(ws: Workspace) -> None:
         BayesianParameterSampling({"a": 1})
 
 
-def test_spark_and_copies_are_nodes_of_their_kinds(ws: Workspace, tmp_path: Path) -> None:
+def test_spark_is_a_node_of_its_kind(ws: Workspace) -> None:
     node = job(
         ws,
         SynapseSparkStep("train.py", "src", "spark-pool", "2g", 2, "4g", 3, 5, arguments=["--a", 1], conf={"x": "y"}),
@@ -382,12 +384,69 @@ def test_spark_and_copies_are_nodes_of_their_kinds(ws: Workspace, tmp_path: Path
     assert (node["type"], node["entry"], node["args"]) == ("spark", {"file": "train.py"}, "--a 1")
     assert node["conf"]["spark.executor.instances"] == 5
     assert node["conf"]["x"] == "y"
-    store = ws.get_default_datastore()
-    copy = DataTransferStep("copy", DataReference(store, "a", "in"), DataReference(store, "b", "out"))
-    use = CommandStep(["ls", copy.get_output()], "use", inputs=[copy.get_output()])
+
+
+@pytest.fixture
+def kept(fake: Fake, ws: Workspace) -> dict[str, Datastore]:
+    """The default datastore, a folder of this machine, and two that the coordinator keeps."""
+    fake.replace("GET", "/api/v1/datastores", answer([{"name": "lake"}, {"name": "share"}]))
+    return {"here": ws.get_default_datastore(), "lake": Datastore(ws, "lake"), "share": Datastore(ws, "share")}
+
+
+def test_a_copy_is_tidemills_own_and_read_where_it_was_copied_from(ws: Workspace, kept: dict[str, Datastore]) -> None:
+    raw = DataReference(kept["lake"], "raw", "in/2024")
+    copy = DataTransferStep("Bring it", raw, DataReference(kept["share"], "kept", "out"), compute_target="adf")
+    again = DataTransferStep("again", copy.get_output(), DataReference(kept["lake"], "twice", "copies"))
+    first, second = copy.get_output(), again.get_output().as_download("second")
+    use = CommandStep(["ls", first, second], "use", inputs=[first, second])
     found = drawn(ws, use)["jobs"]
-    assert found["copy"]["type"] == "data_transfer"
-    assert found["use"]["inputs"] == {"b": "${{parent.jobs.copy.outputs.b}}"}
+    place = {"type": "uri_folder", "path": "azureml://datastores/lake/paths/in/2024"}
+    assert found["Bring_it"] == {
+        "display_name": "Bring it",
+        "type": "copy",
+        "destination": "azureml://datastores/share/paths/out",
+        "inputs": {"source": place},
+        "compute": "azureml:adf",
+    }
+    assert (found["again"]["inputs"], found["again"]["depends_on"]) == ({"source": place}, ["Bring_it"])
+    assert found["use"]["inputs"] == {"kept": place, "second": place}
+    assert found["use"]["depends_on"] == ["Bring_it", "again"]
+    assert found["use"]["component"]["inputs"]["second"] == {"type": "uri_folder", "mode": "download"}
+
+
+def test_a_copy_of_what_a_step_makes_is_read_from_that_step(ws: Workspace, kept: dict[str, Datastore]) -> None:
+    made = PipelineData("rows", is_directory=False)
+    prep = PythonScriptStep("prep.py", arguments=[made], outputs=[made], source_directory="src")
+    copy = DataTransferStep("copy", made, DataReference(kept["lake"], "b", "out/"), None, "file", "directory")
+    use = CommandStep(["cat", copy.get_output()], "use", inputs=[copy.get_output()])
+    found = drawn(ws, use)["jobs"]
+    assert list(found) == ["prep_py", "copy", "use"]
+    rows = "${{parent.jobs.prep_py.outputs.rows}}"
+    assert (found["copy"]["inputs"], found["copy"]["destination"]) == (
+        {"source": rows},
+        "azureml://datastores/lake/paths/out/rows",
+    )
+    assert (found["use"]["inputs"], found["use"]["depends_on"]) == ({"b": rows}, ["copy"])
+    assert prep in use._before or prep in copy._before
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "kinds", "said"),
+    [
+        ("lake", "here", (None, None), "which the coordinator does not know"),
+        ("lake", "made", (None, None), "as the destination of a DataTransferStep"),
+        ("lake", "share", ("directory", "file"), "the source of `copy` is a folder"),
+        ("lake", "share", ("folder", None), "neither file nor directory"),
+        ("lake", None, (None, None), "a source and a destination"),
+    ],
+)
+def test_a_copy_that_cannot_be_made_says_why_and_what_works(
+    kept: dict[str, Datastore], source: str, target: str | None, kinds: tuple[str | None, str | None], said: str
+) -> None:
+    places: dict[str | None, Any] = {name: DataReference(store, "x", "y") for name, store in kept.items()}
+    places["made"] = PipelineData("made")
+    with pytest.raises(UserErrorException, match=said):
+        DataTransferStep("copy", places[source], places.get(target), None, *kinds)
 
 
 def test_what_is_not_done_says_why_and_what_to_do_instead() -> None:

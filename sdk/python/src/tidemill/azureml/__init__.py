@@ -5,12 +5,9 @@ What each class does is in the module in which azureml has it. What tidemill doe
 
 from __future__ import annotations
 
-import os
-
-from tidemill.azureml._install import install, uninstall
+from tidemill.azureml._install import install, install_as_said, uninstall
 from tidemill.azureml.exceptions import NotSupportedError
 
 __all__ = ["NotSupportedError", "install", "uninstall"]
 
-if os.environ.get("TIDEMILL_AZUREML", "").lower() in ("1", "true"):
-    install()
+install_as_said()

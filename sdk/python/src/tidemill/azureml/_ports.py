@@ -58,6 +58,8 @@ class Made:
 
     # The step that lists it among its outputs.
     _producer: Any = None
+    # Of a copy: the input whose content it has. It is read there, after the copy.
+    _same_as: Given | None = None
 
     def _as_output(self) -> Output:
         raise NotImplementedError

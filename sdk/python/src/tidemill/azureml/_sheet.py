@@ -92,8 +92,10 @@ class Sheet:
     def job(self, step: PipelineStep) -> dict[str, Any]:
         """A step with its order."""
         found = step._node(self)
-        if step._after:
-            found["depends_on"] = list(dict.fromkeys(self.names[other] for other in step._after))
+        read = [given.source for given in step._given.values()]
+        copies = [source._producer for source in read if isinstance(source, Made) and source._same_as is not None]
+        if step._after or copies:
+            found["depends_on"] = list(dict.fromkeys(self.names[other] for other in [*step._after, *copies]))
         return {"display_name": step.name, **found}
 
     def parameter(self, parameter: PipelineParameter) -> str:
@@ -116,6 +118,8 @@ class Sheet:
         source = given.source
         if isinstance(source, PipelineParameter):
             return self.parameter(source)
+        if isinstance(source, Made) and source._same_as is not None:
+            return self.binding(source._same_as)
         if isinstance(source, Made):
             name = next(name for name, made in source._producer._made.items() if made is source)
             return f"${{{{parent.jobs.{self.names[source._producer]}.outputs.{name}}}}}"

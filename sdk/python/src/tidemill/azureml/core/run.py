@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill import Run as TidemillRun
 from tidemill.azureml._status import pipeline_status, run_status, step_status
+from tidemill.azureml._step.core.logging import PROPERTY_TAG
 from tidemill.azureml._step.core.run import Run as InsideRun
 from tidemill.azureml._step.core.run import _OfflineRun
-from tidemill.azureml.core.tracked import ClientTracking, metrics_of, people_tags, tracked
-from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, not_supported, refuse, refused
+from tidemill.azureml.core.tracked import (
+    ClientTracking,
+    metrics_of,
+    people_properties,
+    people_tags,
+    properties_in,
+    tracked,
+)
+from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, refuse, refused
 from tidemill.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -156,7 +164,7 @@ class Run:
     @property
     def tags(self) -> dict[str, str]:
         """Its tags."""
-        own = {key: value for key, value in self._run.tags.items() if not key.startswith("tidemill.")}
+        own = {k: v for k, v in self._run.tags.items() if not k.startswith(("tidemill.", PROPERTY_TAG))}
         return {**own, **people_tags(self._tracked())} if self._path else own
 
     def get_tags(self) -> dict[str, str]:
@@ -165,28 +173,35 @@ class Run:
 
     @property
     def properties(self) -> dict[str, str]:
-        """What it says of itself that nobody may change."""
-        from_run = self._step().reused_from if self._path else None
-        found = {"azureml.pipelinerunid": self._run.id} if self._path else {}
-        return {**found, **({"azureml.reusedrunid": from_run} if from_run else {})}
+        """What it says of itself, and what `add_properties` said."""
+        if not self._path:
+            return properties_in(self._run.tags)
+        from_run = self._step().reused_from
+        reused = {"azureml.reusedrunid": from_run} if from_run else {}
+        return {**people_properties(self._tracked()), "azureml.pipelinerunid": self._run.id, **reused}
 
     def get_properties(self) -> dict[str, str]:
-        """What it says of itself that nobody may change."""
+        """What it says of itself, and what `add_properties` said."""
         return self.properties
 
+    def add_properties(self, properties: Mapping[str, Any]) -> None:
+        """Says more of it."""
+        for key, value in properties.items():
+            self.tag(PROPERTY_TAG + key, str(value))
+
+    def flush(self, timeout_seconds: int = 300) -> None:
+        """Returns at once: what steps log is sent when it is logged."""
+
     def tag(self, key: str, value: str | None = None) -> None:
-        """Sets a tag, of a step; those of a whole run are given when it is submitted."""
+        """Sets a tag."""
         if not self._path:
-            raise not_supported(
-                "tagging a run afterwards",
-                "its tags are part of what was submitted",
-                "experiment.submit(pipeline, tags={…}), or tag a step of it",
-            )
+            self._run.tag({key: value or ""})
+            return
         for one in self._tracked():
             ClientTracking(self._client._http, one["info"]["run_id"]).tag(key, value or "")
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Sets tags, of a step."""
+        """Sets tags."""
         for key, value in tags.items():
             self.tag(key, value)
 
@@ -302,6 +317,7 @@ class Run:
         "its steps log",
         "Run.get_context().log(…) in the script, or experiment.start_logging()",
     )
+    start_logging = log
     log_list = log
     log_row = log
     log_table = log

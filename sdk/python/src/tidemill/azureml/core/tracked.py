@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemill.azureml._step.core.logging import assembled
+from tidemill.azureml._step.core.logging import PROPERTY_TAG, assembled
 from tidemill.errors import NotFoundError, TidemillError
 
 if TYPE_CHECKING:
@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from tidemill import Run
     from tidemill._http import Http
 
-__all__ = ["ClientTracking", "experiment_id", "metrics_of", "tracked"]
+__all__ = [
+    "ClientTracking",
+    "experiment_id",
+    "metrics_of",
+    "people_properties",
+    "people_tags",
+    "properties_in",
+    "tracked",
+]
 
 MLFLOW = "/api/2.0/mlflow/"
 RUNS_MAX = 1000
@@ -89,6 +97,17 @@ def people_tags(runs: list[dict[str, Any]]) -> dict[str, str]:
             if not tag["key"].startswith((*OWN_TAGS, "azureml.")):
                 found[tag["key"]] = tag["value"]
     return found
+
+
+def people_properties(runs: list[dict[str, Any]]) -> dict[str, str]:
+    """The properties that scripts and people set."""
+    tags = [tag for one in runs for tag in one.get("data", {}).get("tags", [])]
+    return properties_in({tag["key"]: tag["value"] for tag in tags})
+
+
+def properties_in(tags: Mapping[str, str]) -> dict[str, str]:
+    """Properties among tags, by their own names."""
+    return {key.removeprefix(PROPERTY_TAG): value for key, value in tags.items() if key.startswith(PROPERTY_TAG)}
 
 
 def _series(http: Http, run: str, metric: Mapping[str, Any]) -> list[float]:

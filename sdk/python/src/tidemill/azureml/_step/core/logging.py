@@ -10,6 +10,7 @@ __all__ = ["RunLog", "assembled"]
 
 TEXT_TAG = "azureml.text."
 TABLE_TAG = "azureml.table."
+PROPERTY_TAG = "azureml.property."
 # What a metric may not be called here is spelled otherwise there.
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./ ")
 
@@ -102,10 +103,10 @@ class RunLog:
             self.tag(key, value)
 
     def add_properties(self, properties: Mapping[str, Any]) -> None:
-        """Sets properties, which are tags here."""
+        """Sets properties, which are tags of their own kind here."""
         for key, value in properties.items():
             self._properties[key] = str(value)
-            self._text(key, str(value))
+            self._text(PROPERTY_TAG + key, str(value))
 
     @property
     def tags(self) -> Dict[str, str]:
@@ -191,7 +192,7 @@ class RunLog:
         if self._tracking is not None:
             self._tracking.tag(key, value)
         elif not key.startswith(TABLE_TAG):
-            print("%s: %s" % (key.replace(TEXT_TAG, "", 1), value))
+            print("%s: %s" % (key.replace(TEXT_TAG, "", 1).replace(PROPERTY_TAG, "", 1), value))
 
     def _remember(self, name: str, value: Any) -> None:
         known = self._logged.get(name)

@@ -106,6 +106,10 @@ class Run(RunLog):
             log = tracking.Tracking(self._tracking.server, made, self._tracking._token)
         return Run(identity, log, self)
 
+    def start_logging(self, *arguments: Any, **options: Any) -> "Run":
+        """A run below this one, to which this process logs by itself."""
+        return self.child_run(options.get("display_name"))
+
     def start(self) -> None:
         """It has started."""
 

@@ -37,3 +37,9 @@ class Experiment:
     def __init__(self, workspace: Any, name: str) -> None:
         self.workspace = workspace
         self.name = name
+
+    def start_logging(self, *arguments: Any, **options: Any) -> Any:
+        """A run below the step's own, to which this process logs by itself."""
+        from .run import Run
+
+        return Run.get_context().start_logging(*arguments, **options)

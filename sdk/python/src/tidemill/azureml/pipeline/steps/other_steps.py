@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidemill.azureml._ports import input_of
 from tidemill.azureml._sheet import Words
 from tidemill.azureml.core.runconfig import target_name
-from tidemill.azureml.exceptions import UserErrorException, not_supported
-from tidemill.azureml.pipeline.core.builder import PipelineData, PipelineStep
+from tidemill.azureml.exceptions import not_supported
+from tidemill.azureml.pipeline.core.builder import PipelineStep
 
 if TYPE_CHECKING:
     from tidemill.azureml._sheet import Sheet
@@ -17,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AdlaStep",
     "AutoMLStep",
+    "AutoMLStepRun",
     "AzureBatchStep",
-    "DataTransferStep",
     "DatabricksStep",
     "KustoStep",
+    "OtherStep",
     "SynapseSparkStep",
+    "_HDInsightStep",
 ]
 
 
@@ -50,37 +51,6 @@ class OtherStep(PipelineStep):
         if not self._allow_reuse:
             found["cache"] = False
         return found
-
-
-class DataTransferStep(OtherStep):
-    """A step that copies from one datastore to another."""
-
-    def __init__(
-        self,
-        name: str,
-        source_data_reference: Any = None,
-        destination_data_reference: Any = None,
-        compute_target: Any = None,
-        source_reference_type: str | None = None,
-        destination_reference_type: str | None = None,
-        allow_reuse: bool = True,
-    ) -> None:
-        if source_data_reference is None or destination_data_reference is None:
-            raise UserErrorException("a DataTransferStep has a source and a destination", code="bad_input")
-        self._compute_target = compute_target
-        self._allow_reuse = allow_reuse
-        given = input_of(destination_data_reference)
-        is_file = destination_reference_type == "file"
-        self._result = PipelineData(given.name, is_directory=False if is_file else None)
-        self._destination = given.source
-        super().__init__(name, [source_data_reference], [self._result])
-
-    def get_output(self) -> PipelineData:
-        """What was copied, for the steps after it."""
-        return self._result
-
-    def _settings(self, words: Words, sheet: Sheet) -> dict[str, Any]:
-        return {"type": "data_transfer", "task": "copy_data", "data_copy_mode": "merge_with_overwrite"}
 
 
 class SynapseSparkStep(OtherStep):
@@ -140,6 +110,41 @@ class SynapseSparkStep(OtherStep):
         if environment is not None:
             found["environment"] = environment
         return found
+
+
+class _HDInsightStep(PipelineStep):
+    """Not here: work goes to workers."""
+
+    def __init__(
+        self,
+        file: str,
+        compute_target: Any,
+        class_name: str | None = None,
+        args: Any = None,
+        name: str | None = None,
+        inputs: Sequence[Any] | None = None,
+        outputs: Sequence[Any] | None = None,
+        app_name: str | None = None,
+        driver_memory: str | None = None,
+        driver_cores: int | None = None,
+        executor_memory: str | None = None,
+        executor_cores: int | None = None,
+        num_executors: int | None = None,
+        conf: Any = None,
+        jars: Any = None,
+        py_files: Any = None,
+        files: Any = None,
+        archives: Any = None,
+        source_directory: str | None = None,
+        queue: str = "default",
+        allow_reuse: bool = True,
+        version: str | None = None,
+    ) -> None:
+        raise not_supported(
+            "_HDInsightStep",
+            "work goes to workers, and none speaks to an HDInsight cluster from outside",
+            "a worker on an edge node of the cluster, and a CommandStep with `spark-submit`",
+        )
 
 
 class DatabricksStep(PipelineStep):
@@ -206,11 +211,23 @@ class AutoMLStep(PipelineStep):
         hash_paths: Any = None,
         enable_default_model_output: bool = True,
         enable_default_metrics_output: bool = True,
+        **kwargs: Any,
     ) -> None:
         raise not_supported(
             "AutoMLStep",
             "a search over models is no part of tidemill",
             "a PythonScriptStep that runs an AutoML library, or a HyperDriveStep over your own script",
+        )
+
+
+class AutoMLStepRun:
+    """Not here: a search over models and features is no part of tidemill."""
+
+    def __init__(self, step_run: Any) -> None:
+        raise not_supported(
+            "AutoMLStepRun",
+            "a search over models is no part of tidemill",
+            "step_run.get_metrics() and step_run.get_output_data(NAME) of a PythonScriptStep that runs an AutoML library",
         )
 
 

@@ -1,0 +1,5 @@
+"""`azureml.contrib.automl`."""
+
+from tidemill.azureml.contrib.automl.pipeline.steps import AutoMLPipelineBuilder
+
+__all__ = ["AutoMLPipelineBuilder"]
