@@ -15,6 +15,7 @@ from tidemill._http import part
 from tidemill._load import from_file, load
 from tidemill._runs import Run
 from tidemill._scan import Source, scan
+from tidemill._values import start_request
 from tidemill._views import NamedView
 from tidemill.errors import NotFoundError, ValidationError
 
@@ -321,24 +322,25 @@ class PublishedPipeline(Asset):
         version: str | int | None = None,
         name: str | None = None,
         experiment: str | None = None,
+        project: str | None = None,
         tags: Mapping[str, str] | None = None,
         priority: int = 0,
         force_rerun: bool = False,
+        continue_on_step_failure: bool | None = None,
         idempotency_key: str | None = None,
     ) -> Run:
         """Starts a run of a version: the one labelled `default`, or without such a label the latest, unless one is named."""
-        from tidemill._values import fresh_key, parameter_texts
-
-        body = {
-            "parameters": parameter_texts(parameters),
-            "display_name": name,
-            "experiment": experiment,
-            "tags": dict(tags or {}),
-            "priority": priority,
-            "force_rerun": force_rerun,
-            "idempotency_key": idempotency_key or fresh_key(),
-        }
-        body = {key: value for key, value in body.items() if value is not None}
+        body = start_request(
+            parameters,
+            display_name=name,
+            experiment=experiment,
+            project=project,
+            tags=tags,
+            priority=priority,
+            force_rerun=force_rerun,
+            continue_on_step_failure=continue_on_step_failure,
+            idempotency_key=idempotency_key,
+        )
         path = f"/api/v1/pipelines/{part(self.name)}/runs"
         query = {"version": str(version) if version is not None else None}
         return Run(self._http, self._http.json("POST", path, query=query, body=body, repeatable=True))

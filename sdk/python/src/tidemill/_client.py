@@ -12,12 +12,14 @@ from tidemill._artifacts import Artifact
 from tidemill._assets import AssetVersion, ComponentAssets, DataAssets, EnvironmentAssets, PipelineAssets
 from tidemill._config import Config
 from tidemill._contents import make_artifact
+from tidemill._datastores import Datastores
 from tidemill._drafts import Drafts
 from tidemill._http import Http, Transport, problem
+from tidemill._lineage import Lineage, lineage
 from tidemill._pipeline import Pipeline, PipelineFunction
 from tidemill._projects import Projects
 from tidemill._remarks import user
-from tidemill._runs import Run, Runs
+from tidemill._runs import Run, Runs, Step
 from tidemill._scan import Source, scan
 from tidemill._schedules import Schedules
 from tidemill._values import fresh_key, parameter_values
@@ -84,6 +86,7 @@ class Client:
         self.components = ComponentAssets(self._http)
         self.environments = EnvironmentAssets(self._http)
         self.pipelines = PipelineAssets(self._http)
+        self.datastores = Datastores(self._http)
         self.drafts = Drafts(self._http, lambda pipeline: self._load(pipeline, None).spec)
         self.schedules = Schedules(self._http)
 
@@ -180,7 +183,7 @@ class Client:
 
     def publish(
         self,
-        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
+        pipeline: Pipeline | PipelineFunction | str | os.PathLike[str] | Run,
         name: str | None = None,
         *,
         version: str | int | None = None,
@@ -188,17 +191,41 @@ class Client:
         tags: Mapping[str, str] | None = None,
         labels: Sequence[str] = (),
     ) -> AssetVersion:
-        """Freezes a pipeline with its code under a name; `client.pipelines[name].start(…)` starts it."""
-        loaded = self._load(pipeline, None)
-        source = {"pipeline": loaded.spec}
+        """Freezes a pipeline with its code under a name; `client.pipelines[name].start(…)` starts it.
+
+        Of a run (`client.runs["last"]`) it is what the run was submitted with: the defaults of its parameters are the pipeline's own, not the values that the run had.
+        """
+        source: dict[str, Any]
+        if isinstance(pipeline, Run):
+            own, source = pipeline.pipeline, {"run": {"run": pipeline.id}}
+        else:
+            spec = self._load(pipeline, None).spec
+            own, source = spec["name"], {"pipeline": spec}
         return self.pipelines._add(
-            name or loaded.spec["name"],
+            name or own,
             source,
             version=version,
             description=description,
             tags=tags,
             labels=labels,
         )
+
+    def lineage(
+        self,
+        of: str | AssetVersion | Step | Artifact,
+        *,
+        kind: str | None = None,
+        direction: str | None = None,
+        depth: int | None = None,
+        limit: int | None = None,
+    ) -> Lineage:
+        """What something was made of (`direction="up"`), what was made of it (`"down"`), or both.
+
+        `of` is `NAME`, `NAME:VERSION` or `NAME@LABEL` of an asset (`kind` says of which where several have the name), `RUN/STEP`, `RUN/STEP/OUTPUT` or a digest; or a
+        version of an asset, a step, an artifact. `limit` is how many nodes are answered, 200 when absent and 5,000 at most; `depth` how many edges away, 200 at most.
+        """
+        query: dict[str, str | int | None] = {"kind": kind, "direction": direction, "depth": depth, "limit": limit}
+        return lineage(self._http, of, query)
 
     def upload(self, path: str | os.PathLike[str]) -> Artifact:
         """Brings a local file or folder to the store and answers with it."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill._http import part
 from tidemill._runs import Run
-from tidemill._values import fresh_key, parameter_texts
+from tidemill._values import parameter_texts, start_request
 from tidemill.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -71,9 +71,29 @@ class Draft:
         self._view = self._http.json("PATCH", self._path, body=body, headers=headers)
         return self
 
-    def submit(self, parameters: Mapping[str, Any] | None = None, *, idempotency_key: str | None = None) -> Run:
+    def submit(
+        self,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        experiment: str | None = None,
+        project: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        priority: int = 0,
+        force_rerun: bool = False,
+        idempotency_key: str | None = None,
+    ) -> Run:
         """Starts a run of it. What is given here counts for this run alone."""
-        body = {"parameters": parameter_texts(parameters), "idempotency_key": idempotency_key or fresh_key()}
+        body = start_request(
+            parameters,
+            display_name=name,
+            experiment=experiment,
+            project=project,
+            tags=tags,
+            priority=priority,
+            force_rerun=force_rerun,
+            idempotency_key=idempotency_key,
+        )
         return Run(self._http, self._http.json("POST", f"{self._path}/runs", body=body, repeatable=True))
 
     def publish(

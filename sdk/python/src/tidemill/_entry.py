@@ -71,7 +71,12 @@ def _provide_tidemill(here: Path) -> None:
         raise ImportError("the step's code lacks " + str(here / "current.py"))
     current = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(current)
-    members: dict[str, Any] = {"__path__": [], "current": current, "__getattr__": _stand_in_for}
+    members: dict[str, Any] = {
+        "__path__": [],
+        "current": current,
+        "step": _StepHere(current),
+        "__getattr__": _stand_in_for,
+    }
     stand_in.__dict__.update(members)
     sys.modules["tidemill"] = stand_in
     sys.modules["tidemill.current"] = current
@@ -102,6 +107,18 @@ class _Anything:
         return self
 
     __ror__ = __or__
+
+
+class _StepHere(_Anything):
+    """`tidemill.step`: a decorator that changes nothing, and what the step knows of itself."""
+
+    def __init__(self, current: types.ModuleType) -> None:
+        self._current = current
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._current, name)
 
 
 if __name__ == "__main__":

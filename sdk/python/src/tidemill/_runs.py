@@ -18,7 +18,7 @@ from tidemill._logs import RECONNECT_FIRST_S, RECONNECT_MAX_S, Log
 from tidemill._metrics import rows
 from tidemill._remarks import Comment, user
 from tidemill._views import ProgressView
-from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
+from tidemill.errors import NotFoundError, RunFailedError, TidemillError, UnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -365,8 +365,14 @@ class Run(ProgressView):
 
     def metrics_frame(self, *, history: bool = False) -> Any:
         """The same as a data frame; needs pandas."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError as error:
+            raise TidemillError(
+                "a data frame needs pandas, which this Python does not have",
+                code="no_pandas",
+                hint="pip install pandas, or take the rows: run.metrics()",
+            ) from error
         return pandas.DataFrame(
             self.metrics(history=history), columns=["step", "attempt", "key", "value", "at", "iteration"]
         )

@@ -1,19 +1,22 @@
-"""Schedules: published pipelines that are started by themselves, by the clock or by what happens."""
+"""Schedules: published pipelines that are started by themselves. When they are started is written in `_triggers`, what they say of themselves in `_schedule_words`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidemill._events import moment, required_moment
 from tidemill._http import part
+from tidemill._schedule_words import sentences
+from tidemill._triggers import Recurrence, When, watched
 from tidemill._values import parameter_texts
-from tidemill.errors import ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from tidemill._http import Http
 
-__all__ = ["Schedule", "Schedules"]
+__all__ = ["Recurrence", "Schedule", "Schedules", "watched"]
 
 SCHEDULES = "/api/v1/schedules"
 
@@ -39,6 +42,21 @@ class Schedule:
     def view(self) -> dict[str, Any]:
         """What the API says of it."""
         return dict(self._view)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When it fires next, as far as the clock says so; while it is paused, when it would."""
+        return moment(self._view.get("next_at"))
+
+    def next(self, count: int = 5) -> list[datetime]:
+        """When it fires next, so many times, 1,000 at most; fewer when it ends before, none where no clock says it."""
+        found = self._http.json("GET", f"{self._path}/next", query={"count": count})
+        return [required_moment(one["at"]) for one in found]
+
+    def explain(self) -> list[str]:
+        """Why it does or does not fire, as it stands now, one sentence each."""
+        self._view = self._http.json("GET", self._path)
+        return sentences(self._view)
 
     def firings(self) -> list[dict[str, Any]]:
         """Its last moments, newest first, and what became of each."""
@@ -79,33 +97,58 @@ class Schedules:
         pipeline: str,
         *,
         cron: str | None = None,
+        every: timedelta | None = None,
+        recurrence: Recurrence | None = None,
         on_change: str | None = None,
         poll_seconds: float = 300,
         on_version: str | None = None,
         on_run: str | None = None,
+        outcomes: Sequence[str] = (),
         time_zone: str = "UTC",
-        version: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        jitter_seconds: float = 0,
+        version: str | int | None = None,
         parameters: Mapping[str, Any] | None = None,
+        display_name: str | None = None,
         experiment: str | None = None,
         tags: Mapping[str, str] | None = None,
+        priority: int = 0,
+        force_rerun: bool = False,
+        continue_on_step_failure: bool | None = None,
         overlap: str = "skip",
         catch_up: str = "none",
+        description: str = "",
         replace: bool = False,
     ) -> Schedule:
         """Makes a schedule of a published pipeline.
 
-        One of `cron` (five fields), `on_change` (`azureml://datastores/NAME/paths/PATH`, looked at every `poll_seconds`), `on_version` (a data asset) and `on_run` (a pipeline) says when.
-        Parameters may hold `${{trigger.files}}`, `${{trigger.path}}`, `${{trigger.version}}` and their like.
+        One of these says when: `cron` (five fields), `every` (whole minutes, hours or days, at once for the first time), `recurrence` (`{"frequency": "week",
+        "week_days": ["monday"], "hours": [8]}`), `on_change` (`azureml://datastores/NAME/paths/PATH`, looked at every `poll_seconds`), `on_version` (a data asset)
+        and `on_run` (a pipeline, whose runs count that ended as `outcomes` say: succeeded when absent, failed, cancelled, aborted). `start` and `end` bound the first
+        three; without an offset they are by the clocks of `time_zone`.
+
+        `overlap` is skip, allow, queue or cancel_running, `catch_up` none, last or all. Parameters and the display name may hold `${{trigger.files}}`,
+        `${{trigger.path}}`, `${{trigger.version}}` and their like.
         """
+        when = When(
+            cron, every, recurrence, on_change, poll_seconds, on_version, on_run, outcomes, time_zone, start, end
+        )
         spec: dict[str, Any] = {
-            "trigger": _trigger(cron, on_change, poll_seconds, on_version, on_run, time_zone),
+            "trigger": when.trigger(),
             "pipeline": pipeline,
-            "version": version,
+            "version": str(version) if version is not None else None,
             "parameters": parameter_texts(parameters),
+            "display_name": display_name,
             "experiment": experiment,
             "tags": dict(tags or {}),
+            "priority": priority,
+            "force_rerun": force_rerun,
+            "continue_on_step_failure": continue_on_step_failure,
             "overlap": overlap,
             "catch_up": catch_up,
+            "jitter": int(jitter_seconds * 1000),
+            "description": description,
         }
         body = {key: value for key, value in spec.items() if value is not None}
         headers = {} if replace else {"if-none-match": "*"}
@@ -116,43 +159,11 @@ class Schedules:
         """A schedule by its name."""
         return Schedule(self._http, self._http.json("GET", f"{SCHEDULES}/{part(name)}"))
 
+    __getitem__ = get
+
     def list(self) -> list[Schedule]:
         """All schedules, by name."""
         return [Schedule(self._http, view) for view in self._http.json("GET", SCHEDULES)]
 
     def __iter__(self) -> Iterator[Schedule]:
         return iter(self.list())
-
-
-def _trigger(
-    cron: str | None,
-    on_change: str | None,
-    poll_seconds: float,
-    on_version: str | None,
-    on_run: str | None,
-    time_zone: str,
-) -> dict[str, Any]:
-    if sum(given is not None for given in (cron, on_change, on_version, on_run)) != 1:
-        raise ValidationError(
-            "a schedule has one trigger", code="bad_trigger", hint="give cron, on_change, on_version or on_run"
-        )
-    if cron is not None:
-        return {"cron": {"expression": cron, "time_zone": time_zone}}
-    if on_change is not None:
-        return {"files_changed": watched(on_change, poll_seconds)}
-    if on_version is not None:
-        return {"new_version": {"name": on_version}}
-    return {"run_ended": {"pipeline": on_run}}
-
-
-def watched(address: str, poll_seconds: float) -> dict[str, Any]:
-    """The trigger that `azureml://datastores/NAME/paths/PATH` means."""
-    _, found, rest = address.partition("datastores/")
-    name, _, path = rest.partition("/paths/")
-    if not address.startswith("azureml://") or not found or not name.strip("/"):
-        raise ValidationError(
-            f"{address!r} is no path in a datastore",
-            code="bad_address",
-            hint="write it as azureml://datastores/NAME/paths/PATH",
-        )
-    return {"datastore": name.strip("/"), "path": path.strip("/"), "every": int(poll_seconds * 1000)}

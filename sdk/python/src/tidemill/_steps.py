@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from tidemill._graph import Drawing, StepCall, caller, current_drawing
+from tidemill._inside import Inside
 from tidemill._ports import Input, Param, Ports, output_of, port_of
 from tidemill._scan import Source
 from tidemill.errors import NotFoundError, Problem, ValidationError
@@ -28,6 +29,7 @@ __all__ = [
     "ComponentFile",
     "FunctionStep",
     "Options",
+    "StepDecorator",
     "command_step",
     "load_component",
     "step",
@@ -311,44 +313,53 @@ def load_component(source: str | os.PathLike[str], *, name: str | None = None, *
     return ComponentFile(name or _as_name(path.stem), str(path), _options(options))
 
 
-@overload
-def step(function: Callable[..., Result], /) -> FunctionStep[Result]: ...
-
-
-@overload
-def step(
-    *,
-    name: str | None = None,
-    code: str | os.PathLike[str] | None = None,
-    compute: str | None = None,
-    environment: str | Mapping[str, Any] | None = None,
-    environment_variables: Mapping[str, str] | None = None,
-    retry: int | Mapping[str, Any] | None = None,
-    timeout: str | int | None = None,
-    priority: int | None = None,
-    cache: bool | None = None,
-    when: str | None = None,
-    checkpoint: str | Mapping[str, Any] | None = None,
-    secrets: Mapping[str, Any] | None = None,
-    resources: Mapping[str, Any] | None = None,
-    display_name: str | None = None,
-) -> Callable[[Callable[..., Result]], FunctionStep[Result]]: ...
-
-
-def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Makes a step of a Python function, whose annotations say what it takes and writes.
+class StepDecorator(Inside):
+    """`@step` makes a step of a Python function, whose annotations say what it takes and writes. Inside of a step, `step.inputs()` and its kin are those of `current`.
 
     The function's file runs with everything in its folder (or `code`), under the ignore rules. The module is imported there, so whatever it does at import is done
     again: keep submissions under `if __name__ == "__main__":`.
     """
-    name = options.pop("name", None)
-    code = options.pop("code", None)
-    folder = Path(os.fspath(code)).absolute() if code is not None else None
 
-    def decorate(decorated: Callable[..., Any]) -> FunctionStep[Any]:
-        return FunctionStep(decorated, name or decorated.__name__, folder, _options(options))
+    @overload
+    def __call__(self, function: Callable[..., Result], /) -> FunctionStep[Result]: ...
 
-    return decorate(function) if function is not None else decorate
+    @overload
+    def __call__(
+        self,
+        /,
+        *,
+        name: str | None = None,
+        code: str | os.PathLike[str] | None = None,
+        compute: str | None = None,
+        environment: str | Mapping[str, Any] | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        retry: int | Mapping[str, Any] | None = None,
+        timeout: str | int | None = None,
+        priority: int | None = None,
+        cache: bool | None = None,
+        when: str | None = None,
+        checkpoint: str | Mapping[str, Any] | None = None,
+        secrets: Mapping[str, Any] | None = None,
+        resources: Mapping[str, Any] | None = None,
+        display_name: str | None = None,
+    ) -> Callable[[Callable[..., Result]], FunctionStep[Result]]: ...
+
+    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Makes a step of a function; with options, the decorator that does."""
+        name = options.pop("name", None)
+        code = options.pop("code", None)
+        folder = Path(os.fspath(code)).absolute() if code is not None else None
+
+        def decorate(decorated: Callable[..., Any]) -> FunctionStep[Any]:
+            return FunctionStep(decorated, name or decorated.__name__, folder, _options(options))
+
+        return decorate(function) if function is not None else decorate
+
+    def __repr__(self) -> str:
+        return "tidemill.step"
+
+
+step = StepDecorator()
 
 
 def _options(options: Mapping[str, Any]) -> Options:

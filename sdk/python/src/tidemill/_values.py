@@ -11,7 +11,7 @@ from tidemill.errors import ValidationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["fresh_key", "literal_text", "parameter_texts"]
+__all__ = ["fresh_key", "literal_text", "parameter_texts", "start_request"]
 
 
 def fresh_key() -> str:
@@ -60,3 +60,11 @@ def parameter_values(parameters: Mapping[str, Any] | None) -> dict[str, str | os
         for name, value in given
         if value is not None
     }
+
+
+def start_request(parameters: Mapping[str, Any] | None, **said: Any) -> dict[str, Any]:
+    """What starts a run of something that the coordinator keeps. What is None is left out; a key under which it is started once is made where none is given."""
+    said["idempotency_key"] = said.get("idempotency_key") or fresh_key()
+    said["tags"] = dict(said.get("tags") or {})
+    body = {"parameters": parameter_texts(parameters), **said}
+    return {key: value for key, value in body.items() if value is not None}

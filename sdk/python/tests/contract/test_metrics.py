@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
+import pandas
 
 import tidemill
 
@@ -25,7 +25,6 @@ def test_what_steps_log_is_read_as_rows(server: tidemill.Local, tmp_path: Path) 
         2,
     )
     assert [row["value"] for row in run.metrics(history=True)] == [1.0, 0.5, 1 / 3]
-    pandas = pytest.importorskip("pandas")
     frame = run.metrics_frame(history=True)
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame["iteration"]) == [0, 1, 2]

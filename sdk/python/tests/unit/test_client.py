@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import Answer, Fake, Request, answer
-from tidemill import AssetVersion, Client, UnavailableError, command_step, pipeline
+from tidemill import AssetVersion, Client, Run, UnavailableError, ValidationError, command_step, pipeline
 
 SPEC = {"format": 1, "name": "p"}
 RUN = {"id": "r1", "status": "queued", "pipeline": "p"}
@@ -103,3 +103,29 @@ def test_a_version_of_data_is_given_by_its_name(tmp_path: Path) -> None:
     client.submit(tmp_path / "p.yml", {"rows": version, "other": "azureml:sales@latest"})
     given = {"rows": "azureml:iris:3", "other": "azureml:sales@latest"}
     assert fake.requests[-1].json["parameters"] == given
+
+
+def test_a_run_is_published_with_what_it_was_submitted_with() -> None:
+    added = {"kind": "pipeline", "name": "p", "version": "1", "stage": "active", "body": {"pipeline": {}}}
+    fake = Fake().on("POST", "/api/v1/assets/pipeline/p/versions", answer(added, 201))
+    fake.on("POST", "/api/v1/assets/pipeline/kept/versions", answer({**added, "name": "kept"}, 201))
+    client = client_of(fake)
+    run = Run(client._http, {**RUN, "pipeline": "p"})
+    assert client.publish(run).name == "p"
+    assert fake.requests[-1].json["source"] == {"run": {"run": RUN["id"]}}
+    assert client.publish(run, "kept", labels=["default"]).name == "kept"
+
+
+def test_a_published_pipeline_is_started_in_a_project() -> None:
+    fake = Fake().on("GET", "/api/v1/assets/pipeline/p", answer({"kind": "pipeline", "name": "p"}))
+    fake.on("POST", "/api/v1/pipelines/p/runs", answer(RUN, 201))
+    client_of(fake).pipelines["p"].start({"n": 3}, project="churn", continue_on_step_failure=True, version=2)
+    sent = fake.requests[-1]
+    assert sent.path.endswith("?version=2")
+    assert (sent.json["project"], sent.json["continue_on_step_failure"]) == ("churn", True)
+    assert sent.json["idempotency_key"]
+
+
+def test_what_has_no_lineage_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(ValidationError, match="has no lineage"):
+        client_of(Fake()).lineage(3)  # type: ignore[arg-type]

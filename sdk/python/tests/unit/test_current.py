@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tidemill import current
+import tidemill
+from tidemill import current, step
 
 
 @pytest.fixture
@@ -33,6 +34,19 @@ def test_a_step_knows_itself(inside: Path) -> None:
     assert current.checkpoint() is None
     with pytest.raises(RuntimeError, match="it has flag, n, rate, rows"):
         current.input("row")
+
+
+def test_the_decorator_knows_the_same_under_its_own_name(inside: Path) -> None:
+    assert step.inputs()["n"] == "7"
+    assert step.input("rows") == Path("/in/rows.csv")
+    assert (step.outputs(), step.output("model")) == ({"model": Path("/out/model")}, Path("/out/model"))
+    assert step.params()["rate"] == 0.001
+    assert (step.checkpoint(), step.run_id(), step.attempt()) == (None, "r1", 2)
+    for name in current.__all__:
+        assert getattr(step, name) is getattr(current, name)
+    assert {"inputs", "outputs", "params", "log_metric", "checkpoint"} <= set(dir(tidemill.step))
+    assert not hasattr(step, "json")
+    assert not hasattr(step, "_tell")
 
 
 def test_outside_of_a_step_there_is_nothing_to_know() -> None:
@@ -72,7 +86,7 @@ def tracking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 def test_metrics_go_to_the_tracking_server(tracking: list[Any]) -> None:
     assert current.log_metric("loss", 0.5, step=3)
-    assert current.log_params({"rate": 0.1})
+    assert step.log_params({"rate": 0.1})
     (path, token, body), (_, _, params) = tracking
     assert (path, token, body["run_id"]) == ("/api/2.0/mlflow/runs/log-batch", "Bearer t", "m1")
     assert {key: body["metrics"][0][key] for key in ("key", "value", "step")} == {

@@ -36,8 +36,10 @@ def test_a_draft_is_made_changed_submitted_published_and_removed(tmp_path: Path)
     patch = fake.requests[-1]
     assert patch.headers["if-match"] == '"1"'
     assert patch.json == {"parameters": {"trees": None, "depth": "3"}, "tags": {"a": "b"}}
-    assert draft.submit({"depth": 4}).id == "r1"
-    assert fake.requests[-1].json["parameters"] == {"depth": "4"}
+    assert draft.submit({"depth": 4}, project="churn", tags={"a": "c"}).id == "r1"
+    sent = fake.requests[-1].json
+    assert (sent["parameters"], sent["project"], sent["tags"]) == ({"depth": "4"}, "churn", {"a": "c"})
+    assert sent["idempotency_key"]
     assert draft.publish("train", labels=["default"])["version"] == "3"
     assert fake.requests[-1].json == {"name": "train", "labels": ["default"]}
     draft.remove()

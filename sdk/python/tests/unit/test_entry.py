@@ -20,7 +20,7 @@ assert __name__ != "__main__"
 def work(rows: InputFile, n: int, rate: float = 0.5, flag: bool = False, name: str | None = None, *, out: OutputFile, folder: OutputFolder) -> None:
     """Writes down what it was given."""
     (folder / "inner").mkdir()
-    text = f"{rows.read_text()} {n!r} {rate!r} {flag!r} {name!r} {current.step()} {current.params()['n']}"
+    text = f"{rows.read_text()} {n!r} {rate!r} {flag!r} {name!r} {current.step()} {step.params()['n']} {step.output('out').name}"
     out.write_text(text)
 
 @step
@@ -92,7 +92,7 @@ def test_a_function_runs_with_its_inputs_and_outputs_also_where_the_package_is_n
     }
     done = run(command, where, with_package, **given)
     assert done.returncode == 0, done.stderr
-    assert (out / "o").read_text() == "rows 7 0.001 True None work 7"
+    assert (out / "o").read_text() == "rows 7 0.001 True None work 7 o"
     assert (out / "f/inner").is_dir()
     bare = unpack(jobs.bare, where)
     assert run(bare, where, with_package, TIDEMILL_OUTPUT_out=str(out / "b")).returncode == 0

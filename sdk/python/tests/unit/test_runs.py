@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from tests.fakes import Answer, Fake, Request, answer, http_of
-from tidemill import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
+from tidemill import NotFoundError, RunFailedError, TidemillError, UnavailableError, WaitTimeoutError
 from tidemill._runs import Run, Runs
 
 STEP: dict[str, Any] = {
@@ -285,3 +286,10 @@ def test_runs_are_listed_by_project_and_say_theirs() -> None:
     found = list(Runs(http_of(fake)).list(project="cars"))
     assert "project=cars" in fake.requests[0].path
     assert [run.project for run in found] == ["cars", "default"], "an older coordinator knows no projects"
+
+
+def test_a_data_frame_without_pandas_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(TidemillError, match="needs pandas") as raised:
+        Run(http_of(Fake()), view()).metrics_frame()
+    assert "run.metrics()" in (raised.value.hint or "")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -42,8 +43,76 @@ def test_a_schedule_on_changes_of_files_is_made_paused_and_removed() -> None:
         {"cron": "* * * * *", "on_run": "prep"},
         {"on_change": "s3://lake/in"},
         {"on_change": "azureml://datastores/"},
+        {"every": timedelta(seconds=90)},
+        {"every": timedelta(0)},
+        {"cron": "* * * * *", "outcomes": ["failed"]},
+        {"on_run": "prep", "start": datetime(2026, 12, 1)},
+        {"cron": "* * * * *", "start": datetime(2026, 12, 1), "time_zone": "Mars/Olympus"},
     ],
 )
-def test_a_schedule_without_one_sound_trigger_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ValidationError):
-        client_of(Fake()).schedules.create("x", "p", **wrong)  # type: ignore[arg-type]
+def test_a_schedule_without_one_sound_trigger_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as raised:
+        client_of(Fake()).schedules.create("x", "p", **wrong)
+    assert raised.value.hint
+
+
+def made_with(**options: Any) -> Any:
+    fake = Fake().on("PUT", "/api/v1/schedules/x", answer(VIEW))
+    client_of(fake).schedules.create("x", "p", **options)
+    return fake.requests[-1].json
+
+
+def test_a_length_of_time_is_the_recurrence_that_it_is() -> None:
+    for length, frequency, interval in (
+        (timedelta(minutes=15), "minute", 15),
+        (timedelta(hours=6), "hour", 6),
+        (timedelta(days=2), "day", 2),
+    ):
+        trigger = {"frequency": frequency, "interval": interval, "time_zone": "UTC"}
+        assert made_with(every=length)["trigger"] == {"recurrence": trigger}
+
+
+def test_moments_are_by_the_clocks_of_the_schedule_or_by_their_own_offset() -> None:
+    weekly: Any = {"frequency": "week", "week_days": ["monday"], "hours": [8]}
+    found = made_with(
+        recurrence=weekly,
+        time_zone="Europe/Berlin",
+        start=datetime(2026, 12, 1, 8),
+        end=datetime(2027, 1, 1, tzinfo=timezone.utc),
+        jitter_seconds=90,
+        version=3,
+        continue_on_step_failure=True,
+    )
+    moments = {"start_at": 1_796_108_400_000, "end_at": 1_798_761_600_000}
+    assert found["trigger"] == {"recurrence": {**weekly, "time_zone": "Europe/Berlin", **moments}}
+    assert (found["jitter"], found["version"], found["continue_on_step_failure"]) == (90_000, "3", True)
+    assert made_with(on_run="prep", outcomes=["failed", "aborted"])["trigger"] == {
+        "run_ended": {"pipeline": "prep", "outcomes": ["failed", "aborted"]}
+    }
+
+
+AT = 1_796_108_400_000
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"next_at": AT}, "it fires 2026-12-01 07:00 UTC"),
+        ({}, "its end has passed: it fires no more"),
+        ({"pause": {"at": AT, "by": "ada", "reason": "moving"}}, "it is paused since 2026-12-01 07:00 UTC by ada: moving"),
+        ({"last": {"nominal": AT, "outcome": {"started": {"run": "r1"}}}}, "its last moment, 2026-12-01 07:00 UTC, was started: r1"),
+        ({"last": {"nominal": AT, "outcome": "overlapped"}}, "its last moment, 2026-12-01 07:00 UTC, was overlapped: a run still went on"),
+        ({"last": {"nominal": AT, "outcome": {"missed": {"times": 2}}}}, "its last moment, 2026-12-01 07:00 UTC, was missed: no coordinator was there, 2 times"),
+        ({"last": {"nominal": AT, "outcome": {"refused": {"why": "it is disabled"}}}}, "its last moment, 2026-12-01 07:00 UTC, was refused: it is disabled"),
+        ({"waiting": 2}, "2 moments wait for the run before to end"),
+        ({"spec": {"trigger": {"new_version": {"name": "iris"}}}}, "it waits for each new version of data iris"),
+        ({"spec": {"trigger": {"run_ended": {"pipeline": "prep"}}}}, "it waits for each run of prep that succeeded"),
+        ({"spec": {"trigger": {"files_changed": {"datastore": "lake", "path": "in", "every": 60_000}}}}, "it waits for changes of files in lake/in (every 60 s)"),
+        ({"spec": {"trigger": {"files_changed": {"datastore": "lake"}}}, "looked": {"at": AT, "files": 3}}, "it looked at its files 2026-12-01 07:00 UTC: there are 3"),
+        ({"spec": {"trigger": {"files_changed": {"datastore": "lake"}}}, "looked": {"at": AT, "files": 0, "problem": "no secret"}}, "it could not look at its files 2026-12-01 07:00 UTC: no secret"),
+    ],
+)  # fmt: skip
+def test_a_schedule_says_why_it_does_or_does_not_fire(more: dict[str, Any], said: str) -> None:
+    view = {"name": "x", "spec": {"trigger": {"cron": {"expression": "0 8 * * *"}}}, **more}
+    fake = Fake().on("GET", "/api/v1/schedules/x", answer(view))
+    assert said in client_of(fake).schedules.get("x").explain()
