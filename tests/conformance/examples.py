@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 MLFLOW = "/api/2.0/mlflow"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+PARTS = "/api/2.0/mlflow-artifacts/mpu"
 AZURE = "/azureml/v1.0/PipelineRuns"
 ASSETS = "/api/v1/assets/{kind}"
 
@@ -90,6 +92,8 @@ def _service(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
     schedule = {"name": "nightly"}
     spec = {"trigger": {"recurrence": {"frequency": "week", "week_days": ["monday"], "hours": [3]}}, "pipeline": "nightly"}
     hook = {"url": "http://127.0.0.1:9/hook", "secret": "key", "runs": ["failed"]}
+    letter = {"to": ["ada@example.org"], "runs": ["failed"]}
+    draft = {"name": "sketch"}
     worker = {"worker": known["worker"]}
     project = {"name": "orchard"}
     return {
@@ -110,6 +114,20 @@ def _service(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "PUT /api/v1/webhooks/{name}": {"name": "other", "body": hook},
         "DELETE /api/v1/webhooks/{name}": {"name": "spare"},
         "GET /api/v1/webhooks/{name}/deliveries": {"name": "hook"},
+        "POST /api/v1/webhooks/{name}/pause": {"name": "hook", "body": {"reason": "a holiday"}},
+        "POST /api/v1/webhooks/{name}/resume": {"name": "hook"},
+        "PUT /api/v1/mailings/{name}": {"name": "other", "body": letter},
+        "DELETE /api/v1/mailings/{name}": {"name": "spare"},
+        "GET /api/v1/mailings/{name}/deliveries": {"name": "letter"},
+        "POST /api/v1/mailings/{name}/pause": {"name": "letter", "body": {"reason": "a holiday"}},
+        "POST /api/v1/mailings/{name}/resume": {"name": "letter"},
+        "GET /api/v1/drafts": {"tag": "a"},
+        "GET /api/v1/drafts/{name}": draft,
+        "PUT /api/v1/drafts/{name}": {"name": "other", "body": {"source": {"run": {"run": known["run"]}}}},
+        "PATCH /api/v1/drafts/{name}": {**draft, "body": {"parameters": {"text": "better"}}},
+        "DELETE /api/v1/drafts/{name}": {"name": "spare"},
+        "POST /api/v1/drafts/{name}/publish": {**draft, "body": {"labels": ["best"]}},
+        "POST /api/v1/drafts/{name}/runs": {**draft, "body": {"parameters": {"text": "x"}}},
         "PUT /api/v1/secrets/{name}": {"name": "other", "body": "a value of the tests"},
         "DELETE /api/v1/secrets/{name}": {"name": "spare"},
         "POST /api/v1/tokens": {"body": {"scope": "reader", "subject": "bob", "expires_in": 60000}},
@@ -130,6 +148,7 @@ def _tracking(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
     experiment = {"experiment_id": known["experiment"]}
     run, spare = {"run_id": known["tracked"]}, {"run_id": known["spare_tracked"]}
     file = f"{known['experiment']}/{known['tracked']}/artifacts"
+    described = {"artifact_path": "model", "utc_time_created": "2026-11-30 12:00:00", "flavors": {}}
     metric = {"key": "loss", "value": 0.25, "timestamp": 2, "step": 1}
     bodies: dict[str, dict[str, Any]] = {
         "POST experiments/create": {"name": "elms"},
@@ -147,6 +166,7 @@ def _tracking(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "POST runs/log-batch": {**run, "metrics": [metric], "params": [{"key": "depth", "value": "3"}]},
         "POST runs/log-inputs": {**run, "datasets": []},
         "POST runs/log-metric": {**run, **metric},
+        "POST runs/log-model": {**run, "model_json": json.dumps({**run, **described})},
         "POST runs/log-parameter": {**run, "key": "width", "value": "2"},
         "POST runs/outputs": {**run, "models": [{"model_id": known["logged"], "step": 0}]},
         "POST runs/restore": spare,
@@ -190,6 +210,13 @@ def _tracking(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
         f"GET {ARTIFACTS}/{{path}}": {"path": f"{file}/a.txt"},
         f"PUT {ARTIFACTS}/{{path}}": {"path": f"{file}/b.txt", "body": "b"},
         f"DELETE {ARTIFACTS}/{{path}}": {"path": f"{file}/b.txt"},
+        f"POST {PARTS}/create/{{path}}": {"path": file, "body": {"path": "c.txt", "num_parts": 2}},
+        f"PUT {PARTS}/part/{{upload}}/{{number}}": {"upload": known["upload"], "number": 2, "body": "b"},
+        f"POST {PARTS}/complete/{{path}}": {
+            "path": file,
+            "body": {"path": "d.txt", "upload_id": known["whole_upload"], "parts": [known["part"]]},
+        },
+        f"POST {PARTS}/abort/{{path}}": {"path": file, "body": {"path": "e.txt", "upload_id": known["spare_upload"]}},
     }
     return {place.replace(" ", f" {MLFLOW}/", 1): asked for place, asked in asked.items()} | files
 

@@ -56,7 +56,8 @@ mod tests {
     fn every_operation_grants_and_refuses_as_the_description_says() {
         let sandbox = Sandbox::new();
         // Where nobody listens: that is told in the description, too.
-        sandbox.write("tidemill.toml", "webhook_allow = [\"127.0.0.0/8\"]\n");
+        let settings = "webhook_allow = [\"127.0.0.0/8\"]\nsmtp_host = \"127.0.0.1\"\nsmtp_port = 9\nsmtp_tls = \"none\"\nsmtp_from = \"mill@example.org\"\n";
+        sandbox.write("tidemill.toml", settings);
         let up = Up::start(&sandbox, "up.log");
         let description = repository().join("docs/reference/openapi.json");
         let token = sandbox.state_dir().join("operator.token");

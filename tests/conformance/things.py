@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+import zlib
 from typing import Any
 
 PIPELINE = """\
@@ -129,6 +130,11 @@ def _service(server: Server, known: dict[str, Any]) -> None:
     server.ask("PUT", "/api/v1/secrets/spare", b"another")
     for name in ("hook", "spare"):
         server.ask("PUT", f"/api/v1/webhooks/{name}", {"url": "http://127.0.0.1:9/hook", "secret": "key"})
+    for name in ("letter", "spare"):
+        server.ask("PUT", f"/api/v1/mailings/{name}", {"to": ["ada@example.org"]})
+    for name in ("sketch", "spare"):
+        body = {"source": {"pipeline": known["spec"]}, "tags": {"a": "b"}}
+        server.ask("PUT", f"/api/v1/drafts/{name}", body)
     for name in ("share", "spare"):
         server.ask("PUT", f"/api/v1/datastores/{name}", {"url": "file:///tmp"})
     trigger = {"cron": {"expression": "0 3 * * *", "time_zone": "W. Europe Standard Time"}}
@@ -157,6 +163,12 @@ def _tracking(server: Server, known: dict[str, Any]) -> None:
         ask("runs/set-tag", run_id=run, key=kept, value="x")
         ask("experiments/set-experiment-tag", experiment_id=known["experiment"], key=kept, value="x")
     server.ask("PUT", f"/api/2.0/mlflow-artifacts/artifacts/{known['experiment']}/{run}/artifacts/a.txt", TEXT)
+    parts = "/api/2.0/mlflow-artifacts/mpu"
+    for name, file in [("upload", "c.txt"), ("whole_upload", "d.txt"), ("spare_upload", "e.txt")]:
+        path = f"{parts}/create/{known['experiment']}/{run}/artifacts"
+        known[name] = server.ask("POST", path, {"path": file, "num_parts": 1 + (name == "upload")})["upload_id"]
+    server.ask("PUT", f"{parts}/part/{known['whole_upload']}/1", TEXT)
+    known["part"] = {"part_number": 1, "etag": f'"{len(TEXT)}-{zlib.crc32(TEXT):08x}"'}
     for name in ("logged", "spare_logged"):
         made = ask("logged-models", experiment_id=known["experiment"], name="oak", source_run_id=run)
         known[name] = made["model"]["info"]["model_id"]

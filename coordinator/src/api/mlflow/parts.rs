@@ -121,7 +121,7 @@ fn base(headers: &HeaderMap, is_tls: bool) -> Result<String, Fault> {
 
 /// Takes a part: the body, byte for byte. A part that is sent again takes the place of the one before.
 #[utoipa::path(put, path = "/api/2.0/mlflow-artifacts/mpu/part/{upload}/{number}", tag = "mlflow", security(("token" = ["submitter"]), ("attempt" = [])),
-    params(("upload" = String, Path), ("number" = u32, Path)), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses(
+    params(("upload" = String, Path), ("number" = u32, Path)), request_body(content_type = "application/octet-stream", description = "The bytes."), responses(
     (status = 200, description = "It is here; `ETag` names it."),
     (status = 404, description = "There is no such upload of this sender.", body = Value),
 ))]
