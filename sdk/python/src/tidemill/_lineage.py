@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Lineage", "LineageEdge", "LineageNode", "lineage"]
 
+DIGEST_CHARS = 12
+RUN_CHARS = 13
+
 
 @dataclass(frozen=True)
 class LineageNode:
@@ -32,6 +35,15 @@ class LineageNode:
     asset: str | None = None
     asset_kind: str | None = None
     version: str | None = None
+
+    @property
+    def short(self) -> str:
+        """Its name with digests and runs cut to what people compare."""
+        if self.kind == "artifact":
+            return self.name[:DIGEST_CHARS]
+        if self.kind == "step" and self.run:
+            return f"{self.run[:RUN_CHARS]}/{self.step}"
+        return self.name
 
     @classmethod
     def of(cls, view: Mapping[str, Any]) -> LineageNode:
@@ -70,7 +82,7 @@ class Lineage:
         return [f"{node.run}/{node.step}" for node in self.nodes if node.kind == "step"]
 
     def __str__(self) -> str:
-        names = {node.id: node.name for node in self.nodes}
+        names = {node.id: node.short for node in self.nodes}
         return "\n".join(
             f"{names.get(edge.source, edge.source)} -> {names.get(edge.target, edge.target)} ({edge.role})"
             for edge in self.edges
