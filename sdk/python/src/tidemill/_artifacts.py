@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from tidemill._http import PIECE_BYTES, part
+from tidemill._pandas import pandas_or
 from tidemill.errors import DigestMismatchError, NotFoundError, ValidationError
 
 if TYPE_CHECKING:
@@ -163,8 +164,7 @@ class Artifact:
 
     def to_pandas(self, **options: Any) -> Any:
         """A file as a data frame, by the end of its name: .csv, .json, .jsonl or .parquet; needs pandas."""
-        import pandas
-
+        pandas = pandas_or("read the file: artifact.open()")
         ending = self.name.rpartition(".")[2].lower()
         readers: dict[str, Any] = {"csv": pandas.read_csv, "json": pandas.read_json, "parquet": pandas.read_parquet}
         if ending == "jsonl":

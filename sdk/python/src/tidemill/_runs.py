@@ -16,9 +16,10 @@ from tidemill._events import Event, events, required_moment
 from tidemill._http import part
 from tidemill._logs import RECONNECT_FIRST_S, RECONNECT_MAX_S, Log
 from tidemill._metrics import rows
+from tidemill._pandas import pandas_or
 from tidemill._remarks import Comment, user
 from tidemill._views import ProgressView
-from tidemill.errors import NotFoundError, RunFailedError, TidemillError, UnavailableError, WaitTimeoutError
+from tidemill.errors import NotFoundError, RunFailedError, UnavailableError, WaitTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -365,14 +366,7 @@ class Run(ProgressView):
 
     def metrics_frame(self, *, history: bool = False) -> Any:
         """The same as a data frame; needs pandas."""
-        try:
-            import pandas
-        except ImportError as error:
-            raise TidemillError(
-                "a data frame needs pandas, which this Python does not have",
-                code="no_pandas",
-                hint="pip install pandas, or take the rows: run.metrics()",
-            ) from error
+        pandas = pandas_or("take the rows: run.metrics()")
         return pandas.DataFrame(
             self.metrics(history=history), columns=["step", "attempt", "key", "value", "at", "iteration"]
         )

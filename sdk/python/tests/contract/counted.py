@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidemill import InputFile, OutputFile, OutputFolder, current, pipeline, step
+from tidemill import InputFile, OutputFile, OutputFolder, pipeline, step
 
 
 @step
 def double(rows: InputFile, times: int = 2, note: str | None = None, *, total: OutputFile, parts: OutputFolder) -> None:
     lines = rows.read_text().split()
-    print(f"{current.step()} has {len(lines)} rows, note {note}")
+    print(f"{step.step()} has {len(lines)} rows, note {note}")
     total.write_text(str(len(lines) * times))
     for line in lines:
         (parts / f"{line}.txt").write_text(line)

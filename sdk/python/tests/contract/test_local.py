@@ -34,6 +34,12 @@ def test_a_server_ends_with_its_client_and_its_runs_stay_in_a_folder_that_was_na
             tidemill.local(tmp_path / "state")
 
 
+def test_a_server_starts_where_azuremls_name_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEMILL_AZUREML", "1")
+    with tidemill.local() as local:
+        assert local.whoami()["scope"] == "admin"
+
+
 def test_a_server_ends_with_the_program_that_started_it() -> None:
     program = textwrap.dedent("""
         import tidemill

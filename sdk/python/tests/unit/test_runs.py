@@ -293,3 +293,6 @@ def test_a_data_frame_without_pandas_is_an_error_that_says_so(monkeypatch: pytes
     with pytest.raises(TidemillError, match="needs pandas") as raised:
         Run(http_of(Fake()), view()).metrics_frame()
     assert "run.metrics()" in (raised.value.hint or "")
+    with pytest.raises(TidemillError, match="needs pandas") as raised:
+        Run(http_of(Fake()), view(steps_list=[STEP]))["train"].outputs["model"].to_pandas()
+    assert "artifact.open()" in (raised.value.hint or "")

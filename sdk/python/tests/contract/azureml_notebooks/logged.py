@@ -19,6 +19,12 @@ print("metrics:", sorted(metrics), metrics["accuracy"], metrics["rows"], metrics
 print("tags:", log_run.tags["state"], run.get_metrics(recursive=True)["log"]["rows"])
 log_run.tag("reviewed", "yes")
 print("tagged:", log_run.get_tags()["reviewed"])
+log_run.add_properties({"checked": True})
+log_run.flush()
+run.tag("quality", "high")
+run.add_properties({"release": "3"})
+again = Run.get(ws, run.id)
+print("properties:", log_run.properties["built"], log_run.properties["checked"], again.properties, again.tags)
 
 # %% a run that the notebook logs to
 mine = Experiment(ws, "Mine").start_logging()

@@ -13,6 +13,11 @@ run.log("kind", "tree")
 run.log_row("table", a=1, b=2)
 run.log_row("table", a=3, b=4)
 run.tag("state", "good")
+run.add_properties({"built": 7})
+run.flush()
+inner = run.experiment.start_logging()
+inner.log("inner", 2)
+inner.complete()
 with run.child_run("child") as child:
     child.log("inner", 1)
 with open("model.txt", "w") as f:
