@@ -83,6 +83,7 @@ def test_a_notebook_that_reads_what_was_logged(server: tidemill.Local, tmp_path:
         "metrics: ['accuracy', 'kind', 'rows', 'table'] [0.5, 0.75] 2.0 tree {'a': [1.0, 3.0], 'b': [2.0, 4.0]}",
         "tags: good 2.0",
         "tagged: yes",
+        "reused: 2.0",
         "properties: 7 True {'release': '3'} {'quality': 'high'}",
         "mine: {'loss': [0.5, 0.25]}",
     ]:

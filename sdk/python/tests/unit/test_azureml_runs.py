@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Fake, answer
+from tests.fakes import Answer, Fake, Request, answer
 from tests.unit.azureml_steps import fake, ws
 from tidemill.azureml import NotSupportedError
 from tidemill.azureml.core import Datastore, Environment, Experiment, Model, Run, Workspace
@@ -97,6 +97,24 @@ def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None
     for refused in refusals:
         with pytest.raises(NotSupportedError):
             refused()
+
+
+def test_a_reused_step_has_the_metrics_of_the_step_that_made_its_result(fake: Fake, ws: Workspace) -> None:
+    steps = [step_view("train", "reused", reused_from="r0/fit"), step_view("other", "reused", reused_from="gone/fit")]
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view("succeeded", steps)))
+    fake.on("GET", "/api/v1/runs/r0", answer({**run_view("succeeded", []), "id": "r0"}))
+    fake.on("GET", "/api/v1/runs/gone", answer({"message": "it is gone"}, status=404))
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
+    metric = {"key": "rows", "value": 8, "timestamp": 1, "step": 0}
+    made = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": [metric]}}
+
+    def search(request: Request) -> Answer:
+        is_maker = request.json["filter"] == "tags.`tidemill.run` = 'r0' AND tags.`tidemill.step` = 'fit'"
+        return answer({"runs": [made] if is_maker else []})
+
+    fake.on("POST", "/api/2.0/mlflow/runs/search", search)
+    run = PipelineRun.get(ws, "r1")
+    assert run.get_metrics(recursive=True) == {"train": {"rows": 8}, "other": {}}
 
 
 def test_a_run_is_described_after_its_submission(fake: Fake, ws: Workspace) -> None:

@@ -26,6 +26,13 @@ run.add_properties({"release": "3"})
 again = Run.get(ws, run.id)
 print("properties:", log_run.properties["built"], log_run.properties["checked"], again.properties, again.tags)
 
+# %% the same again, which takes its results over
+again_step = PythonScriptStep("log.py", name="log", arguments=["--rows", rows], source_directory="scripts")
+for _ in range(2):
+    again = Experiment(ws, "Logging").submit(Pipeline(ws, [again_step]))
+    again.wait_for_completion(show_output=False)
+print("reused:", again.find_step_run("log")[0].get_metrics()["rows"])
+
 # %% a run that the notebook logs to
 mine = Experiment(ws, "Mine").start_logging()
 mine.log("loss", 0.5)

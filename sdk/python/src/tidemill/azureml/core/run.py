@@ -14,6 +14,7 @@ from tidemill.azureml._step.core.run import Run as InsideRun
 from tidemill.azureml._step.core.run import _OfflineRun
 from tidemill.azureml.core.tracked import (
     ClientTracking,
+    logged,
     metrics_of,
     people_properties,
     people_tags,
@@ -208,11 +209,11 @@ class Run:
     def get_metrics(
         self, name: str | None = None, recursive: bool = False, run_type: Any = None, populate: bool = False
     ) -> dict[str, Any]:
-        """What it logged; of a pipeline with `recursive` what its steps logged, by step."""
+        """What it logged; of a pipeline with `recursive` what its steps logged, by step. A step that took its result over has the metrics of the one that made it."""
         http = self._client._http
         if self._path is None and recursive:
-            return {path: metrics_of(http, tracked(http, self._run, path)) for path in self._run.steps}
-        found = metrics_of(http, self._tracked()) if self._path else {}
+            return {path: metrics_of(http, logged(self._client, self._run, path)) for path in self._run.steps}
+        found = metrics_of(http, logged(self._client, self._run, self._path)) if self._path else {}
         return {key: value for key, value in found.items() if name in (None, key)}
 
     def get_children(

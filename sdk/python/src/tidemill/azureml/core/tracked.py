@@ -10,12 +10,13 @@ from tidemill.errors import NotFoundError, TidemillError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tidemill import Run
+    from tidemill import Client, Run
     from tidemill._http import Http
 
 __all__ = [
     "ClientTracking",
     "experiment_id",
+    "logged",
     "metrics_of",
     "people_properties",
     "people_tags",
@@ -76,6 +77,19 @@ def tracked(http: Http, run: Run, step: str | None) -> list[dict[str, Any]]:
     found = ask(http, "runs/search", {"experiment_ids": [experiment], "filter": wanted, "max_results": RUNS_MAX})
     listed: list[dict[str, Any]] = found.get("runs", [])
     return listed
+
+
+def logged(client: Client, run: Run, step: str) -> list[dict[str, Any]]:
+    """What a step logged; of one that took its result over, what the step logged that made it."""
+    own, source = tracked(client._http, run, step), run[step].reused_from
+    if own or source is None:
+        return own
+    origin, _, path = source.partition("/")
+    try:
+        return tracked(client._http, client.runs.get(origin), path)
+    except NotFoundError:
+        # That run was forgotten.
+        return own
 
 
 def metrics_of(http: Http, runs: list[dict[str, Any]]) -> dict[str, Any]:
