@@ -271,6 +271,45 @@ fn the_example_logs_and_its_runs_are_compared() {
     assert_eq!(kinds, ["parameter", "metric", "artifact"], "{compared}");
 }
 
+#[test]
+fn what_changed_in_the_code_of_a_step_is_shown_line_by_line() {
+    let sandbox = Sandbox::new();
+    let pipeline = "type: pipeline\njobs:\n  same:\n    command: sh say.sh\n    code: ./same\n  say:\n    command: sh say.sh\n    code: ./src\n";
+    sandbox.write("pipeline.yml", pipeline);
+    sandbox.write("same/say.sh", "echo same\n");
+    sandbox.write("src/say.sh", "echo one\necho two\n");
+    sandbox.write("src/kept.txt", "kept\n");
+    let first = sandbox.run("pipeline.yml", &[]).summary.id.to_string();
+    sandbox.write("src/say.sh", "echo one\necho three\n");
+    sandbox.write("src/new.bin", "\0");
+    sandbox.run("pipeline.yml", &[]);
+    let compared = sandbox.ok(["runs", "compare", &first, "last", "--code"]).stdout;
+    for shown in [
+        "code  say/new.bin",
+        "code  say/say.sh",
+        "-echo two\n+echo three\n",
+        "(no text,",
+    ] {
+        assert!(compared.contains(shown), "{shown:?} in {compared}");
+    }
+    for hidden in ["kept.txt", "same", "echo one\n-echo one"] {
+        assert!(!compared.contains(hidden), "{hidden:?} in {compared}");
+    }
+    let plain = sandbox.ok(["runs", "compare", &first, "last"]).stdout;
+    assert!(
+        !plain.contains("echo three"),
+        "only when it is asked for: {plain}"
+    );
+    let compared: serde_json::Value = sandbox
+        .ok(["runs", "compare", &first, "last", "--code", "-o", "json"])
+        .json();
+    let lines = compared["items"][1]["lines"][0].as_str();
+    assert!(
+        lines.is_some_and(|lines| lines.contains("+echo three")),
+        "{compared}"
+    );
+}
+
 const OLD_MODEL: &str = "
 import json, mlflow
 from mlflow import MlflowClient

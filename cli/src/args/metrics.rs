@@ -27,4 +27,7 @@ pub(crate) struct RunsCompareArgs {
     /// Also what is the same in all of them
     #[arg(long)]
     pub(crate) all: bool,
+    /// Also the lines of code that changed from the first run to each other one
+    #[arg(long)]
+    pub(crate) code: bool,
 }

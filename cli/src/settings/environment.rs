@@ -13,6 +13,7 @@ const OTHER_VARIABLES: &[&str] = &[
     "TIDEMILL_TOKEN",
     "TIDEMILL_JOIN_TOKEN",
     "TIDEMILL_BINARY",
+    "TIDEMILL_AZUREML",
 ];
 /// What programs started by a step find in their environment; a step may well call tidemill.
 const STEP_PREFIXES: &[&str] = &[
@@ -25,6 +26,7 @@ const STEP_PREFIXES: &[&str] = &[
     "TIDEMILL_EXPERIMENT",
     "TIDEMILL_TARGET",
     "TIDEMILL_WORK",
+    "TIDEMILL_CHECKPOINT",
     "TIDEMILL_PARAM",
     "TIDEMILL_GPU",
     "TIDEMILL_TEST_",

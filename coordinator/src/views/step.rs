@@ -64,6 +64,7 @@ pub(crate) fn step_view(
             .map(|result| result.outputs.clone())
             .unwrap_or_default(),
         inputs: inputs(run, planned),
+        code: template.work.code,
         named: named_outputs(catalog, run.id(), &planned.path),
     })
 }

@@ -51,6 +51,9 @@ pub struct StepView {
     /// What it was given, as far as it is known.
     #[serde(default)]
     pub inputs: Vec<InputView>,
+    /// The folder in which its process starts, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<ArtifactRef>,
     /// What became of the outputs that the pipeline gives names in the catalog, once it ended well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub named: Vec<NamedOutputView>,

@@ -1,4 +1,6 @@
-//! `tidemill runs compare`: parameters, metrics and outputs of runs side by side.
+//! `tidemill runs compare`: parameters, metrics, outputs and code of runs side by side.
+
+mod code;
 
 use crate::args::RunsCompareArgs;
 use crate::client::Client;
@@ -6,7 +8,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::humane;
 use crate::output::table::Column;
+use crate::output::tone::Tone;
 use crate::session::Session;
+use code::{Code, Codes};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,6 +26,8 @@ enum Kind {
     Metric,
     /// What its steps wrote, by digest.
     Artifact,
+    /// What its steps ran, by digest.
+    Code,
 }
 
 impl Kind {
@@ -31,6 +37,7 @@ impl Kind {
             Self::Parameter => "parameter",
             Self::Metric => "metric",
             Self::Artifact => "artifact",
+            Self::Code => "code",
         }
     }
 }
@@ -41,6 +48,9 @@ struct Row {
     kind: Kind,
     name: String,
     values: Vec<Option<String>>,
+    /// The lines of a file that changed from the first run to each other one, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lines: Vec<String>,
 }
 
 /// Does what was asked.
@@ -49,11 +59,12 @@ pub(super) async fn run(
     client: &Client,
     args: &RunsCompareArgs,
 ) -> Result<Exit, Failure> {
-    let mut titles = Vec::new();
+    let (mut titles, mut codes) = (Vec::new(), Vec::new());
     let mut things = BTreeMap::new();
     for (place, run) in args.runs.iter().enumerate() {
-        let (title, all) = all_of(client, run).await?;
+        let (title, code, all) = all_of(client, run).await?;
         titles.push(title);
+        codes.push(code);
         for (kind, name, value) in all {
             let values: &mut Vec<Option<String>> = things
                 .entry((kind, name))
@@ -63,27 +74,75 @@ pub(super) async fn run(
             }
         }
     }
-    let rows = things
-        .into_iter()
-        .map(|((kind, name), values)| Row { kind, name, values });
-    let differs = |row: &Row| args.all || row.values.windows(2).any(|pair| pair[0] != pair[1]);
-    let rows: Vec<Row> = rows.filter(differs).collect();
+    let rows = things.into_iter().map(|((kind, name), values)| Row {
+        kind,
+        name,
+        values,
+        lines: Vec::new(),
+    });
+    let mut rows: Vec<Row> = rows.collect();
+    rows.extend(code_rows(client, &codes, args.code.then_some(&titles)).await?);
+    rows.retain(|row| args.all || row.values.windows(2).any(|pair| pair[0] != pair[1]));
     if rows.is_empty() && session.printer.is_for_people() {
         session
             .printer
-            .note("the runs have the same parameters, metrics and outputs");
+            .note("the runs have the same parameters, metrics, outputs and code");
         return Ok(Exit::Good);
     }
     session
         .printer
         .list(&rows, &columns(titles), |row| row.name.clone())?;
+    if session.printer.is_for_people() {
+        for lines in rows.iter().flat_map(|row| &row.lines) {
+            print_lines(session, lines)?;
+        }
+    }
     Ok(Exit::Good)
+}
+
+/// The code of the runs' steps; with titles of the runs, also the lines that changed.
+async fn code_rows(
+    client: &Client,
+    codes: &[Codes],
+    titles: Option<&Vec<String>>,
+) -> Result<Vec<Row>, Failure> {
+    let mut code = Code::new(client);
+    let mut rows = Vec::new();
+    for difference in code.compare(codes).await? {
+        let lines = match titles {
+            Some(titles) => code.lines(&difference, titles).await?,
+            None => Vec::new(),
+        };
+        rows.push(Row {
+            kind: Kind::Code,
+            name: difference.name,
+            values: difference.values,
+            lines,
+        });
+    }
+    Ok(rows)
+}
+
+/// A unified diff in the colours that everybody gives it.
+fn print_lines(session: &mut Session, lines: &str) -> Result<(), Failure> {
+    session.printer.line("")?;
+    for line in lines.lines() {
+        let tone = match line.as_bytes() {
+            [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => Tone::Strong,
+            [b'-', ..] => Tone::Bad,
+            [b'+', ..] => Tone::Good,
+            [b'@', ..] => Tone::Dim,
+            _ => Tone::Plain,
+        };
+        session.printer.line(tone.paint(line))?;
+    }
+    Ok(())
 }
 
 type Thing = (Kind, String, String);
 
 /// What a run is called, and everything that it is compared by.
-async fn all_of(client: &Client, run: &str) -> Result<(String, Vec<Thing>), Failure> {
+async fn all_of(client: &Client, run: &str) -> Result<(String, Codes, Vec<Thing>), Failure> {
     let view = client.run(run).await?;
     let id = view.summary.id.to_string();
     let mut all = vec![(Kind::Run, "status".to_owned(), view.summary.status.to_string())];
@@ -100,7 +159,9 @@ async fn all_of(client: &Client, run: &str) -> Result<(String, Vec<Thing>), Fail
         let name = format!("{}/{}", output.step, output.output);
         all.push((Kind::Artifact, name, output.artifact.digest.short()));
     }
-    Ok((humane::short_run(&view.summary.id), all))
+    let codes = view.steps_list.iter();
+    let codes = codes.filter_map(|step| Some((step.path.to_string(), step.code?)));
+    Ok((humane::short_run(&view.summary.id), codes.collect(), all))
 }
 
 fn columns(titles: Vec<String>) -> Vec<Column<Row>> {
