@@ -1,5 +1,5 @@
-//! Verified reads: what comes out here are the bytes that the digest names, or an error. A remote object is read in ranges, so that no request
-//! moves more than one part and a slow link never meets a limit on the whole transfer.
+//! Verified reads: what comes out here are the bytes that the digest names, or an error. A remote object is read in ranges, so that what
+//! breaks costs no more than one part. How long one may take is not limited, only how long nothing comes ([`crate::line`]).
 
 use crate::error::{Result, StoreError};
 use crate::layout;

@@ -141,6 +141,26 @@ impl StoreError {
         }
     }
 
+    /// Whether the store, or the way to it, fails rather than what was asked: whoever has much to lose waits until somebody has mended it. Wider than
+    /// [`Self::is_retryable`]: rights that ran out, a bucket that is gone and a disk that is not mounted are mended by people.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Backend { source, .. } => !matches!(
+                source,
+                object_store::Error::InvalidPath { .. }
+                    | object_store::Error::NotSupported { .. }
+                    | object_store::Error::NotImplemented { .. }
+                    | object_store::Error::UnknownConfigurationKey { .. }
+            ),
+            Self::NotFound { .. } => true,
+            Self::File { source, .. } => !matches!(
+                source.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidFilename | io::ErrorKind::Unsupported
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether the bytes of an artifact are damaged or gone, so that producing it again is the way on.
     pub fn is_data_loss(&self) -> bool {
         matches!(

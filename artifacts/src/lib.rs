@@ -6,10 +6,11 @@
 //! durable event of the engine names it.
 //!
 //! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `ranges`, `commit`
-//! and `sweep`; `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
-//! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another. `guard` asks addresses that
+//! and `sweep` (with `abandoned`); `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
+//! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another, `line` the way to those that are remote. `guard` asks addresses that
 //! somebody else chose, which are no stores; `remote` reads stores that are not ours, `outgoing` writes to them, `listing` looks what is there.
 
+mod abandoned;
 mod aliases;
 mod blobs;
 mod cache;
@@ -24,6 +25,7 @@ mod error;
 mod faulty;
 mod guard;
 mod layout;
+mod line;
 mod listing;
 mod local;
 mod multipart;

@@ -4,8 +4,10 @@
 //! The environment is not read here: whoever reads it passes what [`StoreConfig::from_environment`] keeps. TLS is rustls with
 //! the ring provider, installed on first use, because `object_store`'s client brings none.
 
+use crate::abandoned::Bucket;
 use crate::error::{Result, StoreError};
 use crate::layout;
+use crate::line::Connector;
 use object_store::ObjectStoreExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -22,11 +24,11 @@ use uuid::Uuid;
 
 /// Most tries of one request, by `object_store`.
 const TRIES_MAX: usize = 8;
-/// Longest time after a request's start in which it is tried again.
-const RETRY_FOR: Duration = Duration::from_mins(2);
-/// One request moves at most one part of 8 MiB; this is what that takes on a link of 10 kB/s. A shorter limit would make slow links useless,
-/// because `object_store`'s limit covers the whole request with its body.
-const REQUEST_TIMEOUT: &str = "900 seconds";
+/// Longest time after a request's start in which it is tried again: a part that breaks on a slow link has been under way for long.
+const RETRY_FOR: Duration = Duration::from_hours(1);
+/// The longest that one request may take in all. What ends one that is silent is in [`crate::line`]; this is only the end of everything, because `object_store`'s own limit is
+/// on the whole request with its body, and a part of 8 MiB that shares a link of 10 kB/s with seven others takes two hours.
+const REQUEST_TIMEOUT: &str = "86400 seconds";
 /// Longest time for a connection to come up.
 const CONNECT_TIMEOUT: &str = "10 seconds";
 
@@ -95,6 +97,8 @@ pub(crate) struct Opened {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// The folder, when the store is one.
     pub(crate) folder: Option<PathBuf>,
+    /// The bucket, when it can be asked which uploads nobody ended.
+    pub(crate) bucket: Option<Bucket>,
 }
 
 /// Opens the store and proves that it honours create-only writes.
@@ -124,12 +128,16 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Opened> {
         return open_folder(&url, shown, &config.options);
     }
     let (_, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| refuse(error.to_string()))?;
+    let mut bucket = None;
     let objects = match scheme {
         ObjectStoreScheme::Memory => match config.options.keys().next() {
             None => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
             Some(option) => Err(format!("a store in memory knows no option `{option}`")),
         },
-        ObjectStoreScheme::AmazonS3 => open_s3(&url, &config.options),
+        ObjectStoreScheme::AmazonS3 => open_s3(&url, &config.options, &prefix).map(|(objects, found)| {
+            bucket = found;
+            objects
+        }),
         ObjectStoreScheme::MicrosoftAzure => open_azure(&url, &config.options),
         ObjectStoreScheme::GoogleCloudStorage => open_gcs(&url, &config.options),
         _ => Err("only file, memory, s3, az and gs addresses can hold artifacts".to_owned()),
@@ -144,6 +152,7 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Opened> {
         url: shown,
         objects,
         folder: None,
+        bucket,
     })
 }
 
@@ -173,6 +182,7 @@ fn open_folder(url: &Url, shown: String, options: &BTreeMap<String, String>) -> 
         url: shown,
         objects: Arc::new(objects),
         folder: Some(folder),
+        bucket: None,
     })
 }
 
@@ -186,11 +196,14 @@ fn local_files(folder: &Path, shown: &str) -> Result<LocalFileSystem> {
 
 /// Folds the defaults and the options into one of `object_store`'s builders, which share their methods but no trait.
 macro_rules! configured {
-    ($builder:ty, $url:expr, $options:expr) => {{
+    ($builder:ty, $url:expr, $options:expr, $connector:expr) => {{
         install_tls();
         let defaults = [("timeout", REQUEST_TIMEOUT), ("connect_timeout", CONNECT_TIMEOUT)];
         let defaults = defaults.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let mut builder = <$builder>::new().with_url($url.as_str()).with_retry(retries());
+        let mut builder = <$builder>::new()
+            .with_url($url.as_str())
+            .with_retry(retries())
+            .with_http_connector($connector);
         for (name, value) in defaults.into_iter().chain($options.clone()) {
             let key = name
                 .to_ascii_lowercase()
@@ -198,21 +211,47 @@ macro_rules! configured {
                 .map_err(|_| format!("unknown option `{name}`"))?;
             builder = builder.with_config(key, value);
         }
-        let store = builder.build().map_err(|error| error.to_string())?;
-        Ok(Arc::new(store) as Arc<dyn ObjectStore>)
+        builder.build().map(Arc::new).map_err(|error| error.to_string())
     }};
 }
 
-fn open_s3(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>, String> {
-    configured!(object_store::aws::AmazonS3Builder, url, options)
+fn open_s3(
+    url: &Url,
+    options: &BTreeMap<String, String>,
+    prefix: &ObjectPath,
+) -> Result<(Arc<dyn ObjectStore>, Option<Bucket>), String> {
+    let connector = Connector::default();
+    let store = configured!(
+        object_store::aws::AmazonS3Builder,
+        url,
+        options,
+        connector.clone()
+    )?;
+    let client = connector.client();
+    let bucket = client.map(|client| Bucket::new(Arc::clone(&store), client, prefix.clone()));
+    Ok((store, bucket))
 }
 
 fn open_azure(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>, String> {
-    configured!(object_store::azure::MicrosoftAzureBuilder, url, options)
+    let connector = Connector::default();
+    let store = configured!(
+        object_store::azure::MicrosoftAzureBuilder,
+        url,
+        options,
+        connector
+    )?;
+    Ok(store)
 }
 
 fn open_gcs(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>, String> {
-    configured!(object_store::gcp::GoogleCloudStorageBuilder, url, options)
+    let connector = Connector::default();
+    let store = configured!(
+        object_store::gcp::GoogleCloudStorageBuilder,
+        url,
+        options,
+        connector
+    )?;
+    Ok(store)
 }
 
 fn known_to_s3(name: &str) -> bool {

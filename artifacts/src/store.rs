@@ -1,6 +1,7 @@
 //! The handle on a store that everything else is built on: where it is, its objects, and the shared bounds on work in flight.
 //! What can be done with it is in the files of its operations (`blobs`, `trees`, `upload`, `download`, `commit`, `sweep`).
 
+use crate::abandoned::Bucket;
 use crate::error::{Result, StoreError};
 use crate::local::LocalFolder;
 use crate::open::{self, Opened, StoreConfig};
@@ -30,6 +31,7 @@ struct Inner {
     url: String,
     objects: Arc<dyn ObjectStore>,
     local: Option<Arc<LocalFolder>>,
+    bucket: Option<Bucket>,
     memory: Semaphore,
     pins: Pins,
 }
@@ -49,6 +51,7 @@ impl ArtifactStore {
             url: opened.url,
             objects: opened.objects,
             local: opened.folder.map(LocalFolder::new).map(Arc::new),
+            bucket: opened.bucket,
             memory: Semaphore::new(MEMORY_UNITS_MAX as usize),
             pins: Pins::default(),
         };
@@ -92,6 +95,11 @@ impl ArtifactStore {
     /// The folder of a local store.
     pub(crate) fn local(&self) -> Option<Arc<LocalFolder>> {
         self.inner.local.clone()
+    }
+
+    /// The bucket of a store that can be asked which uploads nobody ended.
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+        self.inner.bucket.as_ref()
     }
 
     /// Waits until this many bytes may be held; a request above the whole bound gets the whole.

@@ -1,11 +1,12 @@
 //! Finds what nothing names any more and deletes it: first trees, then files that no remaining tree names, then what attempts of forgotten
-//! runs left, then unfinished files of a local store. What is young stays, because an upload under way is not named yet.
+//! runs left, then unfinished files of a local store, or uploads in parts that nobody ended where they can be listed. What is young stays, because an upload under way is not named yet.
 //!
 //! Contents that an upload finds in a local store are made young again, and what this very process stores or is asked for is spared (`pins`). Of uploads of
 //! other processes to a remote store neither is true: a content that was garbage for longer than the grace, and is produced again by a worker in the moment
 //! between the sweep's last look and its deletion, is lost. Its readers fail with an error that says so ([`crate::StoreError::is_data_loss`]), and
 //! producing it again stores it.
 
+use crate::abandoned::Bucket;
 use crate::error::{Result, StoreError};
 use crate::layout;
 use crate::store::{ArtifactStore, blocking};
@@ -13,6 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path as ObjectPath;
 use object_store::{Error, ObjectMeta, ObjectStoreExt as _};
 use std::collections::HashSet;
+use std::error::Error as _;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::time::{Millis, Timestamp};
@@ -63,8 +65,12 @@ enum Verdict {
 
 impl SweepOptions {
     fn is_young(&self, meta: &ObjectMeta) -> bool {
-        let written = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
-        self.now.since(Timestamp(written)) < self.grace
+        self.is_young_since(meta.last_modified.timestamp_millis())
+    }
+
+    fn is_young_since(&self, millis: i64) -> bool {
+        let since = Timestamp(u64::try_from(millis).unwrap_or(0));
+        self.now.since(since) < self.grace
     }
 }
 
@@ -105,6 +111,9 @@ impl ArtifactStore {
                 blocking(move || local.sweep_unfinished(options.now, options.grace, options.dry_run)).await?;
             swept.deleted += files;
             swept.deleted_bytes += bytes;
+        }
+        if let Some(bucket) = self.bucket() {
+            sweep_uploads(bucket, options, &mut swept).await?;
         }
         Ok(swept)
     }
@@ -207,6 +216,29 @@ impl ArtifactStore {
             Err(error) => Err(StoreError::backend("delete", key, error)),
         }
     }
+}
+
+/// Ends the uploads that nobody ended. How many bytes their parts have is not known.
+async fn sweep_uploads(bucket: &Bucket, options: &SweepOptions, swept: &mut Swept) -> Result<()> {
+    let uploads = match bucket.uploads(layout::BLOBS).await {
+        Ok(uploads) => uploads,
+        Err(error) => {
+            // A rule of the bucket may be what removes them, and nothing else depends on it.
+            tracing::warn!(%error, cause = error.source().map(tracing::field::display), "uploads that were never ended cannot be listed");
+            return Ok(());
+        }
+    };
+    for upload in uploads {
+        if options.is_young_since(upload.initiated.as_millisecond()) {
+            swept.young += 1;
+            continue;
+        }
+        if !options.dry_run {
+            bucket.abort(&upload).await?;
+        }
+        swept.deleted += 1;
+    }
+    Ok(())
 }
 
 fn old_or_young(meta: &ObjectMeta, options: &SweepOptions) -> Verdict {

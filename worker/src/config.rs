@@ -5,6 +5,7 @@ use crate::secrets::{default_dir, dir_in};
 use crate::users::{RunAs, USERS_DIR};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tidemill_protocol::compute::ComputeTarget;
@@ -13,6 +14,10 @@ use tidemill_protocol::ids::WorkerId;
 
 /// Most slots that one worker may have.
 pub const SLOTS_MAX: u32 = 1024;
+
+/// The shortest and the longest [`WorkerConfig::upload_deadline`]. The longest is below the seven days after which a sweep of the store usually takes what nothing names
+/// yet, as the first of many outputs that wait.
+pub const UPLOAD_DEADLINES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(6 * 24);
 
 const GIB: u64 = 1024 * 1024 * 1024;
 
@@ -48,6 +53,9 @@ pub struct WorkerConfig {
     pub preemption_notice: Option<PathBuf>,
     /// How long the coordinator may leave a published report unacknowledged before it is sent again. Default: 30 s.
     pub report_again_after: Duration,
+    /// How long the outputs of a step that ended well wait for a store that does not take them, before the attempt counts as failed and the step is made again. It counts
+    /// on while the daemon is restarted. Within [`UPLOAD_DEADLINES`]; default: 24 h.
+    pub upload_deadline: Duration,
     /// Environment variables that every step gets unless its author sets them: `PATH`, `HOME`, `LANG`, and what the operator adds. Nothing of the
     /// daemon's own environment is inherited.
     pub base_environment: BTreeMap<String, String>,
@@ -101,6 +109,7 @@ impl WorkerConfig {
             stop_grace: Duration::from_secs(10),
             preemption_notice: None,
             report_again_after: Duration::from_secs(30),
+            upload_deadline: Duration::from_hours(24),
             base_environment: base.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
             gpus_visible: None,
             environments_max: 20,
@@ -147,6 +156,9 @@ impl WorkerConfig {
         }
         if self.heartbeat_every.is_zero() || self.report_again_after.is_zero() {
             return refuse("pauses must be longer than zero");
+        }
+        if !UPLOAD_DEADLINES.contains(&self.upload_deadline) {
+            return refuse("outputs wait for the store between a minute and six days");
         }
         if self.log_bytes_max < 64 * 1024 {
             return refuse("at least 64 KiB of each output stream are kept");
@@ -198,6 +210,10 @@ mod tests {
             },
             WorkerConfig {
                 heartbeat_every: Duration::ZERO,
+                ..good.clone()
+            },
+            WorkerConfig {
+                upload_deadline: Duration::from_hours(7 * 24),
                 ..good
             },
         ];

@@ -32,7 +32,7 @@ mod users;
 mod worker;
 
 pub use clock::SystemClock;
-pub use config::{SLOTS_MAX, WorkerConfig};
+pub use config::{SLOTS_MAX, UPLOAD_DEADLINES, WorkerConfig};
 pub use error::{StartError, SuperviseError};
 pub use handle::WorkerHandle;
 pub use identity::Identity;

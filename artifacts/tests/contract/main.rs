@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod abandoned;
 mod emulator;
 mod stores;

@@ -128,6 +128,9 @@ pub(crate) fn worker_config(
         tracking_ca: settings.api_ca.clone(),
         ..WorkerConfig::new(targets, state_dir, supervisor)
     };
+    if let Some(deadline) = settings.upload_deadline {
+        config.upload_deadline = deadline;
+    }
     if let Some(id) = &settings.worker_id {
         let id = id.parse();
         config.id =

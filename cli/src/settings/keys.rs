@@ -318,6 +318,12 @@ pub(crate) const KEYS: &[Key] = &[
         "seconds that a stopped step has between SIGTERM and SIGKILL, to save what it has",
     ),
     key(
+        "upload_deadline",
+        Shape::Text,
+        "24h",
+        "how long the outputs of a step that ended well wait for a store that does not take them, before the step is made again: 1m to 144h",
+    ),
+    key(
         "sandbox",
         Shape::Text,
         "basic",

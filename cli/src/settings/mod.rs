@@ -5,11 +5,11 @@ mod environment;
 mod files;
 mod keys;
 mod layers;
-mod lease;
 mod mail;
 mod password;
 mod resolve;
 mod steps;
+mod waits;
 
 pub(crate) use environment::Environment;
 pub(crate) use files::SettingsFile;
@@ -159,6 +159,8 @@ pub(crate) struct Settings {
     pub(crate) step_limits: StepLimits,
     /// How long a stopped step has to save what it has.
     pub(crate) stop_grace: Duration,
+    /// How long outputs wait for a store that does not take them, when somebody says.
+    pub(crate) upload_deadline: Option<Duration>,
     /// A file whose appearance says that this machine is about to be taken away.
     pub(crate) preemption_notice: Option<PathBuf>,
     /// How long a silent worker is waited for.

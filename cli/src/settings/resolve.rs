@@ -4,7 +4,6 @@ use super::environment::{Environment, is_no_setting};
 use super::files::{self, SettingsFile, store_options};
 use super::keys::{KEYS, Key, Shape};
 use super::layers::Layers;
-use super::lease;
 use super::{Archive, DEFAULT_PORT, Origin, Setting, Settings, invalid, nearest};
 use crate::args::{Color, Format, Global};
 use crate::exit::Exit;
@@ -13,7 +12,6 @@ use clap::ValueEnum;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tidemill_coordinator::enrolment::EnrolmentRule;
 use tidemill_worker::Sandbox;
 
@@ -226,10 +224,6 @@ fn finish(
     )?;
     let sandbox = layers.parsed("sandbox", Sandbox::parse, "`strict`, `basic` or `off`")?;
     let rule = layers.parsed("worker_enrolment", EnrolmentRule::parse, "required or optional")?;
-    let stop_grace = layers
-        .number("stop_grace", 0, 3600)?
-        .map_or(10, i64::unsigned_abs);
-    let lease = layers.parsed("lease", lease::parse, "a length from 10s to 1d, such as 1m")?;
     Ok(Settings {
         url: layers
             .text("url")?
@@ -268,13 +262,14 @@ fn finish(
         coordinator_key: layers.text("coordinator_key")?,
         join_token_file: layers.path("join_token_file")?,
         worker_enrolment: rule.unwrap_or_default(),
-        stop_grace: Duration::from_secs(stop_grace),
+        stop_grace: layers.stop_grace()?,
+        upload_deadline: layers.upload_deadline()?,
         sandbox: sandbox.unwrap_or_default(),
         sandbox_reach: layers.reach()?,
         run_as: layers.run_as()?,
         step_limits: layers.step_limits()?,
         preemption_notice: layers.path("preemption_notice")?,
-        lease: lease.unwrap_or(lease::DEFAULT),
+        lease: layers.lease()?,
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
         fetch_allow: layers.destinations("fetch_allow")?,
         webhook_allow: layers.destinations("webhook_allow")?,
@@ -398,6 +393,27 @@ mod tests {
         let failure =
             resolve_in(folder.path(), &[("TIDEMILL_COLOR", "pink")], &Given::default()).unwrap_err();
         assert!(failure.what.contains("auto, always, never"), "{}", failure.what);
+    }
+
+    #[test]
+    fn lengths_of_time_are_taken_within_their_bounds() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |text: &str| {
+            resolve_in(
+                folder.path(),
+                &[("TIDEMILL_UPLOAD_DEADLINE", text)],
+                &Given::default(),
+            )
+        };
+        let settings = of("36h").unwrap();
+        assert_eq!(
+            settings.upload_deadline,
+            Some(std::time::Duration::from_hours(36))
+        );
+        for wrong in ["30s", "145h", "-2h", "tomorrow"] {
+            let failure = of(wrong).unwrap_err();
+            assert!(failure.what.contains("from 1m to 144h"), "{}", failure.what);
+        }
     }
 
     #[test]

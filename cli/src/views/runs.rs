@@ -10,6 +10,7 @@ use tidemill_protocol::api::{
 use tidemill_protocol::project::is_default_project;
 use tidemill_protocol::status::StepStatus;
 use tidemill_protocol::time::{Millis, Timestamp};
+use tidemill_protocol::wire::Phase;
 
 /// The columns of a list of runs.
 pub(crate) fn columns(now: Timestamp) -> Vec<Column<RunSummary>> {
@@ -214,9 +215,20 @@ fn step_detail(step: &StepView) -> String {
         return String::new();
     };
     let failure = attempt.failure.as_ref().map(|failure| failure.reason.describe());
+    let phase = attempt.phase.and_then(aside).map(str::to_owned);
     let tries = (step.attempts.len() > 1).then(|| format!("attempt {}", attempt.attempt));
-    let facts: Vec<String> = [failure, tries].into_iter().flatten().collect();
+    let facts: Vec<String> = [failure, phase, tries].into_iter().flatten().collect();
     facts.join(", ")
+}
+
+/// What a step that runs is at while its process does not.
+const fn aside(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Environment => Some("building its environment"),
+        Phase::Staging => Some("staging its inputs"),
+        Phase::Running => None,
+        Phase::Storing => Some("storing its outputs"),
+    }
 }
 
 /// Shows what differs between two runs.

@@ -64,6 +64,12 @@ impl Wire {
         self.proxy().to_client(Flow::Delay(late_by));
     }
 
+    /// Lets no more than so many bytes a second through, either way, those of all connections together, until [`Self::mend`].
+    pub fn throttle(&self, bytes_per_second: u64) {
+        self.proxy().to_broker(Flow::Rate(bytes_per_second));
+        self.proxy().to_client(Flow::Rate(bytes_per_second));
+    }
+
     /// Ends its connections and leads new ones to another port of the loopback, as a balancer does.
     pub fn lead_to(&self, port: u16) {
         self.proxy().lead_to(format!("127.0.0.1:{port}"));

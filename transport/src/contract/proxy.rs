@@ -1,4 +1,4 @@
-//! A network that fails on demand: a TCP proxy in front of a real broker which cuts, holds, delays and refuses connections, and can speak
+//! A network that fails on demand: a TCP proxy in front of a real broker which cuts, holds, delays, throttles and refuses connections, and can speak
 //! in the broker's place. It harms nobody else who uses the broker.
 
 use std::io;
@@ -20,16 +20,49 @@ pub enum Flow {
     Pass,
     /// As it comes, each piece late by this much.
     Delay(Duration),
+    /// At most so many bytes a second (at least one), those of all connections together.
+    Rate(u64),
     /// Not at all, without a sign to either end, until it flows again. Both directions: a black hole; one: a half-open connection.
     Hold,
+}
+
+/// One direction of all connections.
+#[derive(Debug)]
+struct Direction {
+    flow: watch::Sender<Flow>,
+    /// Held by the piece that is on the way, where pieces take time.
+    link: tokio::sync::Mutex<()>,
+}
+
+impl Direction {
+    fn open() -> Self {
+        Self {
+            flow: watch::Sender::new(Flow::Pass),
+            link: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Returns when a piece of so many bytes may pass.
+    async fn carry(&self, bytes: usize) {
+        let mut flow = self.flow.subscribe();
+        let flows = flow.wait_for(|flow| *flow != Flow::Hold).await.map(|flow| *flow);
+        match flows {
+            Ok(Flow::Delay(delay)) => sleep(delay).await,
+            Ok(Flow::Rate(rate)) => {
+                let _turn = self.link.lock().await;
+                sleep(Duration::from_millis(bytes as u64 * 1000 / rate.max(1))).await;
+            }
+            _ => {}
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Weather {
     /// Where new connections lead to.
     upstream: watch::Sender<String>,
-    to_broker: watch::Sender<Flow>,
-    to_client: watch::Sender<Flow>,
+    to_broker: Direction,
+    to_client: Direction,
     refusing: watch::Sender<bool>,
     /// Ends the connections of the present; replaced with each cut.
     cut: Mutex<CancellationToken>,
@@ -52,8 +85,8 @@ impl FaultProxy {
         let address = listener.local_addr()?;
         let weather = Arc::new(Weather {
             upstream: watch::Sender::new(upstream),
-            to_broker: watch::Sender::new(Flow::Pass),
-            to_client: watch::Sender::new(Flow::Pass),
+            to_broker: Direction::open(),
+            to_client: Direction::open(),
             refusing: watch::Sender::new(false),
             cut: Mutex::default(),
             injected: broadcast::Sender::new(16),
@@ -90,12 +123,12 @@ impl FaultProxy {
 
     /// How bytes flow towards the broker.
     pub fn to_broker(&self, flow: Flow) {
-        self.weather.to_broker.send_replace(flow);
+        self.weather.to_broker.flow.send_replace(flow);
     }
 
     /// How bytes flow towards the client.
     pub fn to_client(&self, flow: Flow) {
-        self.weather.to_client.send_replace(flow);
+        self.weather.to_client.flow.send_replace(flow);
     }
 
     /// Speaks in the broker's place on every connection. Only between frames, that is, while the connections are quiet.
@@ -138,15 +171,15 @@ async fn carry(client: TcpStream, broker: TcpStream, weather: &Weather) {
     // Nothing is ever injected towards the broker; a sender that stays quiet keeps the branch asleep.
     let quiet = broadcast::Sender::new(1);
     tokio::select! {
-        _ = pump(from_client, to_broker, weather.to_broker.subscribe(), quiet.subscribe()) => {}
-        _ = pump(from_broker, to_client, weather.to_client.subscribe(), weather.injected.subscribe()) => {}
+        _ = pump(from_client, to_broker, &weather.to_broker, quiet.subscribe()) => {}
+        _ = pump(from_broker, to_client, &weather.to_client, weather.injected.subscribe()) => {}
     }
 }
 
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    mut flow: watch::Receiver<Flow>,
+    direction: &Direction,
     mut injected: broadcast::Receiver<Vec<u8>>,
 ) -> io::Result<()> {
     let mut piece = vec![0; 64 * 1024];
@@ -161,10 +194,7 @@ async fn pump(
         if read == 0 {
             return Ok(());
         }
-        let flows = flow.wait_for(|flow| *flow != Flow::Hold).await;
-        if let Ok(Flow::Delay(delay)) = flows.map(|flow| *flow) {
-            sleep(delay).await;
-        }
+        direction.carry(read).await;
         to.write_all(&piece[..read]).await?;
     }
 }

@@ -2,31 +2,46 @@
 
 use super::job::{Attempt, Ending, Progress};
 use super::outputs;
+use super::patience::Patience;
 use crate::logs;
 use crate::secrets::Redaction;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tidemill_artifacts::Materialized;
 use tidemill_protocol::artifact::{ArtifactRef, AttemptManifest};
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::wire::{AttemptUsage, Success};
 
+/// How long each stream of an attempt that is to stop may take: somebody waits for its end.
+const STREAM_OF_STOPPED_WITHIN: Duration = Duration::from_secs(30);
+
 impl Attempt {
-    /// Stores the streams in any case, and the outputs after a good end.
+    /// Stores the outputs after a good end, and the streams in any case.
     pub(super) async fn store(
         &self,
         ended: Result<(), Ending>,
         progress: &mut Progress,
     ) -> Result<Success, Ending> {
+        let stored = match ended {
+            // Boxed, like the staging: an attempt at a short step should be small.
+            Ok(()) => Box::pin(self.store_outputs(progress)).await,
+            Err(ending) => Err(ending),
+        };
+        // After the outputs: where those waited until the store was back, the streams find it.
         progress.usage.stdout = self.store_stream(self.folder.stdout(), progress).await;
         progress.usage.stderr = self.store_stream(self.folder.stderr(), progress).await;
-        ended?;
+        stored
+    }
+
+    /// Stores the outputs and commits them. The work is done and may have taken days, so a store that is away is waited for.
+    async fn store_outputs(&self, progress: &mut Progress) -> Result<Success, Ending> {
         self.check_inputs(progress).await?;
-        // Boxed, like the staging: an attempt at a short step should be small.
-        let outputs = Box::pin(outputs::store(
-            &self.task,
-            &self.folder,
-            &self.tools.sources.store,
-        ));
+        let store = &self.tools.sources.store;
+        let mut patience = Patience::new(&self.key, self.tools.config.upload_deadline);
+        if let Some(passed) = outputs::began(&self.folder, self.tools.clock.now()) {
+            patience.was_tried_for(Duration::from_millis(passed.0));
+        }
+        let outputs = outputs::store(&self.task, &self.folder, store, &mut patience);
         let outputs = self.stoppable(outputs).await?;
         if outputs.is_empty() {
             return Ok(Success::default());
@@ -39,15 +54,15 @@ impl Attempt {
             outputs: outputs.clone(),
         };
         let commit = async {
-            let committed = self.tools.sources.store.commit(&manifest).await;
-            committed.map_err(|error| {
-                Failure::with_message(
-                    FailureReason::StoreFailed,
-                    format!("manifest: {}", crate::error::chain(&error)),
-                )
-            })
+            loop {
+                match store.commit(&manifest).await {
+                    Ok(digest) => return Ok(digest),
+                    Err(error) => patience.bear("manifest", error).await?,
+                }
+            }
         };
         let digest = self.stoppable(commit).await?;
+        progress.usage.notes.extend(patience.note());
         Ok(Success {
             outputs,
             manifest: Some(digest),
@@ -76,13 +91,7 @@ impl Attempt {
         let kept = tokio::task::spawn_blocking(move || logs::keep(&path, bytes_max, &redaction)).await;
         let stored = match kept {
             Ok(Ok(None)) | Err(_) => return None,
-            Ok(Ok(Some(kept))) => self
-                .tools
-                .sources
-                .store
-                .put_file(&kept)
-                .await
-                .map_err(|e| crate::error::chain(&e)),
+            Ok(Ok(Some(kept))) => self.put_stream(&kept).await,
             Ok(Err(error)) => Err(error.to_string()),
         };
         match stored {
@@ -94,6 +103,17 @@ impl Attempt {
                     .push(format!("{name} could not be stored: {why}"));
                 None
             }
+        }
+    }
+
+    async fn put_stream(&self, kept: &Path) -> Result<ArtifactRef, String> {
+        let too_late = async {
+            self.stop.asked().await;
+            tokio::time::sleep(STREAM_OF_STOPPED_WITHIN).await;
+        };
+        tokio::select! {
+            stored = self.tools.sources.store.put_file(kept) => stored.map_err(|error| crate::error::chain(&error)),
+            () = too_late => Err("the attempt was stopped, and the store did not answer in time".to_owned()),
         }
     }
 

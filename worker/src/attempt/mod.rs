@@ -1,5 +1,5 @@
 //! One attempt at a step. `make` is its course and `job` what it carries; `prepare` (with `stage`, `command`, `builtin`, `members`, `variables` and `tracking`) leads up to the
-//! process, `checkpoint` (with `snapshot`) saves while it runs, `secrets` gives it what it may have, `finish` (with `outputs`) comes after it; `folder` (one of `folders`) is where it lives, `reuse` (with `seal`)
+//! process, `checkpoint` (with `snapshot`) saves while it runs, `secrets` gives it what it may have, `finish` (with `outputs` and its `patience`) comes after it; `folder` (one of `folders`) is where it lives, `reuse` (with `seal`)
 //! says whether it may serve again, `keepsakes` what stays of a fenced one; `status` is what others see of it, and `stop` how they end it.
 
 mod builtin;
@@ -14,6 +14,7 @@ mod keepsakes;
 mod make;
 mod members;
 mod outputs;
+mod patience;
 mod prepare;
 mod reuse;
 mod seal;

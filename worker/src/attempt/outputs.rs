@@ -2,27 +2,27 @@
 //! moved into a local store where that is possible, so what was found is written down first: a restarted daemon must not take half a folder for the whole.
 
 use super::folder::Folder;
+use super::patience::Patience;
 use super::reuse::is_empty;
 use super::stage::disk;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::UNIX_EPOCH;
 use tidemill_artifacts::{ArtifactStore, Scan, ScanError, StoreError, collect_within};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef, Tree};
 use tidemill_protocol::codec;
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::{OutputPort, PortType};
+use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::StepTask;
 
 /// The output that holds `./outputs` and `./logs`.
 const ARTIFACTS: &str = "artifacts";
 /// File in which is written down what was found.
 const FOUND: &str = "found";
-/// Pauses between tries while the store does not answer: about ten minutes in all, because a step of days stands behind them.
-const STORE_PAUSES: [u64; 9] = [1, 2, 5, 10, 30, 60, 120, 180, 180];
 
 /// An output as it was found.
 #[derive(Debug, Serialize, Deserialize)]
@@ -33,11 +33,19 @@ struct Found {
     tree: Option<Tree>,
 }
 
+/// How long ago an earlier daemon began to store the outputs of this attempt, if one did.
+pub(super) fn began(folder: &Folder, now: Timestamp) -> Option<Millis> {
+    let written = fs::metadata(folder.root().join(FOUND)).ok()?.modified().ok()?;
+    let written = written.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    Some(now.since(Timestamp(u64::try_from(written).ok()?)))
+}
+
 /// Stores a step's outputs.
-pub(crate) async fn store(
+pub(super) async fn store(
     task: &StepTask,
     folder: &Folder,
     store: &ArtifactStore,
+    patience: &mut Patience,
 ) -> Result<BTreeMap<PortName, ArtifactRef>, Failure> {
     if task.template.work.outputs.is_empty() && !folder.has_artifacts() {
         return Ok(BTreeMap::new());
@@ -47,7 +55,7 @@ pub(crate) async fn store(
         .ok()
         .and_then(|bytes| codec::decode(&bytes).ok())
     {
-        return store_rest(found, folder, store).await;
+        return store_rest(found, folder, store, patience).await;
     }
     let (outputs, place) = (task.template.work.outputs.clone(), folder.clone());
     let scans = tokio::task::spawn_blocking(move || find(&outputs, &place))
@@ -60,12 +68,11 @@ pub(crate) async fn store(
         let moved = store.upload_moving(scan, &()).await;
         let reference = match moved {
             Ok(reference) => reference,
-            // What was sent so far need not be sent again.
-            Err(error) if error.is_retryable() => {
-                tracing::warn!(%error, "an output could not be stored; trying again");
-                store_found(&found, folder, store).await?
+            Err(error) => {
+                patience.bear(&found.what(), error).await?;
+                // What was sent so far need not be sent again.
+                store_found(&found, folder, store, patience).await?
             }
-            Err(error) => return Err(not_stored(&found.name, &error)),
         };
         stored.insert(found.name, reference);
     }
@@ -81,6 +88,11 @@ impl Found {
             tree: self.tree.clone(),
         }
     }
+
+    /// As messages name it.
+    fn what(&self) -> String {
+        format!("output `{}`", self.name)
+    }
 }
 
 /// Goes on where an earlier daemon, or an earlier try, was interrupted.
@@ -88,27 +100,27 @@ async fn store_rest(
     found: Vec<Found>,
     folder: &Folder,
     store: &ArtifactStore,
+    patience: &mut Patience,
 ) -> Result<BTreeMap<PortName, ArtifactRef>, Failure> {
     let mut stored = BTreeMap::new();
     for output in found {
-        stored.insert(output.name.clone(), store_found(&output, folder, store).await?);
+        let reference = store_found(&output, folder, store, patience).await?;
+        stored.insert(output.name, reference);
     }
     Ok(stored)
 }
 
 /// Stores what is still in the output's place, then sees to it that everything that was found is in the store.
-async fn store_found(found: &Found, folder: &Folder, store: &ArtifactStore) -> Result<ArtifactRef, Failure> {
-    let mut pauses = STORE_PAUSES.into_iter();
-    loop {
-        match try_store_found(found, folder, store).await {
-            Ok(()) => return Ok(found.reference),
-            Err(error) if error.is_retryable() => match pauses.next() {
-                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-                None => return Err(not_stored(&found.name, &error)),
-            },
-            Err(error) => return Err(not_stored(&found.name, &error)),
-        }
+async fn store_found(
+    found: &Found,
+    folder: &Folder,
+    store: &ArtifactStore,
+    patience: &mut Patience,
+) -> Result<ArtifactRef, Failure> {
+    while let Err(error) = try_store_found(found, folder, store).await {
+        patience.bear(&found.what(), error).await?;
     }
+    Ok(found.reference)
 }
 
 async fn try_store_found(found: &Found, folder: &Folder, store: &ArtifactStore) -> Result<(), StoreError> {
@@ -234,9 +246,4 @@ fn in_the_way(shown: &Path) -> Failure {
             shown.display()
         ),
     )
-}
-
-fn not_stored(name: &PortName, error: &StoreError) -> Failure {
-    let message = format!("output `{name}`: {}", crate::error::chain(error));
-    Failure::with_message(FailureReason::StoreFailed, message)
 }

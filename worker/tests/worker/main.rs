@@ -14,6 +14,7 @@ mod claims;
 mod endings;
 mod environments;
 mod messages;
+mod outages;
 mod processes;
 mod secrets;
 mod staging;

@@ -182,12 +182,31 @@ async fn store(settings: &Settings) -> Finding {
         );
     }
     match open_store(settings, &StoreAddress::of(settings)).await {
-        Ok(store) => Finding::new(
-            "store",
-            Verdict::Good,
-            format!("{} honours create-only writes", store.url()),
-        ),
+        Ok(store) => {
+            let finding = Finding::new(
+                "store",
+                Verdict::Good,
+                format!("{} honours create-only writes", store.url()),
+            );
+            match rule_of_a_bucket(store.url()) {
+                Some(help) => finding.help(help),
+                None => finding,
+            }
+        }
         Err(failure) => bad("store", &failure),
+    }
+}
+
+/// What a bucket should have beside us, where parts of uploads that were never ended stay and are paid for.
+fn rule_of_a_bucket(url: &str) -> Option<&'static str> {
+    match url.split_once("://")?.0 {
+        "s3" | "s3a" => Some(
+            "have you given the bucket a lifecycle rule with AbortIncompleteMultipartUpload? Without one, parts of uploads that were cut off stay until the next `tidemill artifacts sweep`",
+        ),
+        "gs" => Some(
+            "have you given the bucket a lifecycle rule with AbortIncompleteMultipartUpload? Without one, parts of uploads that were cut off stay for ever",
+        ),
+        _ => None,
     }
 }
 
@@ -267,4 +286,18 @@ fn output(program: &Path, arguments: &[&str]) -> Option<String> {
     done.status
         .success()
         .then(|| String::from_utf8_lossy(&done.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_bucket_that_keeps_parts_is_reminded_of_its_rule() {
+        assert!(rule_of_a_bucket("s3://bucket/prefix").is_some_and(|help| help.contains("sweep")));
+        assert!(rule_of_a_bucket("gs://bucket").is_some_and(|help| help.contains("for ever")));
+        for other in ["az://container", "file:///srv/store", "memory:///"] {
+            assert_eq!(rule_of_a_bucket(other), None, "{other}");
+        }
+    }
 }
