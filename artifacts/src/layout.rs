@@ -8,7 +8,7 @@
 //! attempts/<run>/<step>/<attempt>/<token>       the manifest: what the attempt under this token produced; created once
 //! quarantine/<kind>/<hex>                       objects found corrupt, kept for people to look at
 //! tmp/…                                         local store only: files on their way to a name
-//! probes/<uuid>                                 the two-writes probe of an opening store; removed at once
+//! probes/<uuid>                                 the two-writes probe of an opening store; removed at once, or swept when old
 //! journal/<key>/…                               records of the coordinator with this public key; only it writes them
 //! ```
 
@@ -29,6 +29,8 @@ pub(crate) const ALIASES: &str = "aliases";
 pub(crate) const ATTEMPTS: &str = "attempts";
 /// Folder of coordinators' own records.
 const JOURNAL: &str = "journal";
+/// Folder of what opening stores write to try them.
+pub(crate) const PROBES: &str = "probes";
 /// Folder of the local store's unfinished files.
 pub(crate) const TMP: &str = "tmp";
 
@@ -103,7 +105,7 @@ pub(crate) fn record(name: &str) -> Path {
 
 /// A key for one probe of conditional writes.
 pub(crate) fn probe(id: Uuid) -> Path {
-    Path::from_iter(["probes", &id.to_string()])
+    Path::from_iter([PROBES, &id.to_string()])
 }
 
 /// The digest that the last segment of a content key names.

@@ -105,6 +105,10 @@ impl ArtifactStore {
         };
         self.sweep_list(aliases, |meta| old_or_young(meta, &kept), options, &mut swept)
             .await?;
+        // Whoever opened the store was killed before it took its probe away.
+        let probes = self.objects().list(Some(&ObjectPath::from(layout::PROBES)));
+        self.sweep_list(probes, |meta| old_or_young(meta, options), options, &mut swept)
+            .await?;
         if let Some(local) = self.local() {
             let options = *options;
             let (files, bytes) =

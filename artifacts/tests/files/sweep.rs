@@ -155,3 +155,27 @@ async fn what_is_stored_while_a_sweep_goes_on_is_whole_afterwards() {
         stored.len()
     );
 }
+
+#[tokio::test]
+async fn the_probe_of_somebody_who_was_killed_while_opening_the_store_is_swept_when_it_is_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = ArtifactStore::open(&StoreConfig::local(folder.path()).unwrap())
+        .await
+        .unwrap();
+    let probe = folder.path().join("probes/01890000-0000-7000-8000-000000000000");
+    std::fs::create_dir_all(probe.parent().unwrap()).unwrap();
+    std::fs::write(&probe, "1").unwrap();
+    let written = std::fs::metadata(&probe).unwrap().modified().unwrap();
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let written = Timestamp(u64::try_from(written.as_millis()).unwrap());
+    let grace = Millis(60_000);
+    for (later, is_there) in [(Millis(30_000), true), (Millis(90_000), false)] {
+        let options = SweepOptions {
+            now: written + later,
+            grace,
+            dry_run: false,
+        };
+        store.sweep(&Marks::default(), &options).await.unwrap();
+        assert_eq!(probe.exists(), is_there);
+    }
+}
