@@ -1,6 +1,6 @@
 //! One cluster under attack: what is submitted while faults happen is remembered as promises, and when all of it has ended the checker judges what is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -9,12 +9,20 @@ use testkit::{
     BrokerAccess, Canary, Cluster, Daemon, Job, Observer, Promise, SHORTEST_LEASE, STEPS, Store, Told,
     WallClock, WorkerPlan, Workload, eventually, gather, judge,
 };
+use tidemill_protocol::api::{RunSummary, RunView};
 use tidemill_protocol::ids::RunId;
 
 /// How long everything that was submitted may take to end after the last fault.
 const END_DEADLINE: Duration = Duration::from_mins(4);
 /// How long a submission may be refused or unanswered while parts are away.
 const SUBMIT_DEADLINE: Duration = Duration::from_mins(3);
+
+/// So many submissions may wait for their answers at once.
+const ASKED_MAX: usize = 4;
+/// Whoever was refused asks again after so long.
+const SUBMIT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// More runs than a campaign submits.
+const RUNS_MAX: &str = "100000";
 
 /// The id of a run that there never is: every campaign asks for its end, so that something is refused.
 const NO_RUN: &str = "00000000-0000-7000-8000-000000000000";
@@ -64,8 +72,22 @@ pub(crate) struct Campaign {
     /// What is run.
     pub(crate) workload: Workload,
     promises: Vec<Promise>,
+    /// Submissions that wait for their answer.
+    asked: Vec<Asked>,
+    /// What is still to be submitted: not before when, and for how long its steps sleep.
+    to_submit: VecDeque<(Instant, u64)>,
+    /// How many clients were started for that.
+    began: usize,
     observer: Observer,
     secret: Option<Secret>,
+}
+
+/// A submission under way.
+struct Asked {
+    job: Job,
+    pause_tenths: u64,
+    since: Instant,
+    client: Daemon,
 }
 
 /// What the first step of every run is given and says aloud, and where else than in the cluster's folder it might stick.
@@ -98,6 +120,9 @@ impl Campaign {
             observer: cluster.observe(),
             cluster,
             promises: Vec::new(),
+            asked: Vec::new(),
+            to_submit: VecDeque::new(),
+            began: 0,
             secret: None,
         }
     }
@@ -124,6 +149,9 @@ impl Campaign {
             observer: cluster.observe(),
             cluster,
             promises: Vec::new(),
+            asked: Vec::new(),
+            to_submit: VecDeque::new(),
+            began: 0,
             secret: Some(Secret {
                 canary,
                 folders: folders.map(Path::to_owned).collect(),
@@ -141,21 +169,68 @@ impl Campaign {
         run
     }
 
-    /// Submits one run if somebody answers now. A submission that was not answered promises nothing.
-    pub(crate) fn submit_if_possible(&mut self, pause_tenths: u64) -> Option<RunId> {
-        let job = self.workload.job(pause_tenths);
-        let run = self.try_submit(&job)?;
-        self.promises.push(job.promise(run));
-        Some(run)
+    /// Begins to submit one run, and waits for no answer: see [`Self::harvest`].
+    pub(crate) fn submit_later(&mut self, pause_tenths: u64) {
+        self.to_submit.push_back((Instant::now(), pause_tenths));
+        self.harvest();
+    }
+
+    /// Remembers the promises of submissions that were answered since. One that was refused, or not answered for a long time, promises nothing, and another run is
+    /// submitted in its place a little later.
+    pub(crate) fn harvest(&mut self) {
+        for mut asked in std::mem::take(&mut self.asked) {
+            if asked.client.is_running() && asked.since.elapsed() < SUBMIT_DEADLINE {
+                self.asked.push(asked);
+                continue;
+            }
+            let (said, is_running) = (asked.client.log(), asked.client.is_running());
+            if !is_running && asked.client.wait(SUBMIT_AGAIN_AFTER).success() {
+                let run = said.lines().find_map(|line| line.trim().parse().ok());
+                self.promises
+                    .push(asked.job.promise(run.expect("an id is printed")));
+            } else {
+                let later = Instant::now() + SUBMIT_AGAIN_AFTER;
+                self.to_submit.push_back((later, asked.pause_tenths));
+            }
+        }
+        let now = Instant::now();
+        while self.asked.len() < ASKED_MAX
+            && let Some((_, pause_tenths)) = self.to_submit.pop_front_if(|(due, _)| *due <= now)
+        {
+            let job = self.workload.job(pause_tenths);
+            let client = self.client_for(&job, &format!("submission-{}.log", self.began));
+            self.began += 1;
+            self.asked.push(Asked {
+                job,
+                pause_tenths,
+                since: now,
+                client,
+            });
+        }
+    }
+
+    /// The same until all that was to be submitted is promised.
+    pub(crate) fn harvest_all(&mut self) {
+        eventually(2 * SUBMIT_DEADLINE, "every submission is answered", || {
+            self.harvest();
+            (self.asked.is_empty() && self.to_submit.is_empty()).then_some(())
+        });
     }
 
     /// A client that asks the coordinator of this moment to take a run, and waits for its answer.
     pub(crate) fn begin_submission(&mut self) -> Daemon {
         let job = self.workload.job(0);
+        self.client_for(&job, "submission.log")
+    }
+
+    fn client_for(&self, job: &Job, log: &str) -> Daemon {
         let fixed = ["submit", "--quiet"].map(str::to_owned);
         let mut command = self.cluster.client(fixed.iter().chain(&job.arguments));
-        let log = self.cluster.sandbox.path().join("submission.log");
-        Daemon::start("a submission", &mut command, &log)
+        Daemon::start(
+            "a submission",
+            &mut command,
+            &self.cluster.sandbox.path().join(log),
+        )
     }
 
     fn try_submit(&self, job: &Job) -> Option<RunId> {
@@ -198,6 +273,27 @@ impl Campaign {
         steps.map(|step| step.attempts.len().saturating_sub(1)).sum()
     }
 
+    /// How many attempts of a run any worker has claimed.
+    pub(crate) fn claims(&self, run: RunId) -> usize {
+        let view = self.cluster.run(&run.to_string());
+        let attempts = view.steps_list.iter().flat_map(|step| &step.attempts);
+        attempts.filter(|attempt| attempt.claimed_at.is_some()).count()
+    }
+
+    /// Every run that there is, also those whose submission was not answered; waits until the last has ended, however it does.
+    fn all_ended(&self) -> Vec<RunView> {
+        let listed = self.cluster.ok(["runs", "list", "-n", RUNS_MAX, "-o", "json"]);
+        let listed: Vec<RunSummary> = listed.items();
+        let ended = listed.into_iter().map(|run| {
+            let id = run.id.to_string();
+            eventually(END_DEADLINE, &format!("run {id} has ended"), || {
+                let run = self.cluster.run(&id);
+                run.summary.status.is_terminal().then_some(run)
+            })
+        });
+        ended.collect()
+    }
+
     /// Waits for all that was promised, stops everything, and lets the checker look. Answers what there was.
     ///
     /// # Panics
@@ -209,21 +305,18 @@ impl Campaign {
             self.cluster.is_refused_to_cancel(nobody),
             "a run that is none cannot be ended"
         );
-        let runs = self.promises.iter();
-        let runs = runs.map(|promise| self.cluster.run(&promise.run.to_string()));
         let mut told = Told {
             promises: self.promises.clone(),
             refusals: vec![nobody],
-            runs: runs.collect(),
-            vitals: self.observer.finish(),
-            stored: None,
-            spilled: Vec::new(),
+            runs: self.all_ended(),
+            ..Told::default()
         };
         if let Some((secret, last)) = self.secret.as_ref().zip(self.promises.last()) {
             told.spilled = secret.in_answers(&self.cluster, last.run);
         }
         let store = self.cluster.store_config();
-        self.cluster.stop();
+        self.cluster.end_daemons();
+        told.vitals = self.observer.finish();
         told.stored = sweep(&mut self.cluster);
         if let Some(secret) = &self.secret {
             told.spilled.extend(secret.in_places(&self.cluster));

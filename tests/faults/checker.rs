@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
-use testkit::{Evidence, Invariant, Sandbox, Shelf, Told, Vitals, Workload, gather, judge};
+use testkit::{Evidence, Invariant, Overdue, Sandbox, Shelf, Told, Vitals, Workload, gather, judge};
 use tidemill_artifacts::StoreConfig;
 use tidemill_engine::{Event, Fact};
 use tidemill_protocol::api::{AuditDecision, AuditEntry};
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId};
-use tidemill_protocol::status::{RunStatus, StepStatus};
+use tidemill_protocol::status::{AttemptStatus, RunStatus, StepStatus};
 
 pub(crate) const TRIALS: &[Trial] = &[fast(
     "the_checker_accepts_a_good_run_and_finds_each_invariant_that_is_broken_on_purpose",
@@ -36,11 +36,7 @@ fn finds_what_is_broken() {
     };
     let mut good = gather(&sandbox, &[state], &store, told);
     // A run in one process is not watched, and nothing is refused in it.
-    good.vitals = Vitals {
-        answers: vec![Duration::from_millis(2); 100],
-        peak_bytes: 60 << 20,
-        open_files: 40,
-    };
+    good.vitals = vitals();
     refuse(&mut good);
     assert_eq!(judge(&good), []);
     for (invariant, harm) in HARMS {
@@ -60,6 +56,28 @@ fn finds_what_is_broken() {
         .iter()
         .any(|breach| breach.invariant == Invariant::NewestCommits);
     assert!(!is_blamed, "nobody had claimed the replacement: {found:?}");
+}
+
+/// What a watch sees that sees nothing wrong: one answer of a hundred came late, and a process needed most of its grace.
+fn vitals() -> Vitals {
+    let mut answers = vec![Duration::from_millis(2); 100];
+    answers[0] = Duration::from_secs(2);
+    Vitals {
+        answers,
+        peak_bytes: 60 << 20,
+        open_files: 40,
+        disk_bytes: 9 << 20,
+        queued: 12,
+        overdue: vec![lives_on(Duration::from_secs(14))],
+        there_still: Vec::new(),
+    }
+}
+
+fn lives_on(after: Duration) -> Overdue {
+    Overdue {
+        what: "process 1 lives on".to_owned(),
+        after,
+    }
 }
 
 /// Everything in the store is made old and swept; the keys of what is left.
@@ -163,6 +181,25 @@ const HARMS: &[(Invariant, Harm)] = &[
         let attempt = step.attempts[0].clone();
         step.attempts.push(attempt);
     }),
+    (Invariant::OneResult, |e| {
+        let outputs = &mut first_run(e).steps_list[0].outputs;
+        let output = outputs.values_mut().next().expect("it has an output");
+        output.digest = Digest::of(b"another result");
+    }),
+    (Invariant::OneResult, |e| {
+        first_run(e).steps_list[0].attempts[0].status = AttemptStatus::Failed;
+    }),
+    (Invariant::OneResult, |e| {
+        let first = e.manifests.values_mut().next().expect("something was committed");
+        first.as_mut().expect("it can be read").1 = Digest::of(b"another manifest");
+    }),
+    (Invariant::OneResult, |e| {
+        let first = e.manifests.values_mut().next().expect("something was committed");
+        first.as_mut().expect("it can be read").0.clear();
+    }),
+    (Invariant::OneResult, |e| {
+        e.manifests.pop_first();
+    }),
     (Invariant::ResultsAreWhole, |e| {
         let first = e.artifacts.values_mut().next().expect("something was committed");
         *first = Err("its bytes are gone".into());
@@ -178,6 +215,29 @@ const HARMS: &[(Invariant, Harm)] = &[
         for step in &mut first_run(e).steps_list {
             step.outputs.clear();
         }
+    }),
+    (Invariant::InputsAreResults, |e| {
+        // The last step is made out before anything has been committed.
+        let last = e
+            .events
+            .iter()
+            .rposition(|event| matches!(event.fact, Fact::AttemptDispatched { .. }));
+        let early = e.events.remove(last.expect("it happened"));
+        let first = position(e, |fact| matches!(fact, Fact::AttemptDispatched { .. }));
+        e.events.insert(first, early);
+    }),
+    (Invariant::InputsAreResults, |e| {
+        // Made out for other contents than were committed.
+        let keys = e.events.iter().filter_map(|event| match &event.fact {
+            Fact::AttemptDispatched { key, .. } => Some(*key),
+            _ => None,
+        });
+        let first = keys.collect::<Vec<_>>()[0];
+        let last = e.events.iter_mut().rev().find_map(|event| match &mut event.fact {
+            Fact::AttemptDispatched { key, .. } => Some(key),
+            _ => None,
+        });
+        *last.expect("it happened") = first;
     }),
     (Invariant::NewestCommits, |e| {
         let commit = position(e, |fact| matches!(fact, Fact::AttemptSucceeded { .. }));
@@ -196,6 +256,9 @@ const HARMS: &[(Invariant, Harm)] = &[
     }),
     (Invariant::NothingIsLeft, |e| {
         e.left.push("process 1 is left: sleep".into());
+    }),
+    (Invariant::NothingIsLeft, |e| {
+        e.vitals.overdue.push(lives_on(Duration::from_secs(16)));
     }),
     (Invariant::NothingUnnamed, |e| {
         shelf(e).objects.retain(|key| !key.starts_with("blobs/"));
@@ -222,8 +285,14 @@ const HARMS: &[(Invariant, Harm)] = &[
         e.spilled.push("coordinator.log".into());
     }),
     (Invariant::Bounded, |e| {
-        e.vitals.answers[..4].fill(Duration::from_secs(2));
+        e.vitals.answers[..2].fill(Duration::from_secs(2));
     }),
+    (Invariant::Bounded, |e| {
+        // One of few is too many.
+        e.vitals.answers.truncate(99);
+    }),
+    (Invariant::Bounded, |e| e.vitals.disk_bytes = 2 << 30),
+    (Invariant::Bounded, |e| e.vitals.queued = 5_000),
     (Invariant::Bounded, |e| e.vitals.peak_bytes = 2 << 30),
     (Invariant::Bounded, |e| e.vitals.open_files = 2_000),
     (Invariant::ChangesAreAudited, |e| e.audit.clear()),
@@ -242,6 +311,37 @@ const HARMS: &[(Invariant, Harm)] = &[
     }),
     (Invariant::ChangesAreAudited, |e| {
         e.audit.retain(|entry| entry.decision != AuditDecision::Refused);
+    }),
+    (Invariant::ChangesAreAudited, |e| {
+        // The same run, accepted twice.
+        let entry = submission(e).clone();
+        e.audit.push(entry);
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        first_run(e).steps_list.pop();
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        let steps = &mut first_run(e).steps_list;
+        steps.extend(steps.last().cloned());
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        first_run(e).steps_list.swap(0, 3);
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        first_run(e).steps_list[0].attempts.clear();
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        let attempt = &mut first_run(e).steps_list[0].attempts[0];
+        attempt.worker = Some("a-stranger".parse().expect("is a name"));
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        for step in &mut first_run(e).steps_list {
+            step.outputs.clear();
+        }
+    }),
+    (Invariant::ReplayAgrees, |e| {
+        e.promises.clear();
+        e.runs.clear();
     }),
     (Invariant::ReplayAgrees, |e| {
         first_run(e).steps_list[0].status = StepStatus::Failed;

@@ -14,7 +14,7 @@ use testkit::{Sandbox, Up, eventually};
 
 pub(crate) const TRIALS: &[Trial] = &[
     fast(
-        "a_thousand_slow_connections_to_a_real_server_leave_health_answering",
+        "a_thousand_slow_connections_to_a_real_server_leave_health_answering_within_a_second",
         || crowd(1_000),
     ),
     slow(
@@ -27,7 +27,7 @@ pub(crate) const TRIALS: &[Trial] = &[
 const GATHER_DEADLINE: Duration = Duration::from_mins(3);
 /// How often health is asked for.
 const QUESTIONS: usize = 50;
-/// How long an answer may take.
+/// How long the longest answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// Files that either process needs beside its connections.
 const OTHER_FILES: u64 = 1_000;
@@ -61,7 +61,7 @@ fn crowd(size: usize) {
         "figures: {size} connections, {} made anew: the server had {held} files open; health answered in {median:.1?} (median), {longest:.1?} (longest of {QUESTIONS})",
         crowd.again()
     );
-    assert!(median < ANSWER_WITHIN, "{answers:?}");
+    assert!(longest < ANSWER_WITHIN, "{answers:?}");
     drop(crowd);
     up.ok(["runs", "list"]);
 }

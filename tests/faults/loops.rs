@@ -1,5 +1,6 @@
 //! Kill loops: one part is killed again and again at random moments of a running workload.
 
+use crate::broker::{REJOIN_MAX, settle, wait_until_all_are_back};
 use crate::campaign::{Campaign, Tally, cpu, pass};
 use crate::settings::Settings;
 use crate::trial::{Trial, fast, slow};
@@ -22,6 +23,9 @@ pub(crate) const TRIALS: &[Trial] = &[
         broker(settings.broker_kills, settings.seed);
     }),
 ];
+
+/// From the death of the coordinator to its first answer.
+const RESTART_MAX: Duration = Duration::from_secs(5);
 
 /// Longest time between a restart and the next kill.
 const BETWEEN_KILLS_MS: u64 = 1_500;
@@ -56,8 +60,25 @@ fn report(what: &str, mut away: Away, tally: Tally) {
     );
 }
 
+impl Away {
+    /// Each time it was back as soon as it has to be.
+    fn assert_within(&self, bound: Duration) {
+        for away in &self.0 {
+            assert!(
+                *away <= bound,
+                "it was away for {away:?}, and may be for {bound:?}"
+            );
+        }
+    }
+}
+
 /// Kills again and again by `act` while runs are submitted.
-fn kill_loop(what: &str, kills: u32, seed: u64, act: impl Fn(&mut Campaign, &mut Random)) {
+fn kill_loop(
+    what: &str,
+    (kills, seed): (u32, u64),
+    back_within: Option<Duration>,
+    act: impl Fn(&mut Campaign, &mut Random),
+) {
     let mut random = Random::new(seed);
     let mut campaign = Campaign::start_spilling(BrokerAccess::default(), &[], &WORKERS);
     let mut away = Away::default();
@@ -66,18 +87,27 @@ fn kill_loop(what: &str, kills: u32, seed: u64, act: impl Fn(&mut Campaign, &mut
         random_moment(&mut random);
         away.measure(|| act(&mut campaign, &mut random));
     }
-    report(what, away, campaign.end());
+    let tally = campaign.end();
+    if let Some(bound) = back_within {
+        away.assert_within(bound);
+    }
+    report(what, away, tally);
 }
 
 fn coordinator(kills: u32, seed: u64) {
-    kill_loop("the coordinator", kills, seed, |campaign, _| {
-        campaign.cluster.kill_coordinator();
-        campaign.cluster.start_coordinator();
-    });
+    kill_loop(
+        "the coordinator",
+        (kills, seed),
+        Some(RESTART_MAX),
+        |campaign, _| {
+            campaign.cluster.kill_coordinator();
+            campaign.cluster.start_coordinator();
+        },
+    );
 }
 
 fn workers(kills: u32, seed: u64) {
-    kill_loop("worker daemons", kills, seed, |campaign, random| {
+    kill_loop("worker daemons", (kills, seed), None, |campaign, random| {
         let worker = random.pick(&WORKERS);
         campaign.cluster.kill_worker(worker.name);
         campaign.cluster.start_worker(worker);
@@ -92,13 +122,22 @@ fn broker(kills: u32, seed: u64) {
         authorities: None,
     };
     let mut campaign = Campaign::start_over(access, Store::Folder, &WORKERS);
-    let mut away = Away::default();
+    settle(&mut campaign);
+    let (mut away, mut apart) = (Away::default(), Away::default());
     for _ in 0..kills {
         for _ in 0..3 {
             campaign.submit(random.below(20));
         }
         random_moment(&mut random);
         away.measure(|| rabbit.restart());
+        apart.measure(|| wait_until_all_are_back(&rabbit, campaign.cluster.prefix()));
     }
-    report("the broker", away, campaign.end());
+    let tally = campaign.end();
+    apart.assert_within(REJOIN_MAX);
+    report("the broker", away, tally);
+    report(
+        "the broker, from its first answer until all were back at it",
+        apart,
+        tally,
+    );
 }

@@ -25,6 +25,7 @@ mod silence;
 mod small_disk;
 mod standby;
 mod trial;
+mod watched;
 mod worker;
 
 use libtest_mimic::Arguments;

@@ -15,7 +15,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         rows_hold,
     ),
     fast(
-        "a_promise_that_one_of_many_broke_is_told_as_broken",
+        "a_promise_that_one_of_many_broke_is_told_as_broken_and_one_that_nobody_could_try_as_not_proved",
         no_failure_is_hidden,
     ),
     fast("the_page_of_faults_shows_the_matrix_as_it_is", page_is_current),
@@ -151,45 +151,56 @@ pub(crate) fn tell(results: &Path) -> ExitCode {
     }
 }
 
+/// What a test says that could not try here what it is about, before the reason.
+const NOT_PROVED: &str = "NOT PROVED HERE";
+/// Longer reasons are cut.
+const REASON_CHARS_MAX: usize = 120;
+
 /// How a test came out. The worst counts where several have one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+enum Outcome<'a> {
     Well,
     /// It went well without the network namespace that it should have had.
     ByProxy,
+    /// It did not fail, because for this reason it could not try.
+    NotProved(&'a str),
     Failed,
 }
 
-fn verdict(row: &Row, outcomes: &BTreeMap<&str, Outcome>) -> String {
+fn verdict(row: &Row, outcomes: &BTreeMap<&str, Outcome<'_>>) -> String {
     if let Some(why) = &row.none {
         return format!("none: {why}");
     }
-    let went_well = |name: &&String| {
-        let outcome = outcomes.get(name.as_str());
-        outcome.is_some_and(|outcome| *outcome != Outcome::Failed)
-    };
-    let bad: Vec<&str> = row
-        .tests
-        .iter()
-        .filter(|name| !went_well(name))
-        .map(String::as_str)
-        .collect();
-    let by_proxy = row
-        .tests
-        .iter()
-        .any(|name| outcomes.get(name.as_str()) == Some(&Outcome::ByProxy));
-    if bad.is_empty() && by_proxy {
-        format!("passed ({}), {BY_PROXY}", row.tests.len())
-    } else if bad.is_empty() {
-        format!("passed ({})", row.tests.len())
-    } else {
-        format!("FAILED: {}", bad.join(", "))
+    let (mut bad, mut unproved, mut by_proxy) = (Vec::new(), Vec::new(), false);
+    for name in &row.tests {
+        match outcomes.get(name.as_str()) {
+            None | Some(Outcome::Failed) => bad.push(name.as_str()),
+            Some(Outcome::NotProved(why)) => unproved.push((name, why)),
+            Some(Outcome::ByProxy) => by_proxy = true,
+            Some(Outcome::Well) => {}
+        }
     }
+    if !bad.is_empty() {
+        return format!("FAILED: {}", bad.join(", "));
+    }
+    let of = row.tests.len();
+    let passed = match unproved.len() {
+        0 => format!("passed ({of})"),
+        all if all == of => "not passed".to_owned(),
+        some => format!("passed ({} of {of})", of - some),
+    };
+    let unproved = unproved.iter().map(|(name, why)| match of {
+        1 => format!("not proved here: {why}"),
+        _ => format!("not proved here: {} ({why})", name.replace('_', " ")),
+    });
+    let by_proxy = by_proxy.then(|| BY_PROXY.to_owned());
+    let all: Vec<String> = [passed].into_iter().chain(unproved).chain(by_proxy).collect();
+    all.join(", ")
 }
 
 /// How each test came out, by its name without its modules. A promise of a contract is kept by everybody who made it, or it is not kept: tests of one
 /// name count as one.
-fn outcomes(junit: &str) -> BTreeMap<&str, Outcome> {
+fn outcomes(junit: &str) -> BTreeMap<&str, Outcome<'_>> {
     let mut outcomes = BTreeMap::new();
     for case in junit.split("<testcase ").skip(1) {
         let Some((name, rest)) = case
@@ -201,6 +212,8 @@ fn outcomes(junit: &str) -> BTreeMap<&str, Outcome> {
         let own = name.rsplit("::").next().unwrap_or(name);
         let outcome = if rest.contains("<failure") || rest.contains("<error") {
             Outcome::Failed
+        } else if let Some(why) = unproved(rest) {
+            Outcome::NotProved(why)
         } else if rest.contains(BY_PROXY) {
             Outcome::ByProxy
         } else {
@@ -210,6 +223,14 @@ fn outcomes(junit: &str) -> BTreeMap<&str, Outcome> {
         *worst = outcome.max(*worst);
     }
     outcomes
+}
+
+/// Why a test could not try what it is about, if it said so.
+fn unproved(said: &str) -> Option<&str> {
+    let (_, rest) = said.split_once(NOT_PROVED)?;
+    let why = rest.split(['\n', '<']).next()?.trim_matches([' ', ',', ':']);
+    let end = why.char_indices().nth(REASON_CHARS_MAX);
+    Some(end.and_then(|(end, _)| why.get(..end)).unwrap_or(why))
 }
 
 /// What trials said that they had measured.
@@ -227,15 +248,35 @@ fn no_failure_is_hidden() {
         <testcase name="another" classname="transport"><error type="execution failure"/></testcase>
         <testcase name="local::kept" classname="transport"></testcase>
         <testcase name="silent" classname="faults"><system-out>no network namespace here, but proxies: why</system-out></testcase>
+        <testcase name="limits::bomb" classname="worker"><system-out>running
+NOT PROVED HERE, for want of control groups: none
+ok</system-out></testcase>
         <testcase name="amqp::kept" classname="transport"><system-out>a &lt;failure was expected</system-out></testcase>"#;
     let told: Vec<_> = outcomes(junit).into_iter().collect();
     let wanted = [
         ("a_promise", Outcome::Failed),
         ("another", Outcome::Failed),
+        ("bomb", Outcome::NotProved("for want of control groups: none")),
         ("kept", Outcome::Well),
         ("silent", Outcome::ByProxy),
     ];
     assert_eq!(told, wanted);
+    let row = |tests: &[&str]| Row {
+        number: 44,
+        fault: "fork bomb".to_owned(),
+        tests: tests.iter().map(|&name| name.to_owned()).collect(),
+        none: None,
+    };
+    let verdict = |tests: &[&str]| verdict(&row(tests), &outcomes(junit));
+    assert_eq!(
+        verdict(&["bomb"]),
+        "not passed, not proved here: for want of control groups: none"
+    );
+    assert_eq!(
+        verdict(&["bomb", "kept"]),
+        "passed (1 of 2), not proved here: bomb (for want of control groups: none)"
+    );
+    assert_eq!(verdict(&["bomb", "another"]), "FAILED: another");
     let measured = "<system-out>running\nfigures: 5 kills, none lost</system-out>";
     assert_eq!(figures(measured).collect::<Vec<_>>(), ["5 kills, none lost"]);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     broker, chaos, checker, clock, coordinator, crowd, loops, metrics, nodes, objects, power, results,
-    secrets, silence, standby, worker,
+    secrets, silence, standby, watched, worker,
 };
 
 /// How long it takes.
@@ -55,8 +55,9 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 16] = [
+    let groups: [&[Trial]; 17] = [
         checker::TRIALS,
+        watched::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
         clock::TRIALS,

@@ -9,6 +9,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A status line is shorter.
 const HEAD_BYTES: usize = 64;
 
+/// Longer answers are not read to their end.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -60,6 +63,21 @@ pub(crate) fn ask(
         }
     }
     Asked::Nothing
+}
+
+/// What a coordinator answers to a question, if it answers well within `patience`.
+pub(crate) fn fetch(port: u16, path: &str, token: Option<&str>, patience: Duration) -> Option<String> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let right = token.map_or_else(String::new, |token| format!("authorization: Bearer {token}\r\n"));
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{right}\r\n");
+    let mut stream = TcpStream::connect_timeout(&address, patience).ok()?;
+    stream.set_read_timeout(Some(patience)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut bytes = Vec::new();
+    stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8(bytes).ok()?;
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
 fn status(head: &[u8]) -> Option<u16> {

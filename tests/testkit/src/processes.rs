@@ -1,6 +1,7 @@
 //! Finds and ends processes by what they carry. A worker's supervisor outlives its daemon by design, so a test that ends must look for it.
 
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -30,6 +31,34 @@ pub(crate) fn with_argument(path: &Path) -> Vec<u32> {
         line.split(|byte| *byte == 0).any(|argument| argument == wanted)
     });
     pids
+}
+
+/// What the kernel tells of a process in one line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    /// `Z` when it has ended, `T` when it is held.
+    pub(crate) state: char,
+    /// Its parent.
+    pub(crate) parent: u32,
+    /// When it started, in ticks since the boot: with its number, who it is.
+    pub(crate) start: u64,
+}
+
+/// All processes of this machine, by pid.
+pub(crate) fn lines() -> BTreeMap<u32, Line> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, line(pid)?))).collect()
+}
+
+fn line(pid: u32) -> Option<Line> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may hold anything.
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let (state, parent) = (fields.next()?.chars().next()?, fields.next()?.parse().ok()?);
+    let start = fields.nth(17)?.parse().ok()?;
+    Some(Line { state, parent, start })
 }
 
 /// Sends a signal; a process that is gone already is none of our business.

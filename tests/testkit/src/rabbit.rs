@@ -3,7 +3,7 @@
 
 use crate::ports::free_ports;
 use crate::sandbox::finish;
-use crate::{Daemon, Namespace, Output, eventually, processes};
+use crate::{Daemon, Namespace, Output, depths, eventually, processes};
 use rustix::process::Signal;
 use std::ffi::OsStr;
 use std::fs;
@@ -247,6 +247,11 @@ impl Rabbit {
             Some((name, columns.next()?.parse().ok()?, columns.next()?.parse().ok()?))
         });
         rows.collect()
+    }
+
+    /// How many consumers a queue has; none when it is not there, or the node does not answer.
+    pub fn consumers(&self, queue: &str) -> Option<u64> {
+        depths::ask(&self.url(), queue).map(|counted| counted.consumers)
     }
 
     fn command(&self, program: &str) -> Command {

@@ -1,4 +1,5 @@
-//! Two more questions about evidence: whether the daemons kept within their bounds, and whether the audit log tells what clients saw. Pure, as `judge` is.
+//! Three more questions about evidence: whether the daemons kept within their bounds, whether processes ended in time, and whether the audit log tells what
+//! clients saw. Pure, as `judge` is.
 
 use super::Evidence;
 use crate::Vitals;
@@ -13,6 +14,12 @@ const SOON: Duration = Duration::from_secs(1);
 const MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// More files than any daemon needs; a trial that opens connections by the hundred lowers the limit of the process itself.
 const OPEN_FILES_MAX: usize = 1_000;
+/// More than any daemon keeps in its folder, with what a trial fills it with.
+const DISK_BYTES_MAX: u64 = 512 * 1024 * 1024;
+/// More messages than ever wait in one queue: a window of tasks each written again after some restarts, and the reports of some hundred attempts.
+const QUEUED_MAX: u64 = 1_000;
+/// How long a process may live after the end of its attempt, or after its worker was told to stop it: a worker's usual grace, and five seconds.
+const OVERDUE_MAX: Duration = Duration::from_secs(10 + 5);
 /// The route of submissions, and that by which a run is ended.
 const SUBMIT: &str = "/api/v1/runs";
 const CANCEL: &str = "/api/v1/runs/{run}/cancel";
@@ -23,11 +30,13 @@ pub(super) fn unbounded(vitals: &Vitals) -> Vec<String> {
         answers,
         peak_bytes,
         open_files,
+        disk_bytes,
+        queued,
+        ..
     } = vitals;
     let late = answers.iter().filter(|took| **took > SOON).count();
     let mut told = Vec::new();
-    // Two may be late even of few: the machine has more to do than this, and some trials leave the coordinator no file to answer with for a moment.
-    if late > 2 + answers.len() / 100 {
+    if late > answers.len() / 100 {
         let longest = answers.iter().max().copied().unwrap_or_default();
         told.push(format!(
             "{late} of {} signs of life came late, one after {longest:?}",
@@ -40,7 +49,19 @@ pub(super) fn unbounded(vitals: &Vitals) -> Vec<String> {
     if *open_files > OPEN_FILES_MAX {
         told.push(format!("a daemon had {open_files} files open"));
     }
+    if *disk_bytes > DISK_BYTES_MAX {
+        told.push(format!("a daemon kept {disk_bytes} bytes in its folder"));
+    }
+    if *queued > QUEUED_MAX {
+        told.push(format!("{queued} messages waited in one queue"));
+    }
     told
+}
+
+/// Who lived, or lay unburied, for longer than they may, in words.
+pub(super) fn overdue(vitals: &Vitals) -> impl Iterator<Item = String> {
+    let overdue = vitals.overdue.iter().filter(|seen| seen.after > OVERDUE_MAX);
+    overdue.map(|seen| format!("{}, {:?} later", seen.what, seen.after))
 }
 
 /// Where the audit log and what clients saw part, in words.
@@ -59,11 +80,18 @@ pub(super) fn unaudited(evidence: &Evidence) -> Vec<String> {
     // The outcome of a change is not waited for: a crash may take it, and leaves what was announced.
     let concluded = submissions.iter().filter(|entry| entry.of.is_some()).count();
     let open = with(AuditDecision::Admitted).count().saturating_sub(concluded);
-    let accepted: BTreeSet<String> = with(AuditDecision::Accepted).map(|entry| run_of(entry)).collect();
+    let mut accepted: BTreeMap<String, usize> = BTreeMap::new();
+    for entry in with(AuditDecision::Accepted) {
+        *accepted.entry(run_of(entry)).or_default() += 1;
+    }
+    // Nobody here sends a submission again under one key.
+    for (run, times) in accepted.iter().filter(|(_, times)| **times > 1) {
+        told.push(format!("run {run} was accepted {times} times in the audit log"));
+    }
     let missing = evidence
         .promises
         .iter()
-        .filter(|promise| !accepted.contains(&promise.run.to_string()));
+        .filter(|promise| !accepted.contains_key(&promise.run.to_string()));
     let missing: Vec<String> = missing.map(|promise| promise.run.to_string()).collect();
     if missing.len() > open {
         told.push(format!(
@@ -80,7 +108,7 @@ pub(super) fn unaudited(evidence: &Evidence) -> Vec<String> {
             _ => None,
         })
         .collect();
-    for run in accepted.difference(&journaled) {
+    for run in accepted.keys().filter(|run| !journaled.contains(*run)) {
         told.push(format!(
             "run {run} is accepted in the audit log and not in the journal"
         ));

@@ -1,6 +1,6 @@
 //! Gathers evidence. The cluster must be quiet: its runs have ended, and its coordinator has been stopped, because a journal is read by one at a time.
 
-use super::judge::{Evidence, Promise, Shelf};
+use super::judge::{Evidence, ManifestRead, Promise, Shelf};
 use crate::sandbox::ANSWER_DEADLINE;
 use crate::{Sandbox, Vitals};
 use std::collections::btree_map::Entry;
@@ -13,7 +13,7 @@ use tidemill_engine::{Event, Fact};
 use tidemill_protocol::api::{AuditEntry, RunView};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::RunId;
+use tidemill_protocol::ids::{AttemptId, FencingToken, RunId};
 
 /// Contents up to this size are read whole; the workloads write lines.
 const CONTENT_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -56,6 +56,7 @@ pub fn gather(sandbox: &Sandbox, states: &[PathBuf], store: &StoreConfig, told: 
         audit.extend(audit_of(state));
     }
     let artifacts = read_all(store, &events);
+    let manifests = read_manifests(store, &events);
     let shelf = told.stored.map(|objects| Shelf {
         trees: read_trees(store, &objects),
         mentioned: exported.lines().flat_map(digests_in_ledgers).collect(),
@@ -69,7 +70,14 @@ pub fn gather(sandbox: &Sandbox, states: &[PathBuf], store: &StoreConfig, told: 
         runs: runs.map(|run| (run.summary.id, run)).collect(),
         events,
         artifacts,
-        left: left.map(in_words).collect(),
+        manifests,
+        left: told
+            .vitals
+            .there_still
+            .iter()
+            .cloned()
+            .chain(left.map(in_words))
+            .collect(),
         audit,
         refusals: told.refusals,
         vitals: told.vitals,
@@ -143,6 +151,33 @@ fn read_all(store: &StoreConfig, events: &[Event]) -> BTreeMap<Digest, Result<Ve
                         place.insert(read_whole(&store, artifact).await);
                     }
                 }
+            }
+        }
+        read
+    })
+}
+
+/// The manifest of each attempt that committed one.
+fn read_manifests(
+    store: &StoreConfig,
+    events: &[Event],
+) -> BTreeMap<(AttemptId, FencingToken), ManifestRead> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be made");
+    runtime.block_on(async {
+        let store = ArtifactStore::open(store).await.expect("the store opens");
+        let mut read = BTreeMap::new();
+        for event in events {
+            if let Fact::AttemptSucceeded {
+                attempt,
+                token,
+                success,
+                ..
+            } = &event.fact
+                && success.manifest.is_some()
+            {
+                let manifest = store.read_manifest(attempt, *token).await;
+                let manifest = manifest.map(|(manifest, digest)| (manifest.outputs, digest));
+                read.insert((*attempt, *token), manifest.map_err(|error| error.to_string()));
             }
         }
         read

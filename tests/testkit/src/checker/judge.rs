@@ -1,16 +1,16 @@
 //! The invariants as questions about evidence. No process, file or clock is touched here.
 
-use super::{conduct, kept};
+use super::{agree, conduct, kept, order};
 use crate::Vitals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use tidemill_engine::{Engine, Event, Fact, audit};
-use tidemill_protocol::api::{AuditEntry, RunView, StepView};
+use tidemill_engine::{Event, Fact};
+use tidemill_protocol::api::{AuditEntry, RunView};
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef};
 use tidemill_protocol::name::PortName;
-use tidemill_protocol::status::{AttemptStatus, RunStatus};
+use tidemill_protocol::status::RunStatus;
 
 /// What must hold whatever happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,21 +21,21 @@ pub enum Invariant {
     OneResult,
     /// What was committed can be read, and is what was committed.
     ResultsAreWhole,
-    /// A step reads exactly what the steps before it committed.
+    /// A step begins after the steps before it, and reads exactly what they committed.
     InputsAreResults,
     /// Attempts and tokens only grow, and only the newest attempt commits.
     NewestCommits,
     /// What was answered is in the journal.
     AnswersAreDurable,
-    /// No process of an ended attempt is left.
+    /// No process of an attempt lives on after its end, or after its worker was told to stop it, for longer than it may; no process waits for ever to be buried.
     NothingIsLeft,
     /// After a sweep the store holds what is named, all of it and nothing else.
     NothingUnnamed,
-    /// The journal, replayed, is what the API shows.
+    /// The journal, replayed, is what the API shows: every run, step, attempt and result.
     ReplayAgrees,
     /// A secret that a step was given sticks nowhere.
     SecretsStay,
-    /// Memory and open files of the daemons have a bound, and the coordinator says soon that it lives, whatever is done to it.
+    /// Memory, open files and disk of the daemons and their supervisors have a bound, so have the queues, and the coordinator says soon that it lives, whatever is done to it.
     Bounded,
     /// Every change that a client asked for is in the audit log, and came to what the client saw; nothing is there that was not done.
     ChangesAreAudited,
@@ -97,6 +97,8 @@ pub struct Evidence {
     pub events: Vec<Event>,
     /// For each committed artifact, its bytes when it is small, or why it cannot be read.
     pub artifacts: BTreeMap<Digest, Result<Vec<u8>, String>>,
+    /// What manifests in the store name, and their digests, or why they cannot be read: of each attempt that committed one.
+    pub manifests: BTreeMap<(AttemptId, FencingToken), ManifestRead>,
     /// Processes that are left, in words.
     pub left: Vec<String>,
     /// The audit logs of all coordinators that there were, each in order.
@@ -110,6 +112,9 @@ pub struct Evidence {
     /// Places where a secret was found that a step had been given.
     pub spilled: Vec<String>,
 }
+
+/// What a manifest names, and its own digest; or why it cannot be read.
+pub type ManifestRead = Result<(BTreeMap<PortName, ArtifactRef>, Digest), String>;
 
 /// A store after everything in it was old and it was swept.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +133,15 @@ pub fn judge(evidence: &Evidence) -> Vec<Breach> {
     promises(evidence, &mut found);
     commits(evidence, &mut found);
     results(evidence, &mut found);
-    replay(evidence, &mut found);
+    for what in agree::parted(evidence) {
+        found.add(Invariant::ReplayAgrees, what);
+    }
+    for what in agree::named_differently(evidence) {
+        found.add(Invariant::OneResult, what);
+    }
+    for what in order::too_early(evidence) {
+        found.add(Invariant::InputsAreResults, what);
+    }
     for what in conduct::unbounded(&evidence.vitals) {
         found.add(Invariant::Bounded, what);
     }
@@ -145,8 +158,13 @@ pub fn judge(evidence: &Evidence) -> Vec<Breach> {
     for place in &evidence.spilled {
         found.add(Invariant::SecretsStay, format!("the secret stands in {place}"));
     }
-    for process in &evidence.left {
-        found.add(Invariant::NothingIsLeft, process.clone());
+    for what in evidence
+        .left
+        .iter()
+        .cloned()
+        .chain(conduct::overdue(&evidence.vitals))
+    {
+        found.add(Invariant::NothingIsLeft, what);
     }
     found.0.sort_by_key(|breach| breach.invariant);
     found.0
@@ -271,21 +289,6 @@ fn commits(evidence: &Evidence, found: &mut Found) {
             _ => {}
         }
     }
-    let steps = evidence
-        .runs
-        .values()
-        .flat_map(|run| run.steps_list.iter().map(move |step| (run.summary.id, step)));
-    for (run, step) in steps {
-        if good_attempts(step) > 1 {
-            let what = format!("the API shows two good attempts of {run}/{}", step.path);
-            found.add(Invariant::OneResult, what);
-        }
-    }
-}
-
-fn good_attempts(step: &StepView) -> usize {
-    let attempts = step.attempts.iter();
-    attempts.filter(|a| a.status == AttemptStatus::Succeeded).count()
 }
 
 fn results(evidence: &Evidence, found: &mut Found) {
@@ -304,62 +307,6 @@ fn results(evidence: &Evidence, found: &mut Found) {
                     let what = format!("nobody looked at output `{port}` of {attempt}");
                     found.add(Invariant::ResultsAreWhole, what);
                 }
-            }
-        }
-    }
-}
-
-/// The journal's events, replayed. A history that could not have happened is refused by a panic: here it is none.
-pub(super) fn replayed(evidence: &Evidence) -> Option<Engine> {
-    let replayed = catch_unwind(AssertUnwindSafe(|| {
-        let mut engine = Engine::new();
-        let mut effects = Vec::new();
-        for event in &evidence.events {
-            engine.apply(event, &mut effects);
-            effects.clear();
-        }
-        engine
-    }));
-    replayed.ok()
-}
-
-fn replay(evidence: &Evidence, found: &mut Found) {
-    let Some(engine) = replayed(evidence) else {
-        let what = "the journal tells what cannot have happened".to_owned();
-        found.add(Invariant::ReplayAgrees, what);
-        return;
-    };
-    if let Err(violation) = audit(&engine) {
-        found.add(
-            Invariant::ReplayAgrees,
-            format!("the replayed state is unsound: {violation}"),
-        );
-    }
-    for (id, shown) in &evidence.runs {
-        let Some(run) = engine.run(*id) else {
-            found.add(
-                Invariant::ReplayAgrees,
-                format!("run {id} is shown and not replayed"),
-            );
-            continue;
-        };
-        if run.status() != shown.summary.status {
-            let what = format!(
-                "run {id} is shown {} and replayed {}",
-                shown.summary.status,
-                run.status()
-            );
-            found.add(Invariant::ReplayAgrees, what);
-        }
-        for (step, view) in run.steps().zip(&shown.steps_list) {
-            if step.status() != view.status {
-                let what = format!(
-                    "{id}/{} is shown {} and replayed {}",
-                    view.path,
-                    view.status,
-                    step.status()
-                );
-                found.add(Invariant::ReplayAgrees, what);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! One more question about evidence: whether a store that was swept holds what is named, all of it and nothing else. Pure, as `judge` is.
 
-use super::judge::replayed;
+use super::agree::replayed;
 use super::{Evidence, Shelf};
 use std::collections::{BTreeMap, BTreeSet};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};

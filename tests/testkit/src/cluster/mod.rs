@@ -1,7 +1,8 @@
 //! A cluster of real processes: one coordinator and any number of workers, joined by the RabbitMQ of this machine under a prefix of their own
 //! and by an object store. Each can be killed, ended and started again. The coordinator's standby, and who watches, are in `standby`; daemons with a network of
-//! their own in `places`; what a sweep leaves in the store in `sweeping`.
+//! their own in `places`; who is there in `keeping`; what a sweep leaves in the store in `sweeping`.
 
+mod keeping;
 mod places;
 mod standby;
 mod sweeping;
@@ -13,16 +14,20 @@ use crate::queues;
 use crate::sandbox::{ANSWER_DEADLINE, finish};
 use crate::{Daemon, Output, Sandbox, Store, eventually, wrapped};
 use places::Place;
+use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tidemill_protocol::api::RunView;
 use tidemill_protocol::status::RunStatus;
 
 /// How long a daemon may take to be of use on a busy machine.
 const START_DEADLINE: Duration = Duration::from_mins(1);
+
+/// How long processes may take to be gone after the daemons: a supervisor whose daemon was killed waits half a minute for another.
+const LEAVE_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A running cluster. Everything that it started ends with it, its queues too.
 #[derive(Debug)]
@@ -99,6 +104,8 @@ impl Cluster {
             .file_name()
             .expect("the folder has a name")
             .to_string_lossy();
+        let roll = Roll::default();
+        sandbox.path().clone_into(&mut roll.census().folder);
         Self {
             prefix: unique.replace("tidemill-", ""),
             port: free_ports::<1>()[0],
@@ -110,7 +117,7 @@ impl Cluster {
             place: None,
             workers: BTreeMap::new(),
             token: None,
-            roll: Roll::default(),
+            roll,
             store,
             broker,
             variables: variables
@@ -126,8 +133,8 @@ impl Cluster {
     /// # Panics
     /// When it does not.
     pub fn start_coordinator(&mut self) {
-        let command = self.coordinator_command(&format!("127.0.0.1:{}", self.port));
-        self.start_coordinator_by(self.at_its_place(command));
+        self.launch_coordinator();
+        self.wait_for_coordinator();
     }
 
     /// The same with no more than this many open files.
@@ -159,11 +166,7 @@ impl Cluster {
         let log = self.sandbox.path().join("coordinator.log");
         self.coordinator = Some(Daemon::start("coordinator", &mut command, &log));
         self.enter_coordinator();
-        eventually(START_DEADLINE, "the coordinator answers", || {
-            let alive = self.coordinator.as_mut().is_some_and(Daemon::is_running);
-            assert!(alive, "the coordinator ended: {}", self.coordinator_log());
-            (self.cli(["runs", "list"]).code == Some(0)).then_some(())
-        });
+        self.wait_for_coordinator();
     }
 
     /// Ends the coordinator well and starts it with these arguments from now on.
@@ -227,7 +230,7 @@ impl Cluster {
     fn start_worker_by(&mut self, plan: WorkerPlan, command: &mut Command) {
         let log = self.sandbox.path().join(format!("{}.log", plan.name));
         let daemon = Daemon::start(plan.name, command, &log);
-        self.enter_worker(&daemon);
+        self.enter_worker(plan.name, &daemon);
         self.workers.insert(plan.name, daemon);
     }
 
@@ -297,6 +300,7 @@ impl Cluster {
 
     /// Shows this token from now on.
     pub fn show_token(&mut self, token: String) {
+        self.roll.census().token = Some(token.clone());
         self.token = Some(token);
     }
 
@@ -365,7 +369,7 @@ impl Cluster {
         self.kill_worker(name);
         let folder = self.sandbox.path().join(name);
         for pid in crate::processes::that_name(&folder) {
-            crate::processes::signal(pid, rustix::process::Signal::KILL);
+            crate::processes::signal(pid, Signal::KILL);
         }
     }
 
@@ -380,10 +384,25 @@ impl Cluster {
     /// `kill -9` to a worker's supervisor, and to nothing else. Answers whether it had one.
     #[must_use]
     pub fn kill_supervisor(&self, name: &str) -> bool {
+        self.signal_supervisor(name, Signal::KILL)
+    }
+
+    /// Keeps a worker's supervisor from doing anything until [`Self::thaw_supervisor`]. Answers whether it had one.
+    #[must_use]
+    pub fn freeze_supervisor(&self, name: &str) -> bool {
+        self.signal_supervisor(name, Signal::STOP)
+    }
+
+    /// Lets it go on. Answers whether there was one.
+    pub fn thaw_supervisor(&self, name: &str) -> bool {
+        self.signal_supervisor(name, Signal::CONT)
+    }
+
+    fn signal_supervisor(&self, name: &str, signal: Signal) -> bool {
         let folder = self.sandbox.path().join(name).join("worker/supervisor");
         let pids = crate::processes::with_argument(&folder);
         for pid in &pids {
-            crate::processes::signal(*pid, rustix::process::Signal::KILL);
+            crate::processes::signal(*pid, signal);
         }
         !pids.is_empty()
     }
@@ -405,6 +424,16 @@ impl Cluster {
     /// # Panics
     /// When they do not end.
     pub fn stop(&mut self) {
+        self.end_daemons();
+        let left = self.sandbox.processes();
+        assert!(left.is_empty(), "processes are left: {left:?}");
+    }
+
+    /// The same, and waits only for as long as processes may take: who is left then is for the checker to say.
+    ///
+    /// # Panics
+    /// When a daemon does not end.
+    pub fn end_daemons(&mut self) {
         for (_, worker) in std::mem::take(&mut self.workers) {
             worker.terminate();
             worker.wait(START_DEADLINE);
@@ -413,9 +442,11 @@ impl Cluster {
             coordinator.terminate();
             coordinator.wait(START_DEADLINE);
         }
-        // A supervisor that has nothing to do leaves when its daemon has said farewell.
-        eventually(START_DEADLINE, "every process is gone", || {
-            self.sandbox.processes().is_empty().then_some(())
+        let since = Instant::now();
+        // A supervisor that has nothing to do leaves when its daemon has said farewell, or after half a minute without one.
+        eventually(2 * START_DEADLINE, "processes were given their time", || {
+            let is_over = since.elapsed() > LEAVE_DEADLINE || self.sandbox.processes().is_empty();
+            is_over.then_some(())
         });
     }
 

@@ -60,7 +60,11 @@ impl Cluster {
         }
     }
 
-    fn public_key(&self) -> String {
+    /// The key by which workers know the coordinator.
+    ///
+    /// # Panics
+    /// When the first coordinator has not said it.
+    pub fn public_key(&self) -> String {
         let log = self.coordinator_log();
         let (_, rest) = log
             .split_once("public key ")

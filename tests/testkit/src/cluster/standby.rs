@@ -7,7 +7,6 @@ use crate::observer::Observer;
 use crate::ports::free_ports;
 use crate::{Daemon, eventually};
 use std::path::PathBuf;
-use std::sync::PoisonError;
 use std::time::Duration;
 use tidemill_protocol::ids::RunId;
 
@@ -78,9 +77,14 @@ impl Cluster {
         states.map(|name| self.sandbox.path().join(name)).collect()
     }
 
-    /// Somebody who watches the daemons from now on.
+    /// Somebody who watches the daemons and all that they start from now on.
     pub fn observe(&self) -> Observer {
-        Observer::start(self.roll.clone())
+        Observer::start(&self.roll, &self.broker, &self.prefix)
+    }
+
+    /// Whether what is done from now on takes from the coordinator what it would answer with: it is not asked for signs of life then.
+    pub fn starve_coordinator(&self, is_starved: bool) {
+        self.roll.census().is_starved = is_starved;
     }
 
     /// Asks for the end of a run that there is not. Answers whether the coordinator refused.
@@ -93,14 +97,17 @@ impl Cluster {
     /// Writes the present coordinator down for whoever observes.
     pub(super) fn enter_coordinator(&self) {
         let pid = self.coordinator().pid();
-        let mut census = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut census = self.roll.census();
         census.coordinator = Some((self.port, pid));
         census.daemons.insert(pid);
+        census.names.extend(self.states.last().cloned());
     }
 
     /// Writes a worker down for whoever observes.
-    pub(super) fn enter_worker(&self, daemon: &Daemon) {
-        let mut census = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn enter_worker(&self, name: &str, daemon: &Daemon) {
+        let mut census = self.roll.census();
         census.daemons.insert(daemon.pid());
+        census.names.insert(name.to_owned());
+        census.workers.insert(name.to_owned(), daemon.pid());
     }
 }
