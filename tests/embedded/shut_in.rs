@@ -12,6 +12,10 @@ jobs:
     outputs: {seen: {type: uri_file}}
 ";
 
+fn tell_without_landlock() {
+    println!("NOT PROVED HERE, for want of Landlock in the kernel");
+}
+
 /// What the step saw, and the notes of its attempt.
 fn look(setting: &str) -> (String, Vec<String>) {
     let sandbox = Sandbox::new();
@@ -135,6 +139,7 @@ fn in_the_strict_sandbox_a_step_reaches_its_own_files_and_nobody_elses() {
     if ran.stderr.contains("this system has no Landlock") {
         // Then nothing may run that was to be shut in.
         assert_eq!(ran.expect_code(2).stdout, "");
+        tell_without_landlock();
         return;
     }
     let _ran = ran.expect_code(0);
@@ -183,6 +188,7 @@ fn the_strict_sandbox_leaves_open_what_the_operator_names_and_never_the_workers_
     let ran = sandbox.tidemill(arguments.into_iter().chain([given.as_str()]));
     if ran.stderr.contains("this system has no Landlock") {
         assert_eq!(ran.expect_code(2).stdout, "");
+        tell_without_landlock();
         return;
     }
     let _ran = ran.expect_code(0);

@@ -413,7 +413,7 @@ mod tests {
     fn a_group_is_ended_with_whoever_left_session_parents_and_environment() {
         match hierarchy::find() {
             Ok(hierarchies) => prove(hierarchies),
-            Err(why) => println!("no control groups here: {why}"),
+            Err(why) => println!("NOT PROVED HERE, for want of control groups: {why}"),
         }
     }
 
@@ -421,7 +421,7 @@ mod tests {
     fn a_group_of_the_unified_hierarchy_is_ended_likewise() {
         match unified() {
             Some(hierarchy) => prove(vec![hierarchy]),
-            None => println!("no unified hierarchy that may be divided here"),
+            None => println!("NOT PROVED HERE, for want of a unified hierarchy that may be divided"),
         }
     }
 

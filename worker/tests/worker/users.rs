@@ -25,8 +25,14 @@ fn first() -> u32 {
     1_900_500_000 + std::process::id() % 10_000 * COUNT
 }
 
+/// Whether steps can be given users of their own; says so when they cannot.
+#[expect(clippy::print_stdout, reason = "what could not be tried must be seen")]
 fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        println!("NOT PROVED HERE, for want of root's rights");
+    }
+    is_root
 }
 
 fn users(config: &mut WorkerConfig) {
