@@ -49,7 +49,7 @@ mod verify;
 pub use cache::{Access, Cache, Materialized};
 pub use diff::{TreeDiff, diff};
 pub use error::{Result, StoreError};
-pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard, PostError, Poster};
+pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard, PostError, Poster, refusal};
 pub use listing::{Listing, list_files};
 pub use open::{StoreConfig, public_url};
 pub use progress::Progress;

@@ -2,6 +2,7 @@
 //! for ever, since a link that several parts share gives each a fraction. How much of a body has gone cannot be seen through `object_store`'s client, so bodies that are not
 //! answered yet are given the time that all of them together take on the slowest link. Which requests are made, and how often, is not known here.
 
+use crate::guard::Guard;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -25,10 +26,20 @@ const RATE_MIN: u64 = 10_000;
 /// Connects to stores by lines of this kind. Clones share what they remember.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Connector {
+    /// Who decides where requests may go; none for a store whose address the machine's operator named.
+    guard: Option<Guard>,
     made: Arc<Mutex<Option<HttpClient>>>,
 }
 
 impl Connector {
+    /// One whose requests go where this guard lets them.
+    pub(crate) fn through(guard: Option<&Guard>) -> Self {
+        Self {
+            guard: guard.cloned(),
+            made: Arc::default(),
+        }
+    }
+
     /// The client that was made last, for requests beside those of the store.
     pub(crate) fn client(&self) -> Option<HttpClient> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -37,7 +48,10 @@ impl Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let inner = ReqwestConnector::default().connect(options)?;
+        let inner = match &self.guard {
+            Some(guard) => guard.connect(options)?,
+            None => ReqwestConnector::default().connect(options)?,
+        };
         let client = HttpClient::new(Line::over(inner));
         *self.made.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
         Ok(client)

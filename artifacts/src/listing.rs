@@ -1,6 +1,7 @@
 //! What lies in a store that is not ours, by name and stamp: whoever keeps one listing and compares it with the next knows what has changed, without reading a byte of it.
 
 use crate::error::{Result, StoreError};
+use crate::guard::Guard;
 use crate::open::{StoreConfig, connect, public_url};
 use crate::remote::FILES_MAX;
 use futures_util::StreamExt as _;
@@ -14,12 +15,12 @@ use tidemill_protocol::digest::Digest;
 /// Files below a path, each with what is another when its content was written anew: its length with the store's own tag, or with the time at which it was written.
 pub type Listing = BTreeMap<String, String>;
 
-/// Lists every file below a path of the store at this address; nothing is made where nothing is.
+/// Lists every file below a path of the store at this address, as far as the guard lets reach it; nothing is made where nothing is.
 ///
 /// # Errors
 /// When the address or an option is wrong, the store does not answer, or there are more than 100,000 files.
-pub async fn list_files(config: &StoreConfig, path: &str) -> Result<Listing> {
-    let objects = open(config)?;
+pub async fn list_files(config: &StoreConfig, path: &str, guard: &Guard) -> Result<Listing> {
+    let objects = open(config, guard)?;
     let shown = public_url(&config.url);
     let prefix = ObjectPath::parse(path.trim_matches('/')).map_err(|error| StoreError::Address {
         url: format!("{shown}/{path}"),
@@ -50,9 +51,9 @@ pub async fn list_files(config: &StoreConfig, path: &str) -> Result<Listing> {
 }
 
 /// A folder is only read: where it is not, it is not made.
-fn open(config: &StoreConfig) -> Result<Arc<dyn ObjectStore>> {
+fn open(config: &StoreConfig, guard: &Guard) -> Result<Arc<dyn ObjectStore>> {
     let Some(folder) = config.url.strip_prefix("file://") else {
-        return Ok(connect(config)?.objects);
+        return Ok(connect(config, Some(guard))?.objects);
     };
     let files = LocalFileSystem::new_with_prefix(folder);
     let files = files.map_err(|error| StoreError::backend("open", &ObjectPath::default(), error))?;
@@ -71,6 +72,7 @@ fn stamp(found: &ObjectMeta) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tidemill_protocol::destination::Destinations;
 
     fn config(folder: &std::path::Path) -> StoreConfig {
         StoreConfig {
@@ -90,23 +92,37 @@ mod tests {
         write("in/a", "1");
         write("in/deep/b", "2");
         write("beside/c", "3");
-        let before = list_files(&config(dir.path()), "in/").await.unwrap();
+        let guard = Guard::new(Destinations::default());
+        let before = list_files(&config(dir.path()), "in/", &guard).await.unwrap();
         let names: Vec<&str> = before.keys().map(String::as_str).collect();
         assert_eq!(names, ["a", "deep/b"]);
-        assert_eq!(before, list_files(&config(dir.path()), "in").await.unwrap());
+        assert_eq!(
+            before,
+            list_files(&config(dir.path()), "in", &guard).await.unwrap()
+        );
         write("in/deep/b", "longer");
-        let after = list_files(&config(dir.path()), "in").await.unwrap();
+        let after = list_files(&config(dir.path()), "in", &guard).await.unwrap();
         assert_eq!(before["a"], after["a"]);
         assert_ne!(before["deep/b"], after["deep/b"]);
-        assert_eq!(list_files(&config(dir.path()), "").await.unwrap().len(), 3);
+        assert_eq!(
+            list_files(&config(dir.path()), "", &guard).await.unwrap().len(),
+            3
+        );
     }
 
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_not_made() {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");
-        assert!(list_files(&config(&missing), "").await.is_err());
+        let guard = Guard::new(Destinations::default());
+        assert!(list_files(&config(&missing), "", &guard).await.is_err());
         assert!(!missing.exists());
-        assert_eq!(list_files(&config(dir.path()), "nothing").await.unwrap().len(), 0);
+        assert_eq!(
+            list_files(&config(dir.path()), "nothing", &guard)
+                .await
+                .unwrap()
+                .len(),
+            0
+        );
     }
 }

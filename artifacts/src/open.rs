@@ -6,6 +6,7 @@
 
 use crate::abandoned::Bucket;
 use crate::error::{Result, StoreError};
+use crate::guard::Guard;
 use crate::layout;
 use crate::line::Connector;
 use object_store::ObjectStoreExt as _;
@@ -103,7 +104,7 @@ pub(crate) struct Opened {
 
 /// Opens the store and proves that it honours create-only writes.
 pub(crate) async fn open(config: &StoreConfig) -> Result<Opened> {
-    let opened = connect(config)?;
+    let opened = connect(config, None)?;
     match &opened.folder {
         // What the probe writes need not outlive it, and flushes would cost more than all the rest of opening.
         Some(folder) => probe(&local_files(folder, &opened.url)?.with_fsync(false), &opened.url).await?,
@@ -112,8 +113,8 @@ pub(crate) async fn open(config: &StoreConfig) -> Result<Opened> {
     Ok(opened)
 }
 
-/// Opens the store without asking anything of it.
-pub(crate) fn connect(config: &StoreConfig) -> Result<Opened> {
+/// Opens the store without asking anything of it; with a guard, one whose address and options somebody else chose.
+pub(crate) fn connect(config: &StoreConfig, guard: Option<&Guard>) -> Result<Opened> {
     let shown = public_url(&config.url);
     let refuse = |reason: String| StoreError::Address {
         url: shown.clone(),
@@ -129,17 +130,20 @@ pub(crate) fn connect(config: &StoreConfig) -> Result<Opened> {
     }
     let (_, prefix) = ObjectStoreScheme::parse(&url).map_err(|error| refuse(error.to_string()))?;
     let mut bucket = None;
+    let connector = Connector::through(guard);
     let objects = match scheme {
         ObjectStoreScheme::Memory => match config.options.keys().next() {
             None => Ok(Arc::new(InMemory::new()) as Arc<dyn ObjectStore>),
             Some(option) => Err(format!("a store in memory knows no option `{option}`")),
         },
-        ObjectStoreScheme::AmazonS3 => open_s3(&url, &config.options, &prefix).map(|(objects, found)| {
-            bucket = found;
-            objects
-        }),
-        ObjectStoreScheme::MicrosoftAzure => open_azure(&url, &config.options),
-        ObjectStoreScheme::GoogleCloudStorage => open_gcs(&url, &config.options),
+        ObjectStoreScheme::AmazonS3 => {
+            open_s3(&url, &config.options, (&prefix, connector)).map(|(objects, found)| {
+                bucket = found;
+                objects
+            })
+        }
+        ObjectStoreScheme::MicrosoftAzure => open_azure(&url, &config.options, connector),
+        ObjectStoreScheme::GoogleCloudStorage => open_gcs(&url, &config.options, connector),
         _ => Err("only file, memory, s3, az and gs addresses can hold artifacts".to_owned()),
     };
     let objects = objects.map_err(refuse)?;
@@ -218,9 +222,8 @@ macro_rules! configured {
 fn open_s3(
     url: &Url,
     options: &BTreeMap<String, String>,
-    prefix: &ObjectPath,
+    (prefix, connector): (&ObjectPath, Connector),
 ) -> Result<(Arc<dyn ObjectStore>, Option<Bucket>), String> {
-    let connector = Connector::default();
     let store = configured!(
         object_store::aws::AmazonS3Builder,
         url,
@@ -232,8 +235,11 @@ fn open_s3(
     Ok((store, bucket))
 }
 
-fn open_azure(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>, String> {
-    let connector = Connector::default();
+fn open_azure(
+    url: &Url,
+    options: &BTreeMap<String, String>,
+    connector: Connector,
+) -> Result<Arc<dyn ObjectStore>, String> {
     let store = configured!(
         object_store::azure::MicrosoftAzureBuilder,
         url,
@@ -243,8 +249,11 @@ fn open_azure(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn O
     Ok(store)
 }
 
-fn open_gcs(url: &Url, options: &BTreeMap<String, String>) -> Result<Arc<dyn ObjectStore>, String> {
-    let connector = Connector::default();
+fn open_gcs(
+    url: &Url,
+    options: &BTreeMap<String, String>,
+    connector: Connector,
+) -> Result<Arc<dyn ObjectStore>, String> {
     let store = configured!(
         object_store::gcp::GoogleCloudStorageBuilder,
         url,
@@ -362,7 +371,7 @@ mod tests {
     }
 
     fn refusal(config: &StoreConfig) -> String {
-        match connect(config) {
+        match connect(config, None) {
             Err(StoreError::Address { reason, .. }) => reason,
             Err(error) => panic!("refused for another reason: {error}"),
             Ok(_) => panic!("{config:?} was accepted"),

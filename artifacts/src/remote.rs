@@ -2,7 +2,7 @@
 //! brought is bounded, and stays below the place to which it is brought.
 
 use crate::error::{Result, StoreError};
-use crate::guard::FetchLimits;
+use crate::guard::{FetchLimits, Guard};
 use crate::open::{StoreConfig, connect};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path as ObjectPath;
@@ -37,12 +37,12 @@ pub struct Brought {
 }
 
 impl RemoteStore {
-    /// The store at this address. Nothing is asked of it yet.
+    /// The store at this address. Nothing is asked of it yet, and then only what the guard lets pass; none for who may reach everything as it is.
     ///
     /// # Errors
     /// When the address or an option is wrong.
-    pub fn open(config: &StoreConfig, limits: FetchLimits) -> Result<Self> {
-        let opened = connect(config)?;
+    pub fn open(config: &StoreConfig, limits: FetchLimits, guard: Option<&Guard>) -> Result<Self> {
+        let opened = connect(config, guard)?;
         Ok(Self {
             objects: opened.objects,
             url: opened.url,

@@ -45,6 +45,8 @@ pub struct CoordinatorConfig {
     pub is_service: bool,
     /// Places beside the public internet that webhooks may be told at.
     pub webhook_allow: Destinations,
+    /// Places beside the public internet where datastores may be that the coordinator asks: for a test, and for schedules that look for files.
+    pub datastore_allow: Destinations,
     /// The mail server. None: mailings tell nobody.
     pub smtp: Option<SmtpConfig>,
     /// Where lineage events go. None: nowhere.
@@ -109,6 +111,7 @@ impl CoordinatorConfig {
             secrets_key: None,
             is_service: true,
             webhook_allow: Destinations::default(),
+            datastore_allow: Destinations::default(),
             smtp: None,
             openlineage: None,
         }

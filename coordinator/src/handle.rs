@@ -78,6 +78,8 @@ pub(crate) struct Inner {
     pub(crate) room: Reserve,
     /// Who tells addresses of webhooks.
     pub(crate) poster: Poster,
+    /// Where datastores may be that are asked from here.
+    pub(crate) datastores: tidemill_artifacts::Guard,
     /// What keeps us from answering.
     pub(crate) reach: Reach,
     /// Who brings mail to the server, if there is one.

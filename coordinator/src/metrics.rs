@@ -65,6 +65,9 @@ pub(crate) struct Metrics {
     pub(crate) lineage_left_out: Counter,
     pub(crate) archive_segments: Counter,
     pub(crate) archive_failures: Counter,
+    pub(crate) archive_strangers: Counter,
+    pub(crate) dead_letters: Counter,
+    pub(crate) dead_letters_foreign: Counter,
     /// Events that are durable here and not in the archive.
     pub(crate) archive_lag_events: AtomicU64,
     /// Since when there are any, on the monotonic clock in milliseconds; 0 when there are none.
@@ -156,7 +159,7 @@ impl Metrics {
     }
 
     /// Those of messages and of the archive.
-    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 8] {
+    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 11] {
         [
             (
                 "lineage_events_total",
@@ -197,6 +200,21 @@ impl Metrics {
                 "archive_failures_total",
                 "Times that the archive in the object store could not be written or read.",
                 &self.archive_failures,
+            ),
+            (
+                "archive_strangers_total",
+                "Objects in the archive that the coordinator's key has not signed, and that were ignored or stood in its way.",
+                &self.archive_strangers,
+            ),
+            (
+                "dead_letters_total",
+                "Tasks of ours that the broker set aside because they came back too often.",
+                &self.dead_letters,
+            ),
+            (
+                "dead_letters_foreign_total",
+                "Messages among those set aside that are no task of this coordinator: forged, misdirected, or refused by a worker.",
+                &self.dead_letters_foreign,
             ),
         ]
     }

@@ -7,7 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tidemill_protocol::wire::SignerKey;
 
-const FILE: &str = "coordinator.key";
+/// The name of its file in the state folder.
+pub(crate) const FILE: &str = "coordinator.key";
 
 /// The key that the configuration names, or the one in the state folder, which is made when it is not there.
 pub(crate) fn key_of(config: &CoordinatorConfig) -> io::Result<SignerKey> {

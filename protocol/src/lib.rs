@@ -5,11 +5,12 @@
 //! * [`wire`] travels over the broker as MessagePack and is kept compatible for one release;
 //! * [`plan`] (with [`spec`], from which it is made) is stored in the journal and is readable for ever.
 //!
-//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules, webhooks, mailings,
+//! The remaining modules are the shared words themselves: ids, rights, workers' proofs, signatures in the archive, names, numbers, digests, statuses, failures, artifacts, secrets, the catalog, schedules, webhooks, mailings,
 //! where an address may lead, and what of a step's output may reach a terminal.
 
 pub mod access;
 pub mod api;
+pub mod archived;
 pub mod artifact;
 pub mod catalog;
 pub mod codec;

@@ -53,7 +53,16 @@ fn take_by_force(cluster: &mut Cluster, gate: &Gate) -> (Daemon, Vec<String>) {
     let older: &Cluster = cluster;
     let (recovered, (accepted, refused)) = thread::scope(|scope| {
         let submitting = scope.spawn(|| submit_until_refused(older, gate));
-        let arguments = ["journal", "recover", "--force", "-o", "json"];
+        let key = older.key();
+        let arguments = [
+            "journal",
+            "recover",
+            "--force",
+            "--signing-key",
+            &key,
+            "-o",
+            "json",
+        ];
         let recovered = older.as_daemon(&arguments, ELSEWHERE).expect_code(0);
         (
             recovered,
@@ -161,7 +170,16 @@ fn a_coordinator_that_is_cut_off_from_its_archive_answers_nobody_and_ends_when_i
     let refused = submit(&cluster, &gate);
     assert_eq!(refused.code, Some(UNREACHABLE), "{refused}");
 
-    let arguments = ["journal", "recover", "--force", "-o", "json"];
+    let key = cluster.key();
+    let arguments = [
+        "journal",
+        "recover",
+        "--force",
+        "--signing-key",
+        &key,
+        "-o",
+        "json",
+    ];
     let recovered = cluster.as_daemon(&arguments, ELSEWHERE);
     assert_eq!(recovered.code, Some(0), "{recovered}");
     let older = cluster.move_coordinator_to(ELSEWHERE).expect("it still waits");

@@ -102,7 +102,12 @@ fn a_coordinator_that_lost_its_disk_is_recovered_from_the_store() {
     let gate = Gate::new(&cluster.sandbox, "gate");
     let id = cluster.submit("gate.yml", &["-p", &gate.parameter()]);
     gate.wait_for_arrivals(1, BEGIN_DEADLINE);
-    let alive = cluster.as_daemon(&["journal", "recover", "-o", "json"], "elsewhere");
+    let unnamed = cluster.as_daemon(&["journal", "recover"], "elsewhere");
+    assert_eq!(unnamed.code, Some(2), "{}", unnamed.stderr);
+    assert!(unnamed.stderr.contains("--coordinator"), "{}", unnamed.stderr);
+    let key = cluster.key();
+    let recover = ["journal", "recover", "--signing-key", &key, "-o", "json"];
+    let alive = cluster.as_daemon(&recover, "elsewhere");
     assert_eq!(alive.code, Some(7), "{}", alive.stderr);
     assert!(alive.stderr.contains("\"alive\""), "{}", alive.stderr);
 

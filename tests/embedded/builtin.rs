@@ -68,6 +68,7 @@ fn with_bucket(sandbox: &Sandbox, server: &S3Server, secret: &str) {
             .finish_with_input(&mut set, secret.as_bytes())
             .expect_code(0),
     );
+    sandbox.write("tidemill.toml", "datastore_allow = [\"127.0.0.1\"]\n");
     let endpoint = format!("aws_endpoint={}", server.endpoint());
     sandbox.ok([
         "datastore",

@@ -68,6 +68,7 @@ jobs:
 fn sandbox(port: u16) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("pipeline.yml", PIPELINE);
+    sandbox.write("tidemill.toml", "datastore_allow = [\"127.0.0.1\"]\n");
     let mut set = sandbox.command(["secret", "set", "lake-key"]);
     let set = sandbox.finish_with_input(&mut set, b"very-secret-key-of-the-lake");
     drop(set.expect_code(0));
@@ -118,6 +119,25 @@ fn files_in_a_bucket_are_brought_with_a_secret_that_the_step_never_sees() {
     );
     let heads = asked.lock().expect("nobody panicked").join("\n");
     assert!(!heads.contains("very-secret"), "a signature shows no key");
+}
+
+#[test]
+fn a_worker_does_not_go_to_an_endpoint_in_its_own_network_that_its_settings_do_not_open() {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let port = serve(Arc::clone(&asked));
+    let sandbox = sandbox(port);
+    sandbox.write("tidemill.toml", "");
+    let tested = sandbox.tidemill(["datastore", "test", "lake"]);
+    let said = format!("{}{}", tested.stdout, tested.stderr);
+    assert!(said.contains("datastore_allow"), "{said}");
+    let run = sandbox.run_to(5, "pipeline.yml", &[]);
+    let failure = run.step("file").attempts[0].failure.clone().expect("it says why");
+    assert!(
+        failure.message.contains("this machine itself") && failure.message.contains("datastore_allow"),
+        "{failure:?}"
+    );
+    let asked = asked.lock().expect("nobody panicked");
+    assert!(asked.is_empty(), "nothing was asked: {asked:?}");
 }
 
 #[test]

@@ -237,6 +237,7 @@ fn files_that_arrive_in_a_bucket_start_one_run_which_is_told_of_them() {
     }
     let mut set = sandbox.command(["secret", "set", "lake-key"]);
     drop(sandbox.finish_with_input(&mut set, b"any-key").expect_code(0));
+    sandbox.write("tidemill.toml", "datastore_allow = [\"127.0.0.1\"]\n");
     let endpoint = format!("aws_endpoint={}", server.endpoint());
     let options = [
         "aws_allow_http=true",

@@ -38,6 +38,8 @@ pub struct WorkerConfig {
     pub cache_bytes_max: u64,
     /// Where inputs that are named by an address may be fetched from beside the public internet. Default: nowhere. A file may be as large as the cache.
     pub fetch_allow: Destinations,
+    /// Where datastores may be that inputs are brought from, beside the public internet. Default: nowhere.
+    pub datastore_allow: Destinations,
     /// Bytes that are kept free on the disk of the state folder: with fewer, no new task is taken. 0: none. Default: 256 MiB.
     pub disk_reserve: u64,
     /// The most bytes of each output stream that are kept; what lies between the first and the last half is dropped. Default: 64 MiB.
@@ -102,6 +104,7 @@ impl WorkerConfig {
             state_dir,
             cache_bytes_max: 10 * GIB,
             fetch_allow: Destinations::default(),
+            datastore_allow: Destinations::default(),
             disk_reserve: 256 * 1024 * 1024,
             log_bytes_max: 64 * 1024 * 1024,
             supervisor,

@@ -27,7 +27,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tidemill_artifacts::{ArtifactStore, Cache, FetchLimits, Fetcher, Reserve};
+use tidemill_artifacts::{ArtifactStore, Cache, FetchLimits, Fetcher, Guard, Reserve};
 use tidemill_protocol::compute::ComputeTarget;
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::time::Clock;
@@ -190,6 +190,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
         ..FetchLimits::default()
     };
     let fetcher = Fetcher::new(config.fetch_allow.clone(), limits);
+    let datastores = Guard::new(config.datastore_allow.clone());
     let tools = BuildTools {
         variables: config.base_environment.clone(),
         users: Arc::clone(&users),
@@ -215,6 +216,7 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
             store: parts.store.clone(),
             cache,
             fetcher,
+            datastores,
         },
         environments,
         listings,

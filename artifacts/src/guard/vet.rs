@@ -75,6 +75,22 @@ impl Guard {
 
     /// A client that resolves names through this guard. It follows no redirect: each has to be [checked](Self::check) first.
     pub fn client(&self, pause_max: Duration) -> reqwest::Result<reqwest::Client> {
+        self.builder().read_timeout(pause_max).build()
+    }
+
+    /// A client for the protocol of an object store. How long a request may take is judged elsewhere: it may have much to move.
+    pub(super) fn client_of_store(
+        &self,
+        in_the_clear: bool,
+        of_anybody: bool,
+    ) -> reqwest::Result<reqwest::Client> {
+        self.builder()
+            .https_only(!in_the_clear)
+            .danger_accept_invalid_certs(of_anybody)
+            .build()
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
         crate::open::install_tls();
         reqwest::Client::builder()
             .dns_resolver(Arc::new(self.clone()))
@@ -82,9 +98,7 @@ impl Guard {
             .no_proxy()
             .referer(false)
             .connect_timeout(CONNECT_WITHIN)
-            .read_timeout(pause_max)
             .user_agent(concat!("tidemill/", env!("CARGO_PKG_VERSION")))
-            .build()
     }
 
     fn vet(&self, host: &str, address: IpAddr) -> Result<(), Forbidden> {

@@ -149,9 +149,9 @@ pub(crate) enum JournalCommand {
     },
     /// Rebuild a lost journal from its archive in the store
     #[command(
-        after_help = "Events after the last archived one are lost. Results that the store has beyond it are\ntaken over; those that cannot be are listed, with the reason.\n\n\
+        after_help = "Events after the last archived one are lost. Results that the store has beyond it are\ntaken over; those that cannot be are listed, with the reason. Only what the coordinator's\nkey has signed is believed: put coordinator.key back first, or say whose archive it is.\n\n\
                       EXAMPLES\n  tidemill journal recover --store-url s3://ml/tidemill\n  \
-                      tidemill journal recover --store-url s3://ml/tm --coordinator 5e562ef0"
+                      tidemill journal recover --store-url s3://ml/tm --coordinator 5e562ef01b7d03c4"
     )]
     Recover(RecoverArgs),
 }
@@ -162,11 +162,20 @@ pub(crate) struct RecoverArgs {
     /// The store that holds the archive
     #[arg(long, value_name = "URL")]
     pub(crate) store_url: Option<String>,
-    /// The coordinator's public key, or its beginning, where the store holds
-    /// archives of several
+    /// The coordinator's public key, or at least 16 digits of it, as its
+    /// workers know it [default: that of the signing key]
     #[arg(long, value_name = "KEY")]
     pub(crate) coordinator: Option<String>,
-    /// Also when that coordinator lives: it ends when it finds out
+    /// The secret key of that coordinator [default: coordinator.key in the
+    /// state folder]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signing_key: Option<PathBuf>,
+    /// Also when that coordinator lives: it ends when it finds out. Takes the
+    /// signing key
     #[arg(long)]
     pub(crate) force: bool,
+    /// Yes, believe what nobody has signed: an archive of a version that signed
+    /// nothing yet, in a store to which nobody else could write
+    #[arg(long)]
+    pub(crate) accept_unsigned: bool,
 }

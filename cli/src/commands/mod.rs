@@ -209,6 +209,7 @@ fn add_arguments(given: &mut Given, command: &Command) {
         }
         Command::Journal(JournalCommand::Recover(args)) => {
             given.text("store_url", "--store-url", args.store_url.clone());
+            given.path("signing_key", "--signing-key", args.signing_key.as_deref());
         }
         Command::Doctor(args) => add_cluster(given, &args.cluster),
         Command::Broker(BrokerCommand::Setup(args)) => {

@@ -1,6 +1,7 @@
 //! `tidemill serve`: the coordinator of a cluster, as a daemon. The queues are RabbitMQ's, the artifacts are in a store that every worker reaches. With
 //! `--standby` it first waits until nobody else is the coordinator.
 
+use super::journal::take_away;
 use super::up::{Listener, check_address};
 use crate::embedded::{
     STOP_PATIENCE, StoreAddress, connect_coordinator, coordinator_config, lock_now, open_store,
@@ -91,10 +92,10 @@ async fn start(
         let what = format!("cannot start from {}", settings.state_dir.display());
         let superseded = matches!(&error, StartError::Archive(error) if error.is_superseded());
         let failure = Failure::because(exit_of(superseded), what, &error);
-        if superseded {
-            follow_instead(failure)
-        } else {
-            failure
+        match &error {
+            _ if superseded => follow_instead(failure),
+            StartError::Archive(error) if error.is_of_strangers() => take_away(failure),
+            _ => failure,
         }
     })
 }
@@ -120,6 +121,7 @@ async fn wait_for_its_turn(
                     .help("or start the standby with --archive async: what was answered in the last seconds before a takeover may be lost then"),
                 ArchiveError::Key { .. } => failure
                     .help("copy coordinator.key of the active coordinator to this machine, chmod 600, and name it with --signing-key"),
+                error if error.is_of_strangers() => take_away(failure),
                 _ => failure,
             })
         }

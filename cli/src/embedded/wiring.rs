@@ -91,6 +91,7 @@ pub(crate) fn coordinator_config(
         secrets_key: settings.secrets_key.clone(),
         openlineage: settings.openlineage.clone(),
         webhook_allow: settings.webhook_allow.clone(),
+        datastore_allow: settings.datastore_allow.clone(),
         smtp: settings.smtp.clone(),
         ..CoordinatorConfig::new(&settings.state_dir)
     })
@@ -120,6 +121,7 @@ pub(crate) fn worker_config(
         slots: settings.slots,
         cache_bytes_max: settings.cache_bytes_max,
         fetch_allow: settings.fetch_allow.clone(),
+        datastore_allow: settings.datastore_allow.clone(),
         disk_reserve: settings.disk_reserve,
         stop_grace: settings.stop_grace,
         preemption_notice: settings.preemption_notice.clone(),

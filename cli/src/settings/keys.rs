@@ -252,6 +252,12 @@ pub(crate) const KEYS: &[Key] = &[
         "places beside the public internet that webhooks may be told at: networks such as 10.0.0.0/8, addresses, names of hosts",
     ),
     key(
+        "datastore_allow",
+        Shape::List,
+        "",
+        "places beside the public internet where datastores may be that coordinators and workers ask: networks such as 10.0.0.0/8, addresses, names of hosts",
+    ),
+    key(
         "smtp_host",
         Shape::Text,
         "",

@@ -171,6 +171,8 @@ pub(crate) struct Settings {
     pub(crate) fetch_allow: Destinations,
     /// Places beside the public internet that webhooks may be told at.
     pub(crate) webhook_allow: Destinations,
+    /// Where datastores may be beside the public internet.
+    pub(crate) datastore_allow: Destinations,
     /// The mail server, if there is one.
     pub(crate) smtp: Option<SmtpConfig>,
     /// Where steps log to tracking; none when nobody said so, `off` for nowhere.

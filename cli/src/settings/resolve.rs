@@ -273,6 +273,7 @@ fn finish(
         cache_bytes_max: layers.size("cache_size")?.unwrap_or(20 << 30),
         fetch_allow: layers.destinations("fetch_allow")?,
         webhook_allow: layers.destinations("webhook_allow")?,
+        datastore_allow: layers.destinations("datastore_allow")?,
         smtp: layers.smtp()?,
         tracking_url: layers.text("tracking_url")?,
         disk_reserve: layers.size("disk_reserve")?.unwrap_or(256 << 20),

@@ -9,6 +9,7 @@ use crate::handle::CoordinatorHandle;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
+use tidemill_protocol::access::Scope;
 use tidemill_protocol::api::{DatastoreTestView, DatastoreView, ErrorBody, ErrorCode};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
 use tidemill_protocol::name::Name;
@@ -42,6 +43,7 @@ impl From<DatastoreRejection> for ApiError {
     request_body = Datastore, responses(
     (status = 200, description = "The datastore.", body = DatastoreView),
     (status = 400, description = "The definition is none, or holds a secret's value.", body = ErrorBody),
+    (status = 403, description = "It is a folder (`file:`), and the token's scope is not admin.", body = ErrorBody),
     (status = 409, description = "It names a secret that is not there.", body = ErrorBody),
     (status = 412, description = "It changed since the revision in `If-Match`.", body = ErrorBody),
 ))]
@@ -52,6 +54,12 @@ pub(super) async fn set(
     headers: HeaderMap,
     Json(definition): Json<Datastore>,
 ) -> Result<Tagged, ApiError> {
+    if DatastoreKind::of(&definition.url) == Some(DatastoreKind::Local) && caller.scope() < Some(Scope::Admin)
+    {
+        let message = "a folder of the machines is made a datastore by an admin only";
+        let hint = "it opens that folder of the coordinator's machine, and of each worker's, to whoever may write schedules and pipelines";
+        return Err(ApiError::new(ErrorCode::Forbidden, message).hint(hint));
+    }
     let wanted: Vec<Name> = definition.secrets.values().cloned().collect();
     let missing = handle.look(move |sight| {
         wanted
@@ -142,7 +150,7 @@ pub(super) async fn test(
     let given = handle
         .open_secrets(definition.secrets.values().cloned().collect())
         .await?;
-    let (is_reached, message) = match reach(&definition, &given).await {
+    let (is_reached, message) = match reach(&definition, &given, &handle.inner.datastores).await {
         Ok(found) => (true, found),
         Err(why) => (false, why),
     };

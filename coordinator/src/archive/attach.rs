@@ -5,8 +5,9 @@ use super::gate::{Gate, Progress};
 use super::place::{Kind, Place};
 use super::reach::Reach;
 use super::record::{GENESIS, Segment};
-use super::segments::{self, Slots};
+use super::segments::{self, Found, Slots};
 use super::sure::Sure;
+use super::trust::Trust;
 use super::writer::Writer;
 use super::{ArchiveError, epoch};
 use crate::config::ArchiveConfig;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use tidemill_artifacts::ArtifactStore;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Clock;
+use tidemill_protocol::wire::SignerKey;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -67,25 +69,28 @@ pub(crate) struct Copying {
 struct End {
     slot: u64,
     hash: Digest,
-    segment: Option<Segment>,
+    found: Option<Found>,
 }
 
-/// Attaches the journal to its archive under the coordinator's public key.
+/// Attaches the journal to the archive that the coordinator's key signs.
 ///
 /// # Errors
 /// [`ArchiveError::Behind`] and [`ArchiveError::Diverged`] when the archive went on without this journal, and whatever the store answers.
 pub(crate) async fn attach(
-    (store, key): (ArtifactStore, String),
+    (store, key): (ArtifactStore, &SignerKey),
     config: &ArchiveConfig,
     journal: Journal,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 ) -> Result<Attached, ArchiveError> {
-    let place = Place::of(store, key);
+    let place = Place::of(store, Trust::of(key));
     let slots = segments::slots(&place).await?;
     let end = end(&place, slots).await?;
-    let progress = compare(&journal, end.segment.as_ref()).await?;
-    let stood = place.numbers(Kind::Snapshots).await?.pop().unwrap_or(0);
+    let progress = compare(&place, &journal, end.found).await?;
+    // One that stands for more than there is, nobody of us has put there.
+    let mut snapshots = place.numbers(Kind::Snapshots).await?;
+    snapshots.retain(|number| *number <= journal.last);
+    let stood = snapshots.pop().unwrap_or(0);
     let claimed = Instant::now();
     let claimant = (config.address.as_str(), config.mode);
     let epoch = epoch::claim(&place, journal.epoch, claimant, clock.now()).await?;
@@ -141,26 +146,37 @@ async fn end(place: &Place, slots: Slots) -> Result<End, ArchiveError> {
         return Ok(End {
             slot: 1,
             hash: GENESIS,
-            segment: None,
+            found: None,
         });
     }
-    let (segment, hash) = segments::expect(place, slots.last).await?;
+    let found = segments::expect(place, slots.last).await?;
     Ok(End {
         slot: slots.last + 1,
-        hash,
-        segment: Some(segment),
+        hash: found.hash,
+        found: Some(found),
     })
 }
 
-/// Refuses a journal that does not hold what the archive holds. The last segment stands for all: each follows from the one before.
-async fn compare(journal: &Journal, last: Option<&Segment>) -> Result<Progress, ArchiveError> {
-    let Some(segment) = last else {
+/// Refuses a journal that does not hold what the archive holds. The last segment stands for all: each follows from the one before. One that nobody signed is from
+/// before there were signatures if it says what the journal says; if it says anything else, nobody believes it.
+async fn compare(place: &Place, journal: &Journal, last: Option<Found>) -> Result<Progress, ArchiveError> {
+    let Some(found) = last else {
         return Ok(Progress {
             archived: journal.first - 1,
             prunable: journal.first,
             snapshot_due: false,
         });
     };
+    match compared(journal, &found.segment).await {
+        Err(error) if error.is_superseded() => {
+            found.vouched(place)?;
+            Err(error)
+        }
+        compared => compared,
+    }
+}
+
+async fn compared(journal: &Journal, segment: &Segment) -> Result<Progress, ArchiveError> {
     let (first, archived) = (segment.first, segment.last());
     if archived > journal.last {
         return Err(ArchiveError::Behind {

@@ -1,12 +1,16 @@
-//! Signs of life. The coordinator looks for a newer epoch, then creates a numbered beat; both together make it sure for a while. A watcher judges by its
+//! Signs of life, signed like everything in the archive. The coordinator looks for a newer epoch, then creates a numbered beat; both together make it sure for a while. A watcher judges by its
 //! own clock how long there was no new beat; no two clocks are ever compared.
 
+use super::epoch::Strangers;
 use super::place::{Place, soon};
 use super::sure::{Sure, Surety};
-use super::{ArchiveError, BEAT_EVERY, SILENCE_MAX, SURE_FOR, epoch};
+use super::trust::{self, Voucher};
+use super::{ArchiveError, BEAT_EVERY, SILENCE_MAX, STRANGE_MAX, SURE_FOR, epoch};
 use crate::metrics::Metrics;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
+use tidemill_artifacts::StoreError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +18,24 @@ use tokio_util::sync::CancellationToken;
 const BEATS_KEPT: u64 = 3;
 /// Longest time between two looks that counts as silence: a watcher that was stopped itself, or could not look, knows nothing of that time.
 const LOOK_COUNTS_MAX: Duration = Duration::from_secs(3);
+
+/// What the bytes of a beat begin with. Earlier versions wrote a line of text.
+const BEAT: trust::Kind = trust::Kind {
+    signed: *b"TMBEAT1\0",
+    unsigned: None,
+};
+
+/// What a beat says: which one it is, so that none can be put in the place of another.
+#[derive(Debug, Serialize, Deserialize)]
+struct Beat {
+    epoch: u64,
+    number: u64,
+}
+
+/// A beat as earlier versions left it.
+fn unsigned(epoch: u64, number: u64) -> String {
+    format!("beat {number} of epoch {epoch}\n")
+}
 
 /// The beats of one incarnation.
 #[derive(Debug)]
@@ -23,6 +45,7 @@ pub(crate) struct Beats {
     number: u64,
     surety: Surety,
     metrics: Arc<Metrics>,
+    strangers: Strangers,
 }
 
 impl Beats {
@@ -35,6 +58,7 @@ impl Beats {
             number: 0,
             surety,
             metrics,
+            strangers: Strangers::default(),
         };
         (beats, sure)
     }
@@ -80,12 +104,22 @@ impl Beats {
     /// # Errors
     /// [`ArchiveError::Superseded`] when there is a newer epoch, and whatever the store answers.
     pub(super) async fn beat(&mut self) -> Result<(), ArchiveError> {
-        let newest = epoch::newest(&self.place).await?;
-        if newest.is_some_and(|newest| newest.epoch > self.epoch) {
-            return Err(epoch::superseded(&self.place, self.epoch).await);
+        let looked = epoch::look(&self.place, self.epoch).await?;
+        let fresh = self.strangers.tell(&looked.strange);
+        self.metrics.archive_strangers.add(fresh);
+        if let Some(newer) = looked.newest {
+            return Err(ArchiveError::Superseded {
+                epoch: newer.epoch,
+                address: newer.address,
+            });
         }
         self.number += 1;
-        soon(self.place.create_beat(self.epoch, self.number)).await?;
+        let beat = Beat {
+            epoch: self.epoch,
+            number: self.number,
+        };
+        let bytes = trust::seal(BEAT, &beat, self.place.trust().secret()?);
+        soon(self.place.create_beat(self.epoch, self.number, bytes.into())).await?;
         if self.number == 1 {
             self.forget_others().await?;
         }
@@ -148,11 +182,40 @@ impl Watcher {
     }
 
     async fn newest(&self) -> Result<Option<(u64, u64)>, ArchiveError> {
-        let Some(epoch) = soon(self.place.beating_epochs()).await?.pop() else {
-            return Ok(None);
+        let mut passed_over = 0;
+        for epoch in soon(self.place.beating_epochs()).await?.into_iter().rev() {
+            for number in soon(self.place.beat_numbers(epoch)).await?.into_iter().rev() {
+                if self.is_sound(epoch, number).await? {
+                    return Ok(Some((epoch, number)));
+                }
+                passed_over += 1;
+                if passed_over > STRANGE_MAX {
+                    return Err(ArchiveError::Strange {
+                        objects: "signs of life",
+                        max: STRANGE_MAX,
+                    });
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the coordinator left this beat. One that was cleared away meanwhile was followed by others.
+    async fn is_sound(&self, epoch: u64, number: u64) -> Result<bool, ArchiveError> {
+        let bytes = match soon(self.place.read_beat(epoch, number)).await {
+            Ok(Some(bytes)) => bytes,
+            // Nobody leaves such a large one but a stranger.
+            Ok(None) | Err(ArchiveError::Store(StoreError::TooLarge { .. })) => return Ok(false),
+            Err(error) => return Err(error),
         };
-        let numbers = soon(self.place.beat_numbers(epoch)).await?;
-        Ok(numbers.last().map(|number| (epoch, *number)))
+        let trust = self.place.trust();
+        if bytes == unsigned(epoch, number) {
+            return Ok(trust.accepts(Voucher::Nobody));
+        }
+        let opened = trust::open::<Beat>(BEAT, &bytes, trust);
+        Ok(opened.is_ok_and(|(beat, voucher)| {
+            trust.accepts(voucher) && (beat.epoch, beat.number) == (epoch, number)
+        }))
     }
 
     /// Whether there ever was a sign of life.

@@ -71,7 +71,24 @@ pub enum ArchiveError {
         /// Its address.
         address: String,
     },
-    /// A standby must sign with the key of the coordinator that it stands in for.
+    /// Objects that are not the coordinator's hide what is.
+    #[error("the archive holds more than {max} {objects} that the key of this coordinator has not signed")]
+    Strange {
+        /// What kind of objects.
+        objects: &'static str,
+        /// How many are looked past.
+        max: usize,
+    },
+    /// Nobody said whose archive is to be believed.
+    #[error("nothing here says whose archive is to be believed")]
+    Unnamed(Vec<String>),
+    /// So few digits of a key could be those of a forged one.
+    #[error("`{0}` is too short to tell a coordinator's key from a forged one")]
+    ShortKey(String),
+    /// What is written to an archive is signed.
+    #[error("the signing key of the coordinator is not here, and nothing is added to its archive without it")]
+    Keyless,
+    /// The key of the coordinator that is stood in for, or recovered, cannot be read.
     #[error("cannot read the signing key {}", .path.display())]
     Key {
         /// The file.
@@ -98,6 +115,18 @@ impl ArchiveError {
         matches!(
             self,
             Self::Superseded { .. } | Self::Behind { .. } | Self::Diverged { .. }
+        )
+    }
+
+    /// Whether there is something in the archive that its coordinator has not put there.
+    pub const fn is_of_strangers(&self) -> bool {
+        matches!(
+            self,
+            Self::Strange { .. }
+                | Self::Damaged {
+                    source: RecordFlaw::Unsigned | RecordFlaw::Forged,
+                    ..
+                }
         )
     }
 }

@@ -1,9 +1,9 @@
 //! Brings a local journal up to the archive, and keeps it there: for a recovery once, for a standby again and again. Every segment must follow from the one
-//! before; what is here already must be what the archive has.
+//! before; what is here already must be what the archive has; and nothing comes here that the coordinator's key has not signed.
 
 use super::place::{Kind, Place};
 use super::record::{FORMAT, GENESIS, Segment};
-use super::segments::{self, Slots};
+use super::segments::{self, Found, Slots};
 use super::{ArchiveError, snapshots};
 use crate::blocking::blocking;
 use crate::journal::{self, Batch, Claim, EventLog, JournalError, SledLog, Snapshots};
@@ -44,7 +44,7 @@ impl Follower {
             let snapshot = snapshots::newest(&place, u64::MAX).await?;
             snapshot.map_or(1, |snapshot| snapshot.sequence + 1)
         } else {
-            segments::expect(&place, slots.first).await?.0.first
+            segments::expect(&place, slots.first).await?.segment.first
         };
         let key = place.key().to_owned();
         let claimed = dir.to_owned();
@@ -110,7 +110,15 @@ impl Follower {
     /// Takes every segment that has come since. Answers how many events were new.
     pub(super) async fn advance(&mut self) -> Result<u64, ArchiveError> {
         let before = self.last();
-        while let Some((segment, hash)) = segments::read(&self.place, self.slot).await? {
+        while let Some(found) = segments::read(&self.place, self.slot).await? {
+            // What is here already may be confirmed by anybody: it is compared.
+            let found = if found.segment.last() > self.last() {
+                found.vouched(&self.place)?
+            } else {
+                found
+            };
+            let begins = self.place.trust().accepts(found.voucher);
+            let Found { segment, hash, .. } = found;
             if self.previous.is_some_and(|previous| previous != segment.previous) {
                 let reason = format!(
                     "the segment in slot {} does not follow from the one before it",
@@ -124,7 +132,10 @@ impl Follower {
             }
             let sealed_in = segment.epoch;
             self.take(segment).await?;
-            self.sealed_in = sealed_in;
+            // Whose epoch it is, only the coordinator's key says.
+            if begins {
+                self.sealed_in = sealed_in;
+            }
             self.slot += 1;
             self.segments += 1;
             self.previous = Some(hash);
@@ -151,7 +162,7 @@ impl Follower {
             sealed_at: now,
             events: vec![ByteBuf::from(codec::encode(&beginning))],
         };
-        let bytes = segment.to_bytes().into();
+        let bytes = segment.to_bytes(self.place.trust().secret()?).into();
         match self.place.create(Kind::Segments, self.slot, bytes).await {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

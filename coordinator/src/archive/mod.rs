@@ -7,10 +7,10 @@
 //!                      beats/<epoch>/<number>   signs of life; only the newest few are kept
 //! ```
 //!
-//! Every object is created once and never changed. Because a slot can be filled once only, whoever fills the next slot is the coordinator, and another
+//! Every object is created once, never changed, and signed by the coordinator (`trust`): others may write to the store.  Because a slot can be filled once only, whoever fills the next slot is the coordinator, and another
 //! one that still believes to be it finds its slot taken and ends. `writer` fills slots beside the driver, `gate` is what the driver knows of it;
 //! `beats` keep the epoch; `reach` says what keeps the coordinator from answering; `follow` brings a local journal up to the archive, for `recover` and `standby`; `adopt` takes over results of which a recovered
-//! journal does not know. The rules are in decision 0020.
+//! journal does not know. The rules are in decisions 0020 and 0059.
 
 mod adopt;
 mod attach;
@@ -27,6 +27,7 @@ mod segments;
 mod snapshots;
 mod standby;
 mod sure;
+mod trust;
 mod writer;
 
 pub use adopt::LeftResult;
@@ -38,6 +39,7 @@ pub use record::{RecordFlaw, Segment};
 pub use recover::{RecoverOptions, RecoveredState, recover_state};
 pub use standby::{TookOver, stand_by};
 pub(crate) use sure::Sure;
+pub use trust::{Trust, Voucher};
 
 use std::time::Duration;
 
@@ -53,3 +55,5 @@ pub const ANSWERS_WAIT_MAX: Duration = Duration::from_secs(10);
 pub const SEAL_AFTER: Duration = Duration::from_secs(5);
 /// Snapshots that the archive keeps; segments that all of them cover are deleted.
 pub const ARCHIVED_SNAPSHOTS_KEPT: usize = 3;
+/// Objects of a kind that are not the coordinator's and that are looked past in search of its own.
+const STRANGE_MAX: usize = 64;

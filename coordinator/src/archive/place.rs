@@ -2,6 +2,7 @@
 //! meet, two with the same key are one coordinator started twice.
 
 use super::ArchiveError;
+use super::trust::Trust;
 use bytes::Bytes;
 use std::future::Future;
 use std::time::Duration;
@@ -35,14 +36,16 @@ impl Kind {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     store: ArtifactStore,
+    trust: Trust,
     /// The public key in hexadecimal.
     key: String,
 }
 
 impl Place {
-    /// The archive of the coordinator with this public key, in hexadecimal.
-    pub(super) fn of(store: ArtifactStore, key: String) -> Self {
-        Self { store, key }
+    /// The archive of the coordinator whose key that is.
+    pub(super) fn of(store: ArtifactStore, trust: Trust) -> Self {
+        let key = trust.key().to_string();
+        Self { store, trust, key }
     }
 
     /// The keys of all coordinators that have an archive in the store.
@@ -57,6 +60,11 @@ impl Place {
     /// The public key in hexadecimal.
     pub(super) fn key(&self) -> &str {
         &self.key
+    }
+
+    /// Who vouches for what lies here.
+    pub(super) const fn trust(&self) -> &Trust {
+        &self.trust
     }
 
     fn name(&self, kind: Kind, number: u64) -> String {
@@ -106,10 +114,14 @@ impl Place {
         Ok(numbers(&self.store.list_records(&self.beats(epoch)).await?))
     }
 
-    pub(super) async fn create_beat(&self, epoch: u64, number: u64) -> Result<(), StoreError> {
+    pub(super) async fn read_beat(&self, epoch: u64, number: u64) -> Result<Option<Bytes>, StoreError> {
         let name = format!("{}/{number:020}", self.beats(epoch));
-        let text = format!("beat {number} of epoch {epoch}\n");
-        self.store.create_record(&name, text.into()).await
+        self.store.read_record(&name, SMALL_BYTES_MAX).await
+    }
+
+    pub(super) async fn create_beat(&self, epoch: u64, number: u64, bytes: Bytes) -> Result<(), StoreError> {
+        let name = format!("{}/{number:020}", self.beats(epoch));
+        self.store.create_record(&name, bytes).await
     }
 
     pub(super) async fn delete_beat(&self, epoch: u64, number: u64) -> Result<(), StoreError> {

@@ -1,20 +1,27 @@
-//! The bytes of a segment and of an archived snapshot: eight bytes that say what it is, the BLAKE3 of the rest, then MessagePack with named fields. Pure.
+//! The bytes of a segment and of an archived snapshot: eight bytes that say what it is, the BLAKE3 of the content, the coordinator's signature, then the content as
+//! MessagePack with named fields. Earlier versions wrote no signature. Pure.
 
-use serde::de::DeserializeOwned;
+use super::trust::{self, Kind, Trust, Voucher};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::wire::SignerKey;
 
 /// The format that this version writes.
 pub(super) const FORMAT: u32 = 1;
 /// The hash before the very first segment.
 pub(super) const GENESIS: Digest = Digest::from_bytes([0; 32]);
 
-const SEGMENT: [u8; 8] = *b"TMSEGM1\0";
-const SNAPSHOT: [u8; 8] = *b"TMSNAP2\0";
-const HEADER_BYTES: usize = 40;
+const SEGMENT: Kind = Kind {
+    signed: *b"TMSEGM2\0",
+    unsigned: Some(*b"TMSEGM1\0"),
+};
+const SNAPSHOT: Kind = Kind {
+    signed: *b"TMSNAP3\0",
+    unsigned: Some(*b"TMSNAP2\0"),
+};
 
 /// A sealed piece of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +66,12 @@ pub enum RecordFlaw {
     /// They were changed.
     #[error("its checksum does not fit")]
     Checksum,
+    /// Nobody signed them, and they hold what only the coordinator may say.
+    #[error("nobody has signed it: an earlier version wrote it, or somebody else who may write to the store")]
+    Unsigned,
+    /// Their signature is not that of the coordinator.
+    #[error("the key of this coordinator has not signed it")]
+    Forged,
     /// They are whole and cannot be read.
     #[error("it cannot be read")]
     Unreadable(#[from] codec::DecodeError),
@@ -77,13 +90,16 @@ impl Segment {
     }
 
     /// The bytes to be stored.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        seal(SEGMENT, self)
+    pub fn to_bytes(&self, key: &SignerKey) -> Vec<u8> {
+        trust::seal(SEGMENT, self, key)
     }
 
-    /// Reads stored bytes; every bit counts.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RecordFlaw> {
-        let segment: Self = open(SEGMENT, bytes)?;
+    /// Reads stored bytes, of which every bit counts, and says who vouches for them.
+    ///
+    /// # Errors
+    /// [`RecordFlaw::Forged`] when somebody else than the coordinator signed it, others when it is not sound.
+    pub fn from_bytes(bytes: &[u8], trust: &Trust) -> Result<(Self, Voucher), RecordFlaw> {
+        let (segment, voucher): (Self, _) = trust::open(SEGMENT, bytes, trust)?;
         if segment.format > FORMAT {
             return Err(RecordFlaw::NewerFormat(segment.format));
         }
@@ -91,7 +107,7 @@ impl Segment {
         if segment.first == 0 || segment.slot == 0 || segment.events.is_empty() || !fits {
             return Err(RecordFlaw::Contradiction);
         }
-        Ok(segment)
+        Ok((segment, voucher))
     }
 
     /// Its events with their sequence numbers.
@@ -101,39 +117,21 @@ impl Segment {
 }
 
 impl ArchivedSnapshot {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        seal(SNAPSHOT, self)
+    pub(super) fn to_bytes(&self, key: &SignerKey) -> Vec<u8> {
+        trust::seal(SNAPSHOT, self, key)
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, RecordFlaw> {
-        let snapshot: Self = open(SNAPSHOT, bytes)?;
+    /// Reads stored bytes for which the coordinator vouches.
+    pub(super) fn from_bytes(bytes: &[u8], trust: &Trust) -> Result<Self, RecordFlaw> {
+        let (snapshot, voucher): (Self, _) = trust::open(SNAPSHOT, bytes, trust)?;
+        if !trust.accepts(voucher) {
+            return Err(RecordFlaw::Unsigned);
+        }
         if snapshot.format > FORMAT {
             return Err(RecordFlaw::NewerFormat(snapshot.format));
         }
         Ok(snapshot)
     }
-}
-
-fn seal<T: Serialize>(magic: [u8; 8], value: &T) -> Vec<u8> {
-    let body = codec::encode(value);
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
-    bytes.extend_from_slice(&magic);
-    bytes.extend_from_slice(Digest::of(&body).as_bytes());
-    bytes.extend_from_slice(&body);
-    bytes
-}
-
-fn open<T: DeserializeOwned>(magic: [u8; 8], bytes: &[u8]) -> Result<T, RecordFlaw> {
-    let (header, body) = bytes
-        .split_first_chunk::<HEADER_BYTES>()
-        .ok_or(RecordFlaw::Foreign)?;
-    if header[..8] != magic {
-        return Err(RecordFlaw::Foreign);
-    }
-    if header[8..] != *Digest::of(body).as_bytes() {
-        return Err(RecordFlaw::Checksum);
-    }
-    Ok(codec::decode(body)?)
 }
 
 #[cfg(test)]
@@ -162,27 +160,58 @@ mod tests {
         }
     }
 
+    fn key() -> SignerKey {
+        SignerKey::from_seed(&[3; 32])
+    }
+
+    fn read(bytes: &[u8]) -> Result<Segment, RecordFlaw> {
+        Segment::from_bytes(bytes, &Trust::of(&key())).map(|(segment, _)| segment)
+    }
+
     #[test]
     fn released_bytes_are_read_for_ever() {
+        let trust = Trust::of(&key());
+        let golden = include_bytes!("../../tests/golden/segment-signed.bin");
+        let found = Segment::from_bytes(golden, &trust).unwrap();
+        assert_eq!(found, (segment(), Voucher::Coordinator));
+        let golden = include_bytes!("../../tests/golden/snapshot-signed.bin");
+        assert_eq!(ArchivedSnapshot::from_bytes(golden, &trust).unwrap(), snapshot());
+    }
+
+    #[test]
+    fn bytes_from_before_there_were_signatures_are_read_by_whoever_takes_unsigned_ones() {
+        let trust = Trust::of(&key());
         let golden = include_bytes!("../../tests/golden/segment.bin");
-        assert_eq!(Segment::from_bytes(golden).unwrap(), segment());
+        let found = Segment::from_bytes(golden, &trust).unwrap();
+        assert_eq!(found, (segment(), Voucher::Nobody));
         let golden = include_bytes!("../../tests/golden/snapshot.bin");
-        assert_eq!(ArchivedSnapshot::from_bytes(golden).unwrap(), snapshot());
+        let refused = ArchivedSnapshot::from_bytes(golden, &trust);
+        assert!(matches!(refused, Err(RecordFlaw::Unsigned)), "{refused:?}");
+        let trust = trust.accepting_unsigned(true);
+        assert_eq!(ArchivedSnapshot::from_bytes(golden, &trust).unwrap(), snapshot());
+    }
+
+    #[test]
+    fn what_another_key_signed_is_nobodys_even_where_unsigned_ones_are_taken() {
+        let others = segment().to_bytes(&SignerKey::from_seed(&[4; 32]));
+        let trust = Trust::of(&key()).accepting_unsigned(true);
+        let refused = Segment::from_bytes(&others, &trust);
+        assert!(matches!(refused, Err(RecordFlaw::Forged)), "{refused:?}");
     }
 
     #[test]
     fn a_record_survives_its_bytes_and_no_other() {
         assert_eq!(segment().last(), 42);
-        let bytes = segment().to_bytes();
-        assert_eq!(Segment::from_bytes(&bytes).unwrap(), segment());
-        assert!(ArchivedSnapshot::from_bytes(&bytes).is_err());
+        let bytes = segment().to_bytes(&key());
+        assert_eq!(read(&bytes).unwrap(), segment());
+        assert!(ArchivedSnapshot::from_bytes(&bytes, &Trust::of(&key())).is_err());
         for bit in 0..bytes.len() * 8 {
             let mut bent = bytes.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
-            assert!(Segment::from_bytes(&bent).is_err(), "bit {bit}");
+            assert!(read(&bent).is_err(), "bit {bit}");
         }
         for length in 0..bytes.len() {
-            assert!(Segment::from_bytes(&bytes[..length]).is_err(), "length {length}");
+            assert!(read(&bytes[..length]).is_err(), "length {length}");
         }
     }
 
@@ -192,19 +221,19 @@ mod tests {
             format: FORMAT + 1,
             ..segment()
         };
-        let refused = Segment::from_bytes(&newer.to_bytes());
+        let refused = read(&newer.to_bytes(&key()));
         assert!(matches!(refused, Err(RecordFlaw::NewerFormat(2))), "{refused:?}");
         let empty = Segment {
             events: Vec::new(),
             ..segment()
         };
-        let refused = Segment::from_bytes(&empty.to_bytes());
+        let refused = read(&empty.to_bytes(&key()));
         assert!(matches!(refused, Err(RecordFlaw::Contradiction)), "{refused:?}");
         let beyond = Segment {
             first: u64::MAX,
             ..segment()
         };
-        let refused = Segment::from_bytes(&beyond.to_bytes());
+        let refused = read(&beyond.to_bytes(&key()));
         assert!(matches!(refused, Err(RecordFlaw::Contradiction)), "{refused:?}");
     }
 }

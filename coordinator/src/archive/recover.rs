@@ -5,19 +5,25 @@ use super::adopt::{LeftResult, adopt};
 use super::beats::Watcher;
 use super::follow::Follower;
 use super::place::Place;
+use super::trust::Trust;
 use super::{ArchiveError, BEAT_EVERY, SURE_FOR, epoch, segments};
 use crate::config::ArchiveMode;
 use crate::driver::{Recovered, recover};
 use crate::journal::{self, Batch, Claim, EventLog, SledLog, Snapshots};
-use std::path::Path;
+use crate::signing;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use tidemill_artifacts::ArtifactStore;
 use tidemill_engine::Event;
 use tidemill_protocol::ids::AttemptId;
 use tidemill_protocol::time::Clock;
+use tidemill_protocol::wire::SignerKey;
 use tokio::time::{Instant, sleep};
 
 /// Events that become one batch of the journal.
 const BATCH_EVENTS: usize = 1_000;
+/// Fewest digits of a public key that name a coordinator: of fewer somebody could find a key that begins with them.
+const KEY_DIGITS_MIN: usize = 16;
 /// How long a sign of life is waited for, in beats.
 const BEATS_WAITED: u32 = 3;
 /// How often another coordinator may be quicker to fill the next slot: one that still lives fills one for each batch of its journal.
@@ -26,10 +32,14 @@ const SLOTS_TRIED: u32 = 1_000;
 /// Which archive, and how far to go.
 #[derive(Debug, Clone, Default)]
 pub struct RecoverOptions {
-    /// The public key of the coordinator, or its beginning; none when the store holds only one.
+    /// The public key of the coordinator, or at least 16 digits of its beginning; none for that of `signing_key`.
     pub coordinator: Option<String>,
-    /// Also when that coordinator lives: it is ended by a newer epoch.
+    /// The file of the coordinator's signing key; none for `coordinator.key` in the state folder. It need not be there where `coordinator` is given and nothing is forced.
+    pub signing_key: Option<PathBuf>,
+    /// Also when that coordinator lives: it is ended by a newer epoch, which takes the signing key.
     pub force: bool,
+    /// Believe what nobody has signed: an archive from before there were signatures, in a store to which nobody else could write.
+    pub accept_unsigned: bool,
 }
 
 /// What a recovery brought back.
@@ -62,8 +72,8 @@ pub struct RecoveredState {
 /// Rebuilds the journal of the state folder `state_dir` from the archive in `store`. The folder gets a journal that is whole, or none.
 ///
 /// # Errors
-/// [`ArchiveError::Exists`] when there is a journal; [`ArchiveError::Alive`] when the coordinator shows a sign of life; others when the archive is not
-/// whole.
+/// [`ArchiveError::Exists`] when there is a journal; [`ArchiveError::Unnamed`] when nothing says whose archive is to be believed;
+/// [`ArchiveError::Alive`] when the coordinator shows a sign of life; others when the archive is not whole, or holds what its key has not signed.
 pub async fn recover_state(
     store: &ArtifactStore,
     state_dir: &Path,
@@ -74,7 +84,7 @@ pub async fn recover_state(
     if journal::exists(&dir) {
         return Err(ArchiveError::Exists(dir));
     }
-    let place = find(store, options.coordinator.as_deref()).await?;
+    let place = find(store, state_dir, options).await?;
     let slots = segments::slots(&place).await?;
     if slots.is_empty() {
         return Err(ArchiveError::NoArchive(Some(place.key().to_owned())));
@@ -91,7 +101,7 @@ pub async fn recover_state(
         source,
     };
     match std::fs::remove_dir_all(&draft) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(file(&draft, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(file(&draft, error)),
         _ => std::fs::create_dir_all(&draft).map_err(|error| file(&draft, error))?,
     }
     let mut follower = Follower::anew(place.clone(), &draft, slots).await?;
@@ -150,16 +160,57 @@ async fn close_behind(follower: &mut Follower, epoch: u64, clock: &dyn Clock) ->
     Err(ArchiveError::Broken(reason))
 }
 
-/// The archive of this coordinator, or of the only one that there is.
-async fn find(store: &ArtifactStore, wanted: Option<&str>) -> Result<Place, ArchiveError> {
-    let mut keys = Place::all(store).await?;
-    if let Some(wanted) = wanted {
-        keys.retain(|key| key.starts_with(&wanted.to_lowercase()));
+/// The archive of the coordinator that is named, or whose signing key is here. Never just the only one that there is: whoever may write to the store can make another.
+async fn find(
+    store: &ArtifactStore,
+    state_dir: &Path,
+    options: &RecoverOptions,
+) -> Result<Place, ArchiveError> {
+    let secret = signing_key(state_dir, options)?;
+    let wanted = match (&options.coordinator, &secret) {
+        (Some(digits), _) if digits.len() < KEY_DIGITS_MIN => {
+            return Err(ArchiveError::ShortKey(digits.clone()));
+        }
+        (Some(digits), _) => digits.to_lowercase(),
+        (None, Some(secret)) => secret.trusted().to_string(),
+        (None, None) => {
+            let keys = Place::all(store).await?;
+            return Err(if keys.is_empty() {
+                ArchiveError::NoArchive(None)
+            } else {
+                ArchiveError::Unnamed(keys)
+            });
+        }
+    };
+    let secret = secret.filter(|secret| secret.trusted().to_string().starts_with(&wanted));
+    if options.force && secret.is_none() {
+        return Err(ArchiveError::Keyless);
     }
+    let mut keys = Place::all(store).await?;
+    keys.retain(|key| key.starts_with(&wanted));
     match keys.as_slice() {
-        [] => Err(ArchiveError::NoArchive(wanted.map(str::to_owned))),
-        [key] => Ok(Place::of(store.clone(), key.clone())),
+        [] => Err(ArchiveError::NoArchive(Some(wanted))),
+        [key] => {
+            let unknown = |_| ArchiveError::NoArchive(Some(key.clone()));
+            let trust = match &secret {
+                Some(secret) => Trust::of(secret),
+                None => Trust::reading(key.parse().map_err(unknown)?),
+            };
+            let trust = trust.accepting_unsigned(options.accept_unsigned);
+            Ok(Place::of(store.clone(), trust))
+        }
         _ => Err(ArchiveError::Ambiguous(keys)),
+    }
+}
+
+/// The signing key that is named, which must be there, or the one in the state folder.
+fn signing_key(state_dir: &Path, options: &RecoverOptions) -> Result<Option<SignerKey>, ArchiveError> {
+    let own = || state_dir.join(signing::FILE);
+    let path = options.signing_key.clone().unwrap_or_else(own);
+    match signing::load(&path) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) if error.kind() == ErrorKind::NotFound && options.signing_key.is_none() => Ok(None),
+        Err(source) => Err(ArchiveError::Key { path, source }),
     }
 }
 

@@ -1,8 +1,9 @@
-//! Reading segments: the slots that there are, and each segment only together with the proof that it follows from the one before.
+//! Reading segments: the slots that there are, and each segment only together with who vouches for it and the proof that it follows from the one before.
 
 use super::ArchiveError;
 use super::place::{Kind, Place};
-use super::record::Segment;
+use super::record::{RecordFlaw, Segment};
+use super::trust::Voucher;
 use tidemill_protocol::digest::Digest;
 
 /// Longest segment that is read. A segment holds one batch of the journal at least, and a batch may hold plans of 100,000 steps.
@@ -24,6 +25,30 @@ impl Slots {
     }
 }
 
+/// A segment as it was found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) segment: Segment,
+    /// The hash of its bytes.
+    pub(super) hash: Digest,
+    /// Who vouches for it. Nobody's may show that what is known already was archived, and tells nothing new.
+    pub(super) voucher: Voucher,
+}
+
+impl Found {
+    /// Refuses what the coordinator has not signed, for whoever would believe it.
+    pub(super) fn vouched(self, place: &Place) -> Result<Self, ArchiveError> {
+        if place.trust().accepts(self.voucher) {
+            Ok(self)
+        } else {
+            Err(ArchiveError::Damaged {
+                object: format!("the segment in slot {}", self.segment.slot),
+                source: RecordFlaw::Unsigned,
+            })
+        }
+    }
+}
+
 /// Lists the slots.
 ///
 /// # Errors
@@ -37,20 +62,21 @@ pub(super) async fn slots(place: &Place) -> Result<Slots, ArchiveError> {
         .zip(&numbers)
         .find(|(expected, found)| expected != *found);
     match missing {
-        Some((slot, _)) => Err(ArchiveError::Broken(format!(
-            "the segment in slot {slot} is missing"
+        Some((slot, next)) => Err(ArchiveError::Broken(format!(
+            "the segment in slot {slot} is missing, and there is one in slot {next}"
         ))),
         None => Ok(Slots { first, last }),
     }
 }
 
-/// Reads the segment in a slot and its hash; none when the slot is free.
-pub(super) async fn read(place: &Place, slot: u64) -> Result<Option<(Segment, Digest)>, ArchiveError> {
+/// Reads the segment in a slot; none when the slot is free.
+pub(super) async fn read(place: &Place, slot: u64) -> Result<Option<Found>, ArchiveError> {
     let Some(bytes) = place.read(Kind::Segments, slot, SEGMENT_BYTES_MAX).await? else {
         return Ok(None);
     };
     let object = || format!("the segment in slot {slot}");
-    let segment = Segment::from_bytes(&bytes).map_err(|source| ArchiveError::Damaged {
+    let read = Segment::from_bytes(&bytes, place.trust());
+    let (segment, voucher) = read.map_err(|source| ArchiveError::Damaged {
         object: object(),
         source,
     })?;
@@ -61,25 +87,29 @@ pub(super) async fn read(place: &Place, slot: u64) -> Result<Option<(Segment, Di
             segment.slot
         )));
     }
-    Ok(Some((segment, Digest::of(&bytes))))
+    Ok(Some(Found {
+        segment,
+        hash: Digest::of(&bytes),
+        voucher,
+    }))
 }
 
 /// Reads the segment in a slot that is known to be filled.
-pub(super) async fn expect(place: &Place, slot: u64) -> Result<(Segment, Digest), ArchiveError> {
+pub(super) async fn expect(place: &Place, slot: u64) -> Result<Found, ArchiveError> {
     let found = read(place, slot).await?;
     found.ok_or_else(|| ArchiveError::Broken(format!("the segment in slot {slot} vanished")))
 }
 
 /// The slot of the last segment that begins at or before event `sequence`; none when all begin after it.
 pub(super) async fn slot_of(place: &Place, slots: Slots, sequence: u64) -> Result<Option<u64>, ArchiveError> {
-    if slots.is_empty() || expect(place, slots.first).await?.0.first > sequence {
+    if slots.is_empty() || expect(place, slots.first).await?.segment.first > sequence {
         return Ok(None);
     }
     // Invariant: the segment at `low` begins at or before it, the one at `high` after it.
     let (mut low, mut high) = (slots.first, slots.last + 1);
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        if expect(place, middle).await?.0.first <= sequence {
+        if expect(place, middle).await?.segment.first <= sequence {
             low = middle;
         } else {
             high = middle;

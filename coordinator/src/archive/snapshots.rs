@@ -2,10 +2,11 @@
 //! they needed.
 
 use super::place::{Kind, Place};
-use super::record::{ArchivedSnapshot, FORMAT};
-use super::{ARCHIVED_SNAPSHOTS_KEPT, ArchiveError};
+use super::record::{ArchivedSnapshot, FORMAT, RecordFlaw};
+use super::{ARCHIVED_SNAPSHOTS_KEPT, ArchiveError, STRANGE_MAX};
 use crate::journal::Snapshots;
 use serde_bytes::ByteBuf;
+use tidemill_artifacts::StoreError;
 use tidemill_protocol::digest::Digest;
 
 /// Largest snapshot that is read.
@@ -25,13 +26,15 @@ pub(super) struct Standing {
 /// Puts the local snapshot into the archive. Answers whether that was possible: it may still be being written, or be forgotten already.
 pub(super) async fn put(place: &Place, local: &Snapshots, at: Standing) -> Result<bool, ArchiveError> {
     let local = local.clone();
-    let read = tokio::task::spawn_blocking(move || match local.list() {
+    let reading = tokio::task::spawn_blocking(move || match local.list() {
         Ok(list) if list.contains(&at.sequence) => local.read(at.sequence),
         Ok(_) => Ok(None),
         Err(error) => Err(error),
     });
-    let Ok(read) = read.await else { return Ok(false) };
-    let Some(state) = read? else { return Ok(false) };
+    let Ok(found) = reading.await else {
+        return Ok(false);
+    };
+    let Some(state) = found? else { return Ok(false) };
     let record = ArchivedSnapshot {
         format: FORMAT,
         sequence: at.sequence,
@@ -39,55 +42,85 @@ pub(super) async fn put(place: &Place, local: &Snapshots, at: Standing) -> Resul
         previous: at.previous,
         state: ByteBuf::from(state),
     };
-    let bytes = record.to_bytes().into();
+    let bytes = record.to_bytes(place.trust().secret()?).into();
     match place.create(Kind::Snapshots, at.sequence, bytes).await {
-        // An earlier incarnation put one there: one state of one journal is as good as another.
-        Ok(()) | Err(tidemill_artifacts::StoreError::Conflict { .. }) => Ok(true),
+        Ok(()) => Ok(true),
+        // An earlier incarnation put one there: one state of one journal is as good as another. Nobody else's is.
+        Err(StoreError::Conflict { .. }) => match read(place, at.sequence).await? {
+            Ok(_) => Ok(true),
+            Err(source) => Err(ArchiveError::Damaged {
+                object: format!("the snapshot {}", at.sequence),
+                source,
+            }),
+        },
         Err(error) => Err(error.into()),
     }
 }
 
-/// Deletes all but the newest few snapshots, and the segments before the oldest that stays.
+/// Deletes all but the newest few snapshots, and the segments before the oldest that stays. Those that are not sound, or not the coordinator's, cover nothing: they are
+/// neither counted nor deleted.
 pub(super) async fn prune(place: &Place) -> Result<(), ArchiveError> {
     let mut numbers = place.numbers(Kind::Snapshots).await?;
-    if numbers.len() < ARCHIVED_SNAPSHOTS_KEPT {
-        return Ok(());
+    let (mut kept, mut passed_over) = (Vec::new(), 0);
+    while kept.len() < ARCHIVED_SNAPSHOTS_KEPT {
+        let Some(number) = numbers.pop() else {
+            return Ok(());
+        };
+        match read(place, number).await? {
+            Ok(snapshot) => kept.push(snapshot.slot),
+            Err(why) => {
+                warn_of(number, &why);
+                passed_over += 1;
+            }
+        }
+        if passed_over > STRANGE_MAX {
+            return Ok(());
+        }
     }
-    let kept = numbers.split_off(numbers.len() - ARCHIVED_SNAPSHOTS_KEPT);
     for old in numbers {
         place.delete(Kind::Snapshots, old).await?;
     }
-    // A snapshot that cannot be read covers nothing.
-    let Some(oldest) = read(place, kept[0]).await? else {
-        return Ok(());
-    };
+    let oldest = kept.last().copied().unwrap_or(0);
     // Oldest first, so that whatever interrupts this leaves no gap.
     for slot in place.numbers(Kind::Segments).await? {
-        if slot < oldest.slot {
+        if slot < oldest {
             place.delete(Kind::Segments, slot).await?;
         }
     }
     Ok(())
 }
 
-/// The newest sound snapshot of an archive that covers no event after `last`; one that is damaged is passed over and said.
+/// The newest sound snapshot of an archive that covers no event after `last`; one that is damaged or not the coordinator's is passed over and said.
 pub(super) async fn newest(place: &Place, last: u64) -> Result<Option<ArchivedSnapshot>, ArchiveError> {
     let numbers = place.numbers(Kind::Snapshots).await?;
     for number in numbers.into_iter().rev().filter(|number| *number <= last) {
-        if let Some(snapshot) = read(place, number).await? {
-            return Ok(Some(snapshot));
+        match read(place, number).await? {
+            Ok(snapshot) => return Ok(Some(snapshot)),
+            Err(why) => warn_of(number, &why),
         }
-        tracing::warn!(
-            number,
-            "a snapshot in the archive is damaged; an older one is taken"
-        );
     }
     Ok(None)
 }
 
-/// Reads a snapshot; none when it is not sound.
-async fn read(place: &Place, number: u64) -> Result<Option<ArchivedSnapshot>, ArchiveError> {
-    let bytes = place.read(Kind::Snapshots, number, SNAPSHOT_BYTES_MAX).await?;
-    let snapshot = bytes.and_then(|bytes| ArchivedSnapshot::from_bytes(&bytes).ok());
-    Ok(snapshot.filter(|snapshot| snapshot.sequence == number))
+fn warn_of(number: u64, why: &RecordFlaw) {
+    tracing::warn!(
+        number,
+        %why,
+        "a snapshot in the archive is no use; an older one is taken"
+    );
+}
+
+/// Reads a snapshot, or why it is no use.
+async fn read(place: &Place, number: u64) -> Result<Result<ArchivedSnapshot, RecordFlaw>, ArchiveError> {
+    let Some(bytes) = place.read(Kind::Snapshots, number, SNAPSHOT_BYTES_MAX).await? else {
+        return Ok(Err(RecordFlaw::Foreign));
+    };
+    let read = ArchivedSnapshot::from_bytes(&bytes, place.trust());
+    Ok(read.and_then(|snapshot| {
+        if snapshot.sequence == number {
+            Ok(snapshot)
+        } else {
+            Err(RecordFlaw::Contradiction)
+        }
+    }))
 }

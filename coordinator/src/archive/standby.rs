@@ -1,9 +1,11 @@
 //! A standby: follows the archive into a journal of its own, and takes over when the active coordinator has shown no sign of life for long enough.
 
 use super::beats::Watcher;
+use super::epoch::Strangers;
 use super::follow::Follower;
 use super::place::Place;
 use super::segments;
+use super::trust::Trust;
 use super::{ArchiveError, epoch};
 use crate::config::{ArchiveMode, CoordinatorConfig};
 use crate::journal::{self, Claim, SledLog, probe_in_child};
@@ -46,15 +48,15 @@ pub async fn stand_by(
         .archive
         .as_ref()
         .is_none_or(|archive| archive.mode == ArchiveMode::Sync);
-    let place = Place::of(store.clone(), key.trusted().to_string());
+    let place = Place::of(store.clone(), Trust::of(&key));
     let mut watcher = Watcher::new(place.clone());
     let mut follower = None;
-    let mut told = 0;
+    let mut told = Told::default();
     let mut snapshot_at = Instant::now();
     while !watcher.is_silent() {
         let round = async {
             watcher.look().await?;
-            told = tell(&place, told, wants_all).await?;
+            tell(&place, &mut told, wants_all).await?;
             let mut following = match follower.take() {
                 Some(following) => following,
                 None => open(config, &place).await?,
@@ -88,7 +90,7 @@ pub async fn stand_by(
         }
     }
     tracing::warn!(
-        after = told,
+        after = told.epoch,
         "the active coordinator shows no sign of life; taking over"
     );
     let mut follower = match follower {
@@ -102,21 +104,28 @@ pub async fn stand_by(
     Ok(TookOver::Now)
 }
 
+/// Of what was told already.
+#[derive(Debug, Default)]
+struct Told {
+    epoch: u64,
+    strangers: Strangers,
+}
+
 /// Says who is active whenever that changes, and refuses one that loses what it answered.
-async fn tell(place: &Place, told: u64, wants_all: bool) -> Result<u64, ArchiveError> {
-    let Some(active) = epoch::newest(place).await? else {
-        return Ok(told);
+async fn tell(place: &Place, told: &mut Told, wants_all: bool) -> Result<(), ArchiveError> {
+    let looked = epoch::look(place, 0).await?;
+    told.strangers.tell(&looked.strange);
+    let Some(active) = looked.newest.filter(|active| active.epoch != told.epoch) else {
+        return Ok(());
     };
-    if active.epoch == told {
-        return Ok(told);
-    }
     if wants_all && active.mode == ArchiveMode::Async {
         return Err(ArchiveError::NotSynchronous {
             address: active.address,
         });
     }
     tracing::info!(epoch = active.epoch, "standing by for {}", active.address);
-    Ok(active.epoch)
+    told.epoch = active.epoch;
+    Ok(())
 }
 
 async fn advance(following: &mut Follower, snapshot_at: &mut Instant) -> Result<(), ArchiveError> {

@@ -4,8 +4,9 @@
 use super::gate::{Post, Wishes};
 use super::place::{Kind, Place};
 use super::record::{FORMAT, Segment};
+use super::segments::{self, Found};
 use super::snapshots::{self, Standing};
-use super::{ArchiveError, SEAL_AFTER, epoch, segments};
+use super::{ArchiveError, SEAL_AFTER, epoch};
 use crate::config::ArchiveMode;
 use crate::journal::{EventReader, Snapshots};
 use crate::metrics::Metrics;
@@ -134,10 +135,21 @@ impl Writer {
     /// Archives a segment, however often the store fails meanwhile.
     async fn advance_patiently(&mut self, wishes: Wishes) -> Result<(), ArchiveError> {
         let mut pause = PAUSE_FIRST;
+        let mut has_told = false;
         loop {
             match self.advance(wishes).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.is_superseded() => return Err(error),
+                Err(error) if error.is_of_strangers() => {
+                    self.metrics.archive_failures.add(1);
+                    self.metrics.archive_strangers.add(u64::from(!has_told));
+                    has_told = true;
+                    tracing::error!(
+                        %error,
+                        slot = self.slot,
+                        "nothing is archived any more: what lies in the next slot is not this coordinator's. Somebody else writes to `journal/` in the store: take that right away, then delete the object in `segments/`"
+                    );
+                }
                 Err(error) => {
                     self.metrics.archive_failures.add(1);
                     tracing::warn!(%error, event = self.archived() + 1, "a segment could not be archived; trying again");
@@ -196,7 +208,7 @@ impl Writer {
             sealed_at: self.clock.now(),
             events,
         };
-        let bytes = Bytes::from(segment.to_bytes());
+        let bytes = Bytes::from(segment.to_bytes(self.place.trust().secret()?));
         Ok((segment, bytes))
     }
 
@@ -217,7 +229,11 @@ impl Writer {
     /// Finds out who has filled the slot. Perhaps a put of ours, or of the process before this one, of which we never heard; its events are then in our
     /// journal. Otherwise somebody else went on.
     async fn meet(&mut self, ours: &Segment, wishes: Wishes) -> Result<(), ArchiveError> {
-        let (found, hash) = segments::expect(&self.place, self.slot).await?;
+        // What a stranger put there is nobody's word. It cannot be deleted here: another coordinator may have done so and filled the slot by then.
+        let found = segments::expect(&self.place, self.slot).await?;
+        let Found {
+            segment: found, hash, ..
+        } = found.vouched(&self.place)?;
         let (first, count) = (found.first, found.events.len());
         if found.epoch <= self.epoch && first == ours.first && found.last() <= wishes.durable {
             let reader = Arc::clone(&self.reader);

@@ -10,5 +10,5 @@ mod state;
 pub use decide::{DATASTORES_MAX, DatastoreCommand, DatastoreRejection};
 pub use fact::DatastoreFact;
 pub(crate) use need::unlike;
-pub(crate) use reach::{reach, with_secrets};
+pub(crate) use reach::{chain, reach, with_secrets};
 pub use state::{Datastores, KeptDatastore};

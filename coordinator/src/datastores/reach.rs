@@ -1,10 +1,9 @@
 //! Whether a datastore can be reached from here, with the secrets that its definition names: asked once, nothing is written. Workers stand elsewhere; what they
-//! can reach, their attempts say.
+//! can reach, their attempts say. What is asked goes through a guard: an operator of the service need not be one of this machine's network.
 
 use std::time::Duration;
-use tidemill_artifacts::{FetchLimits, Guard, RemoteStore, StoreConfig, StoreError, public_url};
+use tidemill_artifacts::{FetchLimits, Guard, RemoteStore, StoreConfig, StoreError, public_url, refusal};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
-use tidemill_protocol::destination::Destinations;
 use tidemill_protocol::secret::GivenSecrets;
 
 /// How long it may take.
@@ -13,8 +12,12 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
 const CAUSES_MAX: usize = 4;
 
 /// Asks; says what was found, or why nothing was.
-pub(crate) async fn reach(definition: &Datastore, given: &GivenSecrets) -> Result<String, String> {
-    let asking = ask(with_secrets(definition, given)?);
+pub(crate) async fn reach(
+    definition: &Datastore,
+    given: &GivenSecrets,
+    guard: &Guard,
+) -> Result<String, String> {
+    let asking = ask(with_secrets(definition, given)?, guard);
     let answered = tokio::time::timeout(ANSWERS_WITHIN, asking).await;
     answered.unwrap_or_else(|_| Err(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
 }
@@ -37,7 +40,7 @@ pub(crate) fn with_secrets(definition: &Datastore, given: &GivenSecrets) -> Resu
     })
 }
 
-async fn ask(config: StoreConfig) -> Result<String, String> {
+async fn ask(config: StoreConfig, guard: &Guard) -> Result<String, String> {
     let url = &config.url;
     match DatastoreKind::of(url) {
         Some(DatastoreKind::Local) => {
@@ -51,15 +54,15 @@ async fn ask(config: StoreConfig) -> Result<String, String> {
             }
         }
         Some(DatastoreKind::Http) => {
-            let guard = Guard::new(Destinations::default());
-            let address = guard.admit(url).map_err(|why| why.to_string())?;
+            let address = guard.admit(url).map_err(|why| chain(&why))?;
             let client = guard.client(ANSWERS_WITHIN).map_err(|error| chain(&error))?;
             let answer = client.head(address).send().await.map_err(|error| chain(&error))?;
             Ok(format!("{} answers {}", public_url(url), answer.status()))
         }
         _ => {
             let told = |error: &StoreError| chain(error);
-            let store = RemoteStore::open(&config, FetchLimits::default()).map_err(|error| told(&error))?;
+            let store = RemoteStore::open(&config, FetchLimits::default(), Some(guard))
+                .map_err(|error| told(&error))?;
             let has_any = store.look().await.map_err(|error| told(&error))?;
             let what = if has_any {
                 "it can be listed"
@@ -71,7 +74,13 @@ async fn ask(config: StoreConfig) -> Result<String, String> {
     }
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with its causes; of one that the guard caused, what opens the place.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(why) = refusal(error) {
+        return format!(
+            "{why}; the coordinator's setting `datastore_allow` opens places beside the public internet"
+        );
+    }
     let causes = std::iter::successors(Some(error), |error| error.source());
     let texts: Vec<String> = causes.take(CAUSES_MAX).map(ToString::to_string).collect();
     texts.join(": ")

@@ -4,10 +4,11 @@ use super::chain::Chain;
 use super::head::slot_survives;
 use super::log::{Batch, unframe};
 use super::record::{Record, field};
-use crate::archive::Segment;
+use crate::archive::{Segment, Trust, Voucher};
 use crate::entry::Entry;
 use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::wire::SignerKey;
 
 /// Bytes of the fields that a sealed record takes from the fuzzer.
 const FIELDS_BYTES: usize = 28;
@@ -21,10 +22,12 @@ pub fn record(data: &[u8]) {
         assert_eq!(record.to_bytes(), data, "a record is not written as it was read");
     }
     slot_survives(data);
-    if let Ok(segment) = Segment::from_bytes(data) {
+    let key = SignerKey::from_seed(&[1; 32]);
+    let trust = Trust::of(&key);
+    if let Ok((segment, _)) = Segment::from_bytes(data, &trust) {
         assert_eq!(
-            Segment::from_bytes(&segment.to_bytes()).ok(),
-            Some(segment.clone()),
+            Segment::from_bytes(&segment.to_bytes(&key), &trust).ok(),
+            Some((segment.clone(), Voucher::Coordinator)),
             "a segment is not read as it was written"
         );
         let last = segment.numbered().last().map(|(sequence, _)| sequence);

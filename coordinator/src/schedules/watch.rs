@@ -31,8 +31,6 @@ const LOOKS_MAX: usize = 4;
 const LOOK_WITHIN: Duration = Duration::from_mins(2);
 /// Longest kept listing.
 const LISTING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Causes of an error that are told at most.
-const CAUSES_MAX: usize = 4;
 
 /// A look that is to be made.
 struct Look {
@@ -151,7 +149,7 @@ impl Look {
             return Ok(files);
         }
         let keeping = self.handle.inner.store.put_bytes(bytes.into()).await;
-        let kept = keeping.map_err(|error| chain(&error))?;
+        let kept = keeping.map_err(|error| datastores::chain(&error))?;
         let found = self.compared(&listing).await?;
         let noting = self.handle.change::<Schedules>(ScheduleCommand::Look {
             name: self.name.clone(),
@@ -180,10 +178,10 @@ impl Look {
             .ok_or_else(|| format!("the coordinator has no datastore `{}`", self.files.datastore))?;
         let secrets = definition.secrets.values().cloned().collect();
         let given = self.handle.open_secrets(secrets).await;
-        let given = given.map_err(|error| chain(&error))?;
+        let given = given.map_err(|error| datastores::chain(&error))?;
         let config = datastores::with_secrets(&definition, &given)?;
-        let listed = list_files(&config, &self.files.path).await;
-        listed.map_err(|error| chain(&error))
+        let listed = list_files(&config, &self.files.path, &self.handle.inner.datastores).await;
+        listed.map_err(|error| datastores::chain(&error))
     }
 
     /// What is not as it was; none where nobody knows what was, which makes this look the first.
@@ -197,7 +195,7 @@ impl Look {
                 tracing::error!(name = %self.name, digest = %seen.digest, "what lay there at the last look is lost: this look is the first");
                 Ok(None)
             }
-            Err(error) => Err(chain(&error)),
+            Err(error) => Err(datastores::chain(&error)),
         }
     }
 
@@ -206,10 +204,4 @@ impl Look {
         let bytes = store.get_bytes(&seen.digest, LISTING_BYTES_MAX).await?;
         Ok(difference::from_bytes(&bytes))
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let texts: Vec<String> = causes.take(CAUSES_MAX).map(ToString::to_string).collect();
-    texts.join(": ")
 }

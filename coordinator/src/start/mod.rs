@@ -80,6 +80,7 @@ struct Kept {
     room: Reserve,
     audit: (AuditLog, PathBuf),
     poster: Poster,
+    datastores: tidemill_artifacts::Guard,
     reach: Reach,
     mailer: Option<Mailer>,
 }
@@ -126,6 +127,7 @@ pub async fn start(
         secrets_key: KeyFile::looked_at(&config, &recovered.ledgers.secrets),
         room: Reserve::new(&config.state_dir, config.disk_reserve),
         poster: Poster::new(config.webhook_allow.clone()),
+        datastores: tidemill_artifacts::Guard::new(config.datastore_allow.clone()),
         reach: reach_of(attached.as_ref()),
         mailer: config.smtp.clone().map(Mailer::new),
     };
@@ -190,7 +192,7 @@ async fn attach(
     let Some(settings) = &config.archive else {
         return Ok(None);
     };
-    let place = (parts.store.clone(), key.trusted().to_string());
+    let place = (parts.store.clone(), key);
     let (clock, metrics) = (Arc::clone(&parts.clock), Arc::clone(metrics));
     let attached = archive::attach(place, settings, journal, clock, metrics).await?;
     Ok(Some(attached))
@@ -271,6 +273,7 @@ fn wire_up(
         secrets_key: kept.secrets_key,
         room: kept.room,
         poster: kept.poster,
+        datastores: kept.datastores,
         reach: kept.reach,
         mailer: kept.mailer,
         token: token.clone(),

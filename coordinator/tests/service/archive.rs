@@ -16,24 +16,24 @@ use tidemill_coordinator::{ArchiveMode, CoordinatorError, StartError};
 use tidemill_protocol::ids::RunId;
 
 /// How long something may take on a busy machine that takes a moment.
-const SOON: Duration = Duration::from_mins(1);
+pub(crate) const SOON: Duration = Duration::from_mins(1);
 
-fn folder() -> Arc<TempDir> {
+pub(crate) fn folder() -> Arc<TempDir> {
     Arc::new(tempfile::tempdir().unwrap())
 }
 
 /// A store in a folder, where objects can be tampered with.
-async fn store(dir: &TempDir) -> ArtifactStore {
+pub(crate) async fn store(dir: &TempDir) -> ArtifactStore {
     let config = StoreConfig::local(dir.path()).unwrap();
     ArtifactStore::open(&config).await.unwrap()
 }
 
-async fn archived(dir: &Arc<TempDir>, store: &ArtifactStore, mode: ArchiveMode) -> Service {
+pub(crate) async fn archived(dir: &Arc<TempDir>, store: &ArtifactStore, mode: ArchiveMode) -> Service {
     let started = Service::start_archived(Arc::clone(dir), store.clone(), mode).await;
     started.unwrap()
 }
 
-async fn work(service: &Service, steps: usize) -> RunId {
+pub(crate) async fn work(service: &Service, steps: usize) -> RunId {
     let names: Vec<String> = (0..steps).map(|number| format!("s{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut plan = chain(&names);
@@ -46,13 +46,18 @@ async fn work(service: &Service, steps: usize) -> RunId {
     run
 }
 
-async fn recover(store: &ArtifactStore, to: &Path) -> Result<RecoveredState, ArchiveError> {
+/// Recovers with the key of the coordinator whose state folder `of` was.
+async fn recover(store: &ArtifactStore, of: &Path, to: &Path) -> Result<RecoveredState, ArchiveError> {
     let clock = super::harness::TestClock::default();
-    recover_state(store, to, &RecoverOptions::default(), &clock).await
+    let options = RecoverOptions {
+        signing_key: Some(of.join("coordinator.key")),
+        ..RecoverOptions::default()
+    };
+    recover_state(store, to, &options, &clock).await
 }
 
 /// The files of a kind in the archive of the only coordinator, in order.
-fn objects(store: &TempDir, kind: &str) -> Vec<PathBuf> {
+pub(crate) fn objects(store: &TempDir, kind: &str) -> Vec<PathBuf> {
     let mut coordinators = fs::read_dir(store.path().join("journal")).unwrap();
     let folder = coordinators.next().unwrap().unwrap().path().join(kind);
     let Ok(entries) = fs::read_dir(folder) else {
@@ -90,14 +95,14 @@ async fn a_lost_state_folder_comes_back_from_its_archive() {
     service.stop().await.unwrap();
 
     let lost = folder();
-    let recovered = recover(&store, lost.path()).await.unwrap();
+    let recovered = recover(&store, dir.path(), lost.path()).await.unwrap();
     assert_eq!((recovered.runs, recovered.runs_going_on), (1, 0), "{recovered:?}");
     assert_eq!((recovered.first, recovered.epoch), (1, epoch));
     assert!(
         recovered.adopted_results.is_empty() && recovered.left_results.is_empty(),
         "{recovered:?}"
     );
-    let again = recover(&store, lost.path()).await;
+    let again = recover(&store, dir.path(), lost.path()).await;
     assert!(matches!(again, Err(ArchiveError::Exists(_))), "{again:?}");
 
     let path = lost.path().join("coordinator.key");
@@ -134,7 +139,7 @@ async fn a_long_archive_is_cut_behind_its_snapshots_and_still_gives_everything_b
     );
 
     let lost = folder();
-    let recovered = recover(&store, lost.path()).await.unwrap();
+    let recovered = recover(&store, dir.path(), lost.path()).await.unwrap();
     assert!(
         recovered.first > 1 && recovered.snapshot >= recovered.first - 1,
         "{recovered:?}"
@@ -172,7 +177,7 @@ async fn a_damaged_or_incomplete_archive_is_refused_and_leaves_nothing_behind() 
             Some(bytes) => fs::write(victim, bytes).unwrap(),
             None => fs::remove_file(victim).unwrap(),
         }
-        let refused = recover(&store, lost.path()).await;
+        let refused = recover(&store, dir.path(), lost.path()).await;
         assert!(
             matches!(
                 refused,
@@ -186,7 +191,7 @@ async fn a_damaged_or_incomplete_archive_is_refused_and_leaves_nothing_behind() 
         );
     }
     fs::write(victim, whole).unwrap();
-    recover(&store, lost.path()).await.unwrap();
+    recover(&store, dir.path(), lost.path()).await.unwrap();
 }
 
 #[tokio::test]
@@ -257,7 +262,7 @@ async fn recover_forced(store: &ArtifactStore, to: &Path) {
         force: true,
         ..RecoverOptions::default()
     };
-    let alive = recover(store, to).await;
+    let alive = recover(store, to, to).await;
     assert!(matches!(alive, Err(ArchiveError::Alive { .. })), "{alive:?}");
     let clock = super::harness::TestClock::default();
     recover_state(store, to, &options, &clock).await.unwrap();
@@ -320,7 +325,7 @@ async fn a_result_committed_after_the_last_segment_is_its_steps_after_a_recovery
     store.commit(&unknown).await.unwrap();
     service.stop().await.unwrap();
     let lost = folder();
-    let recovered = recover(&store, lost.path()).await.unwrap();
+    let recovered = recover(&store, dir.path(), lost.path()).await.unwrap();
     assert_eq!(recovered.adopted_results, [task.attempt]);
     let mut left: Vec<&str> = recovered
         .left_results

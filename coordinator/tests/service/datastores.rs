@@ -110,3 +110,121 @@ async fn who_saw_an_older_revision_changes_nothing() {
     let (_, view) = service.get("/api/v1/datastores/lake").await;
     assert_eq!(view["definition"]["url"], "s3://two");
 }
+
+/// An S3 server that counts who asks it.
+fn counting() -> (u16, std::sync::Arc<std::sync::atomic::AtomicU32>) {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = std::sync::Arc::<std::sync::atomic::AtomicU32>::default();
+    let counted = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut head = [0; 4_096];
+            assert!(stream.read(&mut head).unwrap() > 0, "it asks");
+            let body = "<?xml version=\"1.0\"?><ListBucketResult><Name>lake</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>";
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    (port, asked)
+}
+
+fn at(endpoint: &str) -> Value {
+    json!({"url": "s3://lake/raw", "options": {
+        "aws_endpoint": endpoint, "aws_allow_http": "true", "aws_region": "eu-1", "aws_skip_signature": "true",
+    }})
+}
+
+async fn tried(service: &Service, definition: &Value) -> Value {
+    let (status, shown) = put(service, "lake", definition).await;
+    assert_eq!(status, StatusCode::OK, "{shown}");
+    let (status, tried) = service.post("/api/v1/datastores/lake/test", &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{tried}");
+    tried
+}
+
+#[tokio::test]
+async fn an_endpoint_within_our_networks_is_not_asked_unless_this_machines_settings_open_it() {
+    let (port, asked) = counting();
+    let service = Service::start().await;
+    for endpoint in [
+        format!("http://127.0.0.1:{port}"),
+        format!("http://localhost:{port}"),
+        format!("http://2130706433:{port}"),
+        format!("http://[::ffff:127.0.0.1]:{port}"),
+        "http://169.254.169.254".to_owned(),
+        "http://10.0.0.1:9000".to_owned(),
+    ] {
+        let refused = tried(&service, &at(&endpoint)).await;
+        assert_eq!(refused["is_reached"], false, "{endpoint}: {refused}");
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains("datastore_allow"), "{endpoint}: {message}");
+    }
+    // Neither are the credentials of the machine asked for.
+    let mut nameless = lake();
+    nameless["options"] = json!({"aws_region": "eu-1"});
+    let refused = tried(&service, &nameless).await;
+    assert!(
+        refused["message"].as_str().unwrap().contains("169.254.169.254"),
+        "{refused}"
+    );
+    let emulator = json!({"url": "az://lake", "options": {"azure_storage_use_emulator": "true"}});
+    let refused = tried(&service, &emulator).await;
+    assert!(
+        refused["message"].as_str().unwrap().contains("datastore_allow"),
+        "{refused}"
+    );
+    let mut detour = at("http://93.184.216.34");
+    detour["options"]["proxy_url"] = json!(format!("http://127.0.0.1:{port}"));
+    let refused = tried(&service, &detour).await;
+    assert!(
+        refused["message"].as_str().unwrap().contains("without a proxy"),
+        "{refused}"
+    );
+    assert_eq!(
+        asked.load(std::sync::atomic::Ordering::SeqCst),
+        0,
+        "nobody was asked"
+    );
+
+    let open = tidemill_protocol::destination::Destinations::with(&["127.0.0.1"]).unwrap();
+    let service = Service::start_tuned(|config| config.datastore_allow = open).await;
+    let reached = tried(&service, &at(&format!("http://127.0.0.1:{port}"))).await;
+    assert_eq!(reached["is_reached"], true, "{reached}");
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_folder_of_the_machines_is_made_a_datastore_by_an_admin_only() {
+    let service = Service::start().await;
+    let folder = json!({"url": "file:///etc"}).to_string();
+    for (scope, expected) in [("operator", StatusCode::FORBIDDEN), ("admin", StatusCode::OK)] {
+        let (_, created) = service
+            .post("/api/v1/tokens", &json!({"scope": scope, "subject": scope}))
+            .await;
+        let token = created["token"].as_str().unwrap();
+        let request = |path: &str, body: &str| {
+            let request = Request::put(path)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::AUTHORIZATION, format!("Bearer {token}"));
+            request.body(Body::from(body.to_owned())).unwrap()
+        };
+        let peer = std::net::SocketAddr::from(([10, 0, 0, 7], 40_000));
+        let put = request("/api/v1/datastores/etc", &folder);
+        let answer = service.api.clone().answer(peer, put).await;
+        assert_eq!(answer.status(), expected, "{scope}");
+        let put = request("/api/v1/datastores/lake", &lake().to_string());
+        let answer = service.api.clone().answer(peer, put).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::OK,
+            "{scope}: a bucket is an operator's business"
+        );
+    }
+}

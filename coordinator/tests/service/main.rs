@@ -35,6 +35,7 @@ mod runs;
 mod schedules;
 mod secrets;
 mod standing;
+mod strangers;
 mod streams;
 mod sweep;
 mod tokens;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Bytes of a signature.
-pub(crate) const SIGNATURE_BYTES: usize = 64;
+pub const SIGNATURE_BYTES: usize = 64;
 
 /// A secret key. Its `Debug` form shows only the public half.
 #[derive(Clone)]
@@ -125,11 +125,13 @@ impl<'de> Deserialize<'de> for TrustedKey {
 }
 
 impl KeySignature {
-    pub(crate) const fn from_bytes(bytes: [u8; SIGNATURE_BYTES]) -> Self {
+    /// The signature with these bytes, whoever made it.
+    pub const fn from_bytes(bytes: [u8; SIGNATURE_BYTES]) -> Self {
         Self(bytes)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; SIGNATURE_BYTES] {
         &self.0
     }
 }

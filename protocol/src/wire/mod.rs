@@ -12,7 +12,9 @@ pub use envelope::{
     Audience, ENVELOPE_BYTES_MAX, EnvelopeError, Kind, Opened, open, open_from_worker, open_set_aside,
     open_unsigned, seal, seal_as_worker, seal_unsigned, signer_of,
 };
-pub use key::{BadKey, BadSignatureText, KeyId, KeySignature, SignerKey, TrustedKey, TrustedKeys};
+pub use key::{
+    BadKey, BadSignatureText, KeyId, KeySignature, SIGNATURE_BYTES, SignerKey, TrustedKey, TrustedKeys,
+};
 pub use report::{
     AttemptUsage, Heartbeat, Offer, Phase, Report, ReportBatch, ReportBody, RunningAttempt, Success,
 };

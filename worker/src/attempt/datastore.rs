@@ -1,9 +1,9 @@
 //! Inputs that lie in a datastore: brought by its own protocol, with the secrets that its definition names, for this attempt alone, since nobody knows whether they
-//! are still what they were. Which places these are, an operator has said; addresses of a user's choice are not asked here.
+//! are still what they were. Which places these are, an operator of the coordinator has said; which of them this machine goes to, its own settings say.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use tidemill_artifacts::{Brought, FetchLimits, RemoteStore, StoreConfig, StoreError};
+use tidemill_artifacts::{Brought, FetchLimits, Guard, RemoteStore, StoreConfig, StoreError};
 use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::secret::GivenSecrets;
 
@@ -37,14 +37,14 @@ impl From<StoreError> for Unbrought {
 pub(super) async fn bring(
     place: Place<'_>,
     to: &Path,
-    limits: FetchLimits,
+    (limits, guard): (FetchLimits, &Guard),
     given: &GivenSecrets,
 ) -> Result<Brought, Unbrought> {
     let config = StoreConfig {
         url: place.store.url.clone(),
         options: options(place.store, given)?,
     };
-    let remote = RemoteStore::open(&config, limits)?;
+    let remote = RemoteStore::open(&config, limits, Some(guard))?;
     let brought = if place.is_file {
         remote.bring_file(place.path, to).await
     } else {

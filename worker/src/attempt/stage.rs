@@ -8,7 +8,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use tidemill_artifacts::{
-    Access, ArtifactStore, Cache, FetchError, Fetched, Fetcher, Materialized, StoreError, public_url,
+    Access, ArtifactStore, Cache, FetchError, Fetched, Fetcher, Guard, Materialized, StoreError, public_url,
+    refusal,
 };
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::{Failure, FailureReason};
@@ -38,6 +39,8 @@ pub(crate) struct Sources {
     pub cache: Cache,
     /// Who brings files from addresses.
     pub fetcher: Fetcher,
+    /// Where datastores may be.
+    pub datastores: Guard,
 }
 
 /// Brings everything.
@@ -187,12 +190,19 @@ async fn from_datastore(
 ) -> Result<String, Failure> {
     let to = folder.input(name.as_str());
     fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(|e| disk(&e))?;
-    let brought = datastore::bring(place, &to, sources.fetcher.limits(), given).await;
+    let brought = datastore::bring(place, &to, (sources.fetcher.limits(), &sources.datastores), given).await;
     let brought = brought.map_err(|error| match error {
         Unbrought::Secret(why) => {
             Failure::with_message(FailureReason::SecretMissing, format!("input `{name}`: {why}"))
         }
         Unbrought::Store(StoreError::File { source, .. }) => disk(&source),
+        Unbrought::Store(error) if refusal(&error).is_some() => {
+            let message = format!(
+                "input `{name}`: {}; the worker's operator opens places of the own network with `datastore_allow`",
+                crate::error::chain(&error)
+            );
+            Failure::with_message(FailureReason::InputUnreadable, message)
+        }
         Unbrought::Store(error) => unreadable(&format!("input `{name}`"), &error),
     })?;
     staged.notes.push(format!(

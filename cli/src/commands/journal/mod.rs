@@ -3,6 +3,8 @@
 
 mod recover;
 
+pub(super) use recover::take_away;
+
 use crate::args::JournalCommand;
 use crate::embedded;
 use crate::exit::Exit;

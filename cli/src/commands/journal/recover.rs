@@ -30,7 +30,9 @@ pub(super) async fn run(session: &mut Session, args: RecoverArgs) -> Result<Exit
     let store = open_store(&session.settings, &StoreAddress::of(&session.settings)).await?;
     let options = RecoverOptions {
         coordinator: args.coordinator,
+        signing_key: session.settings.signing_key.clone(),
         force: args.force,
+        accept_unsigned: args.accept_unsigned,
     };
     let folder = session.settings.state_dir.clone();
     let recovering = recover_state(&store, &folder, &options, &session.clock);
@@ -118,9 +120,34 @@ fn explained(error: &ArchiveError) -> Failure {
             .fold(failed(Exit::Usage).code("ambiguous"), |failure, key| {
                 failure.help(format!("say which: --coordinator {}", short(key)))
             }),
+        ArchiveError::Unnamed(keys) => {
+            let failure = failed(Exit::Usage).code("unnamed").help(
+                "put coordinator.key of the lost coordinator back, or name it with --signing-key FILE",
+            );
+            keys.iter().fold(
+                failure.help("or say whose it is, as its workers know it (`coordinator_key`); of all who may write to the store, anybody can have put an archive there"),
+                |failure, key| failure.help(format!("found there: --coordinator {}", short(key))),
+            )
+        }
+        ArchiveError::ShortKey(_) => failed(Exit::Usage)
+            .code("short_key")
+            .help("give at least 16 of its 64 digits"),
+        ArchiveError::Keyless => failed(Exit::Usage)
+            .code("keyless")
+            .help("--force begins an epoch, which the coordinator signs: put its coordinator.key back, or name it with --signing-key FILE"),
+        error if error.is_of_strangers() => take_away(failed(Exit::Failure)),
         ArchiveError::Store(_) | ArchiveError::Silent => failed(Exit::Unreachable),
         _ => failed(Exit::Failure).code("damaged"),
     }
+}
+
+/// What to do about objects that the coordinator has not put there.
+pub(crate) fn take_away(failure: Failure) -> Failure {
+    failure
+        .code("unsigned")
+        .help("somebody else may write to `journal/` in the store: take that right away, and keep the object for whoever looks into it, outside of the store")
+        .help("then delete it there: what the coordinator has written before it is whole")
+        .help("only an archive of a version that signed nothing yet is unsigned and right: `tidemill journal recover --accept-unsigned`")
 }
 
 /// Reads an export into the state folder.

@@ -38,7 +38,10 @@ impl Cluster {
     }
 
     /// The file of the key that every coordinator here signs with: the first one made it.
-    pub(super) fn key(&self) -> String {
+    ///
+    /// # Panics
+    /// When the sandbox's path is no text.
+    pub fn key(&self) -> String {
         let key = self.sandbox.path().join("coordinator/coordinator.key");
         key.to_str().expect("the path is text").to_owned()
     }
