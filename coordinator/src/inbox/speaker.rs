@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tidemill_protocol::api::{AuditDecision, AuditEntry};
 use tidemill_protocol::codec::{self, DecodeError};
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::ids::WorkerId;
+use tidemill_protocol::ids::{AttemptId, WorkerId};
 use tidemill_protocol::wire::{
     Audience, EnvelopeError, Heartbeat, Kind, LogChunk, ReportBatch, open_from_worker, open_unsigned,
     signer_of,
@@ -186,10 +186,31 @@ pub(super) async fn note_quarantined<T: Said>(
     note::<T>(handle, delivery, Some(worker), why).await;
 }
 
+/// Writes to the audit log what was set aside among the tasks: of which attempt, if it is a task of ours at all.
+pub(super) async fn note_letter(
+    handle: &CoordinatorHandle,
+    delivery: &Delivery,
+    attempt: Option<&AttemptId>,
+    why: String,
+) {
+    let ids = attempt.map(|attempt| ("attempt".to_owned(), attempt.to_string()));
+    write_down(handle, delivery, ("TASK", ids), why).await;
+}
+
 async fn note<T: Said>(
     handle: &CoordinatorHandle,
     delivery: &Delivery,
     worker: Option<&WorkerId>,
+    why: String,
+) {
+    let ids = worker.map(|worker| ("worker".to_owned(), worker.to_string()));
+    write_down(handle, delivery, (T::WORD, ids), why).await;
+}
+
+async fn write_down(
+    handle: &CoordinatorHandle,
+    delivery: &Delivery,
+    (word, ids): (&str, Option<(String, String)>),
     why: String,
 ) {
     let from = match &delivery.sender {
@@ -197,7 +218,6 @@ async fn note<T: Said>(
         Sender::Class(class) => format!("the broker, class {}", class.as_str()),
         Sender::Stranger => "the broker, a stranger".to_owned(),
     };
-    let ids = worker.map(|worker| ("worker".to_owned(), worker.to_string()));
     let entry = AuditEntry {
         sequence: 0,
         at: handle.inner.clock.now(),
@@ -207,7 +227,7 @@ async fn note<T: Said>(
         token: None,
         scope: None,
         from,
-        method: T::WORD.to_owned(),
+        method: word.to_owned(),
         route: None,
         ids: ids.into_iter().collect::<BTreeMap<_, _>>(),
         status: None,

@@ -44,6 +44,10 @@ async fn a_task_that_was_set_aside_is_made_again() {
         }
     };
     assert_eq!(task.attempt.attempt, 2);
+    let told = written_down(&service).await;
+    assert!(told.contains("a worker refused it"), "{told}");
+    check_counted(&service, "tidemill_dead_letters_total 1\n").await;
+    check_counted(&service, "tidemill_dead_letters_foreign_total 0\n").await;
 }
 
 #[tokio::test]
@@ -62,6 +66,10 @@ async fn a_task_that_the_coordinator_did_not_seal_was_not_set_aside() {
         }
         tokio::task::yield_now().await;
     }
+    let told = written_down(&service).await;
+    assert!(told.contains("it is no task of this coordinator"), "{told}");
+    check_counted(&service, "tidemill_dead_letters_foreign_total 1\n").await;
+    check_counted(&service, "tidemill_dead_letters_total 0\n").await;
     worker.succeed(&task, Success::default()).await;
     service.watch(run).await;
     let (_, view) = service.get(&format!("/api/v1/runs/{run}")).await;
@@ -70,6 +78,25 @@ async fn a_task_that_the_coordinator_did_not_seal_was_not_set_aside() {
         1,
         "{view}"
     );
+}
+
+/// What the audit log says of tasks.
+async fn written_down(service: &Service) -> String {
+    let (_, entries) = service.get("/api/v1/audit?limit=2000&decision=refused").await;
+    let entries = entries["items"].as_array().unwrap().iter();
+    let of_tasks = entries.filter(|entry| entry["method"] == "TASK");
+    let lines: Vec<String> = of_tasks.map(serde_json::Value::to_string).collect();
+    lines.join("\n")
+}
+
+async fn check_counted(service: &Service, line: &str) {
+    let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty());
+    let answer = service.send(request.unwrap()).await;
+    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX)
+        .await
+        .unwrap();
+    let text = String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(text.contains(line), "{line} is not in {text}");
 }
 
 #[tokio::test]
