@@ -23,6 +23,7 @@ mod fleet;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
 mod gate;
+mod headers;
 mod health;
 mod held;
 mod in_time;
@@ -238,6 +239,7 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(gate, gate::pass))
         .layer(middleware::from_fn(error::finish))
+        .layer(middleware::from_fn(headers::set))
         .layer(Extension(handle.inner.reach.clone()))
         .with_state(handle.clone())
 }

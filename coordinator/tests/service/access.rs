@@ -182,6 +182,56 @@ async fn each_route_takes_its_scope_and_those_above_and_none_below() {
 }
 
 #[tokio::test]
+async fn no_answer_of_any_route_is_guessed_at_by_a_browser_or_runs_in_it() {
+    let service = Service::start().await;
+    let admin = token(&service, Scope::Admin, "ada").await;
+    for operation in operations() {
+        let (method, path) = (operation.method.as_str(), operation.path.as_str());
+        for authorization in [None, Some(admin.as_str())] {
+            let answer = send(&service, stranger(), (method, path), authorization).await;
+            let header = |name: &str| {
+                let value = answer
+                    .headers
+                    .get(name)
+                    .unwrap_or_else(|| panic!("{method} {path}: no {name}"));
+                value.to_str().unwrap().to_owned()
+            };
+            assert_eq!(header("x-content-type-options"), "nosniff", "{method} {path}");
+            let policy = header("content-security-policy");
+            let is_page = path.starts_with("/api/docs/") && answer.status == StatusCode::OK;
+            assert!(
+                policy.contains("frame-ancestors 'none'") && (is_page || policy.contains("sandbox")),
+                "{method} {path}: {policy}"
+            );
+        }
+    }
+    let nowhere = send(&service, stranger(), ("GET", "/nowhere"), None).await;
+    assert_eq!(nowhere.headers["x-content-type-options"], "nosniff");
+}
+
+#[tokio::test]
+async fn a_page_among_a_runs_outputs_is_brought_to_a_file_and_never_shown() {
+    let service = Service::start().await;
+    let page = "<script>alert(1)</script>";
+    let stored = service.store.put_bytes(page.into()).await.unwrap();
+    let path = format!("/api/v1/blobs/{}", stored.digest);
+    let answer = service
+        .send(Request::get(path).body(Body::empty()).unwrap())
+        .await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let headers = answer.headers();
+    assert_eq!(headers["content-type"], "application/octet-stream");
+    assert_eq!(headers["content-disposition"], "attachment");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    assert!(
+        headers["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .contains("sandbox")
+    );
+}
+
+#[tokio::test]
 async fn what_nobody_declared_is_nowhere_and_says_so_only_to_those_who_may_ask() {
     let service = Service::start().await;
     let admin = token(&service, Scope::Admin, "ada").await;
