@@ -152,6 +152,46 @@ async fn an_attempt_reaches_nothing_else() {
     );
 }
 
+/// Every operation of the API's own description: method, a path that fits it, and whether attempts may come in by their tokens, or anybody.
+fn operations() -> Vec<(String, String, bool)> {
+    let json = serde_json::to_value(tidemill_coordinator::openapi()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in json["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let security = operation["security"].as_array().unwrap();
+            let is_let_in = |way: &Value| way.get("attempt").is_some() || *way == json!({});
+            operations.push((
+                method.to_uppercase(),
+                path.replace(['{', '}'], ""),
+                security.iter().any(is_let_in),
+            ));
+        }
+    }
+    operations
+}
+
+#[tokio::test]
+async fn no_route_that_is_not_declared_for_attempts_takes_the_token_of_one() {
+    let service = Service::start().await;
+    let (_worker, task) = running(&service).await;
+    let token = task.tracking.clone().unwrap().token.reveal().to_owned();
+    let (mut refused, mut let_in) = (0, 0);
+    for (method, path, is_let_in) in operations() {
+        if is_let_in {
+            let_in += 1;
+            continue;
+        }
+        let (status, answer) = ask(&service, (&method, &path), &json!({}), &token).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {answer}");
+        refused += 1;
+    }
+    assert!(refused > 100, "only {refused} routes were asked");
+    assert!(
+        let_in < refused,
+        "{let_in} routes let attempts in, {refused} do not"
+    );
+}
+
 #[tokio::test]
 async fn the_token_of_an_attempt_ends_some_minutes_after_it() {
     let service = Service::start().await;
