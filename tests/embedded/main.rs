@@ -11,8 +11,6 @@ mod control;
 #[cfg(test)]
 mod datastores;
 #[cfg(test)]
-mod ears;
-#[cfg(test)]
 mod environments;
 #[cfg(test)]
 mod examples;

@@ -82,11 +82,16 @@ async fn a_task_that_the_coordinator_did_not_seal_was_not_set_aside() {
 
 /// What the audit log says of tasks.
 async fn written_down(service: &Service) -> String {
-    let (_, entries) = service.get("/api/v1/audit?limit=2000&decision=refused").await;
-    let entries = entries["items"].as_array().unwrap().iter();
-    let of_tasks = entries.filter(|entry| entry["method"] == "TASK");
-    let lines: Vec<String> = of_tasks.map(serde_json::Value::to_string).collect();
-    lines.join("\n")
+    loop {
+        let (_, entries) = service.get("/api/v1/audit?limit=2000&decision=refused").await;
+        let entries = entries["items"].as_array().unwrap().iter();
+        let of_tasks = entries.filter(|entry| entry["method"] == "TASK");
+        let lines: Vec<String> = of_tasks.map(serde_json::Value::to_string).collect();
+        if !lines.is_empty() {
+            return lines.join("\n");
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn check_counted(service: &Service, line: &str) {

@@ -120,6 +120,9 @@ fn any_value(file: u32, value: &DeValue<'_>, depth: usize) -> Value {
     }
 }
 
+/// Settings, read elsewhere, whose names are near to those of sections.
+const SETTINGS: &[&str] = &["datastore_allow"];
+
 struct Layer<'a> {
     workspace: &'a mut Workspace,
     findings: &'a mut Findings,
@@ -160,7 +163,8 @@ impl Layer<'_> {
         }
         for entry in fields.all() {
             let near = nearest(&entry.key, SECTIONS);
-            if let (false, Some(near)) = (SECTIONS.contains(&&*entry.key), near) {
+            let is_known = SECTIONS.contains(&&*entry.key) || SETTINGS.contains(&&*entry.key);
+            if let (false, Some(near)) = (is_known, near) {
                 self.findings
                     .add(
                         Code::UnknownKey,
