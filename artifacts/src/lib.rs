@@ -8,7 +8,7 @@
 //! Where to look: [`ArtifactStore`] is the handle; its operations are in `blobs`, `trees`, `upload` (with `multipart`), `download`, `ranges`, `commit`
 //! and `sweep` (with `abandoned`); `aliases` finds a blob by its SHA-256; `records` keeps what a coordinator writes about itself. `room` tells how much a disk can still take. [`scan`] and [`collect`] turn files into names. [`Cache`] brings artifacts into a step's folder. `local` is the fast
 //! writer of a local store, `layout` the map of keys, `open` the only place that knows one kind of store from another, `line` the way to those that are remote. `guard` asks addresses that
-//! somebody else chose, which are no stores; `remote` reads stores that are not ours, `outgoing` writes to them, `listing` looks what is there.
+//! somebody else chose, which are no stores; `remote` reads stores that are not ours, `share` folders of this machine that are not, `outgoing` writes to them, `listing` looks what is there.
 
 mod abandoned;
 mod aliases;
@@ -39,6 +39,7 @@ mod records;
 mod remote;
 mod room;
 mod scan;
+mod share;
 mod stamp;
 mod store;
 mod sweep;
@@ -58,5 +59,6 @@ pub use room::Reserve;
 pub use scan::{
     FILES_MAX, IGNORE_FILES, Scan, ScanError, ScanOptions, ScannedFile, collect, collect_within, scan,
 };
+pub use share::bring_beneath;
 pub use store::ArtifactStore;
 pub use sweep::{Marks, SweepOptions, Swept};

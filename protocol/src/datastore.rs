@@ -161,6 +161,11 @@ impl Datastore {
         )
     }
 
+    /// Whether it is a folder of the machines.
+    pub fn is_folder(&self) -> bool {
+        DatastoreKind::of(&self.url) == Some(DatastoreKind::Local)
+    }
+
     /// The path below the root that an address means; none when it does not lie there.
     pub fn path_of<'a>(&self, address: &'a str) -> Option<&'a str> {
         let path = address

@@ -8,6 +8,8 @@ use testkit::{Sandbox, Steps};
 
 /// The exit code of a pipeline that cannot be used.
 const NOT_VALID: i32 = 2;
+/// The exit code of a run that ended and did not succeed.
+const RUN_FAILED: i32 = 5;
 const LISTING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><Name>lake</Name><Prefix>raw/2024/</Prefix><KeyCount>2</KeyCount>\
 <MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>\
 <Contents><Key>raw/2024/a.csv</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>\"a\"</ETag><Size>2</Size></Contents>\
@@ -162,4 +164,59 @@ fn a_folder_that_the_machines_share_is_read_where_it_is() {
     sandbox.ok(["datastore", "add", "lake", &share]);
     sandbox.run("pipeline.yml", &[]);
     assert_eq!(sandbox.ok(["artifacts", "cat", "last/file/seen"]).stdout, "a\n");
+}
+
+const COPIED: &str = "
+type: pipeline
+settings: {default_compute: local}
+jobs:
+  folder:
+    type: command
+    command: cat ${{inputs.rows}}/a.csv ${{inputs.rows}}/best.csv > ${{outputs.seen}} && echo mine > ${{inputs.rows}}/a.csv
+    inputs: {rows: {type: uri_folder, path: azureml://datastores/lake/paths/2024/, mode: download}}
+    outputs: {seen: {type: uri_file}}
+";
+
+#[test]
+fn a_copy_of_a_shared_folder_holds_nothing_that_lies_outside_the_datastore_and_waits_for_no_pipe() {
+    let sandbox = Sandbox::new();
+    sandbox.write("share/2024/a.csv", "a\n");
+    sandbox.write("share/2024/deep/b.csv", "b\n");
+    let canary = sandbox.write("canary.txt", "not for you\n");
+    sandbox.write("pipeline.yml", COPIED);
+    let share = sandbox.path().join("share");
+    let best = share.join("2024/best.csv");
+    sandbox.ok(["datastore", "add", "lake", &format!("file://{}", share.display())]);
+
+    std::os::unix::fs::symlink("deep/b.csv", &best).expect("a link can be made");
+    let run = sandbox.run("pipeline.yml", &[]);
+    assert_eq!(
+        sandbox.ok(["artifacts", "cat", "last/folder/seen"]).stdout,
+        "a\nb\n"
+    );
+    assert_eq!(
+        std::fs::read_to_string(share.join("2024/a.csv")).expect("it is there"),
+        "a\n",
+        "the step wrote to its copy"
+    );
+    let usage = run.step("folder").attempts[0].usage.clone();
+    let notes = usage.expect("it ran").notes.join("\n");
+    assert!(notes.contains("3 files, 6 bytes"), "{notes}");
+
+    let refused = |why: &str| {
+        let run = sandbox.run_to(RUN_FAILED, "pipeline.yml", &["--force-rerun"]);
+        let attempt = run.step("folder").attempts.last().expect("it was tried");
+        let failure = attempt.failure.as_ref().expect("it says why");
+        assert!(failure.message.contains("input `rows`"), "{}", failure.message);
+        for said in [why, "best.csv"] {
+            assert!(failure.message.contains(said), "{}", failure.message);
+        }
+    };
+    std::fs::remove_file(&best).expect("it is there");
+    std::os::unix::fs::symlink(canary, &best).expect("a link can be made");
+    refused("leads out of the datastore");
+    std::fs::remove_file(&best).expect("it is there");
+    let made = std::process::Command::new("mkfifo").arg(&best).status();
+    assert!(made.expect("there is mkfifo").success());
+    refused("is a named pipe");
 }

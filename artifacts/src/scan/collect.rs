@@ -166,7 +166,12 @@ impl<'a> Way<'a> {
 }
 
 /// Opens a path that the kernel resolves beneath a folder and nowhere else.
-fn open_beneath(folder: &OwnedFd, relative: &Path, flags: OFlags, links: Links) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_beneath(
+    folder: &OwnedFd,
+    relative: &Path,
+    flags: OFlags,
+    links: Links,
+) -> Result<OwnedFd, Errno> {
     let mut resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     if links == Links::Refused {
         resolve |= ResolveFlags::NO_SYMLINKS;
@@ -214,7 +219,7 @@ struct Output {
 
 /// How a name beneath an output is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Links {
+pub(crate) enum Links {
     /// None anywhere on the way.
     Refused,
     /// As long as they stay beneath the output.

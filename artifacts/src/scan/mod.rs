@@ -11,9 +11,11 @@ mod options;
 mod source;
 mod walk;
 
+pub(crate) use collect::{Links, open_beneath};
 pub use collect::{collect, collect_within};
 pub use content::{Scan, ScannedFile};
 pub use error::ScanError;
 pub(crate) use hash::{hash_open_file, open_regular, open_regular_sized};
 pub use options::{FILES_MAX, IGNORE_FILES, ScanOptions};
 pub use source::scan;
+pub(crate) use walk::special;

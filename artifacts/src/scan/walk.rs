@@ -215,7 +215,7 @@ fn found(path: &Path, name: Option<ArtifactPath>, metadata: &Metadata) -> Found 
 }
 
 /// What a thing is that is no file, folder or link.
-pub(super) fn special(kind: FileType) -> Option<&'static str> {
+pub(crate) fn special(kind: FileType) -> Option<&'static str> {
     if kind.is_fifo() {
         Some("named pipe")
     } else if kind.is_socket() {

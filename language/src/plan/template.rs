@@ -15,8 +15,8 @@ use tidemill_protocol::datastore::Datastore;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::plan::{
-    InputBinding, InputPort, OutputPort, PortType, RetryPolicy, SECRETS_PER_STEP_MAX, SecretUse, StepKind,
-    StepRules, StepTemplate, StepWork, When, may_name_variable,
+    InputBinding, InputMode, InputPort, OutputPort, PortType, RetryPolicy, SECRETS_PER_STEP_MAX, SecretUse,
+    StepKind, StepRules, StepTemplate, StepWork, When, may_name_variable,
 };
 use tidemill_protocol::spec::{
     CommandSpec, ComponentBody, ComponentSpec, DataType, OutputSpec, PipelineSpec, StepSpec, TargetSpec,
@@ -138,14 +138,18 @@ impl<'a, 's> Templates<'a, 's> {
         place
     }
 
-    /// The datastores in which addresses among these inputs lie, those whose files have to be brought from there.
+    /// The datastores in which addresses among these inputs lie, those whose files have to be brought from there. Of a folder of the machine that are copies only.
     fn reads(&self, inputs: &Inputs) -> Vec<Datastore> {
         let stores = self.spec.datastores.values().filter(|store| {
+            let (is_bucket, is_folder) = (store.is_bucket(), store.is_folder());
             let holds = |input: &super::bind::Input| match &input.binding {
-                InputBinding::Value(InputValue::Uri(uri)) => store.path_of(uri).is_some(),
+                InputBinding::Value(InputValue::Uri(uri)) => {
+                    let is_brought = is_bucket || is_folder && input.port.mode == InputMode::Copy;
+                    is_brought && store.path_of(uri).is_some()
+                }
                 _ => false,
             };
-            store.is_bucket() && inputs.values().any(holds)
+            inputs.values().any(holds)
         });
         stores.cloned().collect()
     }

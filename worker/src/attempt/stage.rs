@@ -8,8 +8,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use tidemill_artifacts::{
-    Access, ArtifactStore, Cache, FetchError, Fetched, Fetcher, Guard, Materialized, StoreError, public_url,
-    refusal,
+    Access, ArtifactStore, Cache, FetchError, Fetched, Fetcher, Guard, Materialized, ScanError, StoreError,
+    bring_beneath, public_url, refusal,
 };
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::failure::{Failure, FailureReason};
@@ -114,7 +114,7 @@ async fn input(
             let is_file = port.is_some_and(|p| p.port_type == PortType::File);
             let reads = task.template.rules.reads.iter();
             let mut places = reads.filter_map(|store| {
-                let path = store.path_of(uri)?;
+                let path = store.path_of(uri).filter(|_| !store.is_folder())?;
                 Some(Place { store, path, is_file })
             });
             if let Some(place) = places.next() {
@@ -123,7 +123,12 @@ async fn input(
             if is_file && (uri.starts_with("http://") || uri.starts_with("https://")) {
                 return fetch(name, uri, mode, (folder, sources), staged).await;
             }
-            location(name, uri, mode, folder, staged).await
+            if mode == InputMode::Copy
+                && let Some(path) = local_path(uri)
+            {
+                return copied(task, (folder, sources), (name, uri, &path), staged).await;
+            }
+            location(name, uri, staged)
         }
     }
 }
@@ -215,14 +220,8 @@ async fn from_datastore(
     Ok(text(&to))
 }
 
-/// A file or folder that is named by its place. Places on this machine are read; others are the step's own business.
-async fn location(
-    name: &PortName,
-    uri: &str,
-    mode: InputMode,
-    folder: &Folder,
-    staged: &mut Staged,
-) -> Result<String, Failure> {
+/// A file or folder that is named by its place. Places on this machine are read by the step itself; others are its own business.
+fn location(name: &PortName, uri: &str, staged: &mut Staged) -> Result<String, Failure> {
     let Some(path) = local_path(uri) else {
         staged.notes.push(format!(
             "input `{name}` is at {}, which this worker does not bring: its location was passed on",
@@ -230,24 +229,58 @@ async fn location(
         ));
         return Ok(uri.to_owned());
     };
-    let unreadable = |error: std::io::Error| {
+    fs::metadata(&path).map_err(|error| {
         let message = format!("input `{name}`: cannot read {}: {error}", path.display());
         Failure::with_message(FailureReason::InputUnreadable, message)
+    })?;
+    staged
+        .notes
+        .push(format!("input `{name}` was read in place at {}", path.display()));
+    Ok(text(&path))
+}
+
+/// A copy of a file or folder of this machine. The worker reads what its steps may not, so it copies only from where an operator said.
+async fn copied(
+    task: &StepTask,
+    (folder, sources): (&Folder, &Sources),
+    (name, uri, path): (&PortName, &str, &Path),
+    staged: &mut Staged,
+) -> Result<String, Failure> {
+    let reads = task.template.rules.reads.iter().filter(|store| store.is_folder());
+    let holds = reads.filter_map(|store| Some((local_path(&store.url)?, store.path_of(uri)?)));
+    // The innermost: no link leads out of that.
+    let Some((root, inner)) = holds.min_by_key(|(_, inner)| inner.len()) else {
+        let message = format!(
+            "input `{name}`: {} lies in no datastore, so this worker makes no copy of it; an operator defines one with `tidemill datastore add NAME file:///…`, or leave `mode: download` away",
+            path.display()
+        );
+        return Err(Failure::with_message(FailureReason::InputUnreadable, message));
     };
-    fs::metadata(&path).map_err(unreadable)?;
-    if mode != InputMode::Copy {
-        staged
-            .notes
-            .push(format!("input `{name}` was read in place at {}", path.display()));
-        return Ok(text(&path));
-    }
     let to = folder.input(name.as_str());
-    let (from, target) = (path.clone(), to.clone());
-    let copied = tokio::task::spawn_blocking(move || copy(&from, &target)).await;
-    copied
-        .unwrap_or_else(|_| Err(std::io::Error::other("the worker is ending")))
-        .map_err(unreadable)?;
+    fs::create_dir_all(to.parent().unwrap_or(&to)).map_err(|e| disk(&e))?;
+    let (inner, target) = (inner.to_owned(), to.clone());
+    let bytes_max = sources.fetcher.limits().bytes_max;
+    let copying = tokio::task::spawn_blocking(move || bring_beneath(&root, &inner, &target, bytes_max));
+    let brought = match copying.await {
+        Ok(Ok(brought)) => brought,
+        Ok(Err(error)) => return Err(uncopied(name, &error)),
+        Err(_) => return Err(disk(&std::io::Error::other("the worker is ending"))),
+    };
+    staged.notes.push(format!(
+        "input `{name}` was copied from {}: {} files, {} bytes",
+        path.display(),
+        brought.files,
+        brought.size_bytes
+    ));
     Ok(text(&to))
+}
+
+fn uncopied(name: &PortName, error: &ScanError) -> Failure {
+    let reason = match error {
+        ScanError::File { source, .. } if is_full(source) => FailureReason::DiskFull,
+        _ => FailureReason::InputUnreadable,
+    };
+    Failure::with_message(reason, format!("input `{name}`: {}", crate::error::chain(error)))
 }
 
 fn local_path(uri: &str) -> Option<PathBuf> {
@@ -257,25 +290,6 @@ fn local_path(uri: &str) -> Option<PathBuf> {
         .or_else(|| uri.strip_prefix("file://").map(ToOwned::to_owned))
         .unwrap_or_else(|| uri.to_owned());
     path.starts_with('/').then(|| PathBuf::from(path))
-}
-
-/// Copies a file or folder in name order, following links as reading in place would.
-fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    if !fs::metadata(from)?.is_dir() {
-        return fs::copy(from, to).map(drop);
-    }
-    fs::create_dir_all(to)?;
-    let mut names: Vec<_> = fs::read_dir(from)?
-        .map(|entry| Ok(entry?.file_name()))
-        .collect::<std::io::Result<_>>()?;
-    names.sort();
-    for name in names {
-        copy(&from.join(&name), &to.join(&name))?;
-    }
-    Ok(())
 }
 
 /// Makes each output's folder, empty, and works out where in it the process writes.
@@ -319,11 +333,16 @@ fn unreadable(what: &str, error: &StoreError) -> Failure {
 
 /// A failure of the worker's own disk.
 pub(crate) fn disk(error: &std::io::Error) -> Failure {
-    let reason = match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureReason::DiskFull,
-        _ => FailureReason::StoreFailed,
+    let reason = if is_full(error) {
+        FailureReason::DiskFull
+    } else {
+        FailureReason::StoreFailed
     };
     Failure::with_message(reason, format!("the worker's disk: {error}"))
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 #[cfg(test)]

@@ -241,6 +241,39 @@ async fn a_place_on_this_machine_is_read_in_place_and_another_is_passed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_place_on_this_machine_is_copied_from_a_datastore_that_holds_it_and_from_nowhere_else() {
+    let mut bench = Bench::start().await;
+    std::fs::create_dir(bench.path("share")).unwrap();
+    std::fs::write(bench.path("share/a.csv"), "a").unwrap();
+    let at = |name: &str| format!("file://{}", bench.path(name).display());
+    let copying = |uri: String| {
+        let script = "echo changed > \"$TIDEMILL_INPUT_data\" && cat \"$TIDEMILL_INPUT_data\"";
+        let mut step = Step::shell(script).input("data", InputValue::Uri(uri.into()));
+        port(&mut step, "data", PortType::File, InputMode::Copy);
+        step.rules.reads = vec![serde_json::from_value(serde_json::json!({"url": at("share")})).unwrap()];
+        step
+    };
+    let good = copying(at("share/a.csv"));
+    // The worker's own key, which the worker can read.
+    let bad = [at("state/worker.key"), at("share/../state/worker.key")].map(&copying);
+    let success = bench.run_well(good).await;
+    assert_eq!(bench.stdout(&success).await, "changed\n");
+    let share = bench.path("share/a.csv");
+    assert_eq!(std::fs::read_to_string(share).unwrap(), "a");
+    for step in bad {
+        let body = bench.run(step).await;
+        let ReportBody::Failed { failure, .. } = body else {
+            panic!("expected a failure, not {body:?}");
+        };
+        assert_eq!(failure.reason, FailureReason::InputUnreadable);
+        for said in ["input `data`", "lies in no datastore", "tidemill datastore add"] {
+            assert!(failure.message.contains(said), "{}", failure.message);
+        }
+    }
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempts_folder_goes_away_with_what_was_left_in_it() {
     let mut bench = Bench::start().await;
     bench.run_well(Step::shell("mkdir -m 500 ro; echo x")).await;
