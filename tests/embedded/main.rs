@@ -5,6 +5,7 @@ mod artifacts;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod building;
 mod builtin;
 #[cfg(test)]
 mod control;

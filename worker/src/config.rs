@@ -18,6 +18,8 @@ pub const SLOTS_MAX: u32 = 1024;
 /// The shortest and the longest [`WorkerConfig::upload_deadline`]. The longest is below the seven days after which a sweep of the store usually takes what nothing names
 /// yet, as the first of many outputs that wait.
 pub const UPLOAD_DEADLINES: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(6 * 24);
+/// How long the building of an environment may be allowed to take.
+const BUILD_TIMES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(24);
 
 const GIB: u64 = 1024 * 1024 * 1024;
 
@@ -68,6 +70,8 @@ pub struct WorkerConfig {
     pub environments_max: usize,
     /// After how long without use a built environment is removed. Default: 30 days.
     pub environment_unused_max: Duration,
+    /// How long the building of an environment may take, 1 s to 1 day; then it is ended, and the attempts that wait for it fail. Default: 1 h.
+    pub environment_build_max: Duration,
     /// Where the secrets of steps lie while they run: a folder of this worker's own, in memory where the system has such a place. Default: below
     /// `/run/user/UID`, or `/run` for root, where that is in memory; else `state_dir/secrets`.
     pub secrets_dir: PathBuf,
@@ -117,6 +121,7 @@ impl WorkerConfig {
             gpus_visible: None,
             environments_max: 20,
             environment_unused_max: Duration::from_hours(30 * 24),
+            environment_build_max: Duration::from_hours(1),
             secrets_dir,
             tracking_url: None,
             tracking_ca: None,
@@ -162,6 +167,9 @@ impl WorkerConfig {
         }
         if !UPLOAD_DEADLINES.contains(&self.upload_deadline) {
             return refuse("outputs wait for the store between a minute and six days");
+        }
+        if !BUILD_TIMES.contains(&self.environment_build_max) {
+            return refuse("the building of an environment may take 1 s to 1 day");
         }
         if self.log_bytes_max < 64 * 1024 {
             return refuse("at least 64 KiB of each output stream are kept");
@@ -209,6 +217,10 @@ mod tests {
             },
             WorkerConfig {
                 supervisor: vec![],
+                ..good.clone()
+            },
+            WorkerConfig {
+                environment_build_max: Duration::ZERO,
                 ..good.clone()
             },
             WorkerConfig {

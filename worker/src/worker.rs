@@ -5,7 +5,7 @@ use crate::attempt::{Folders, Sources, Tools, attempt_key, find_program, remove}
 use crate::config::WorkerConfig;
 use crate::control::ControlIntake;
 use crate::driver::{Books, Driver};
-use crate::environments::{BuildTools, Environments, listings};
+use crate::environments::{BuildTools, Environments, Programs, is_build, listings};
 use crate::error::StartError;
 use crate::handle::WorkerHandle;
 use crate::heartbeats::send_heartbeats;
@@ -192,8 +192,13 @@ async fn open(mut config: WorkerConfig, parts: &Parts) -> Result<Opened, StartEr
     let fetcher = Fetcher::new(config.fetch_allow.clone(), limits);
     let datastores = Guard::new(config.datastore_allow.clone());
     let tools = BuildTools {
-        variables: config.base_environment.clone(),
+        programs: Programs {
+            variables: config.base_environment.clone(),
+        },
+        supervisor: supervisor.clone(),
         users: Arc::clone(&users),
+        time_max: config.environment_build_max,
+        log_bytes_max: config.log_bytes_max,
     };
     let files = tokio::task::spawn_blocking(move || {
         let cache = Cache::open(&cache_dir, bytes_max).map_err(|source| StartError::Cache {
@@ -397,6 +402,8 @@ async fn take_over(driver: &mut Driver, left: Vec<Left>, mut known: BTreeSet<Str
         }
     }
     clear_all_but(&driver.tools.config.secrets_dir, &alive);
+    let builds = known.extract_if(.., |key| is_build(key)).collect();
+    driver.tools.environments.end_leftovers(builds);
     for key in known {
         // Nobody would collect its outputs any more.
         driver.tools.supervisor.stop(&key).await;

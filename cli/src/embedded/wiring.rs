@@ -124,6 +124,7 @@ pub(crate) fn worker_config(
         datastore_allow: settings.datastore_allow.clone(),
         disk_reserve: settings.disk_reserve,
         stop_grace: settings.stop_grace,
+        environment_build_max: settings.environment_timeout,
         preemption_notice: settings.preemption_notice.clone(),
         run_as: settings.run_as,
         tracking_url: tracking_url(settings)?,

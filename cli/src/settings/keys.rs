@@ -330,6 +330,12 @@ pub(crate) const KEYS: &[Key] = &[
         "how long the outputs of a step that ended well wait for a store that does not take them, before the step is made again: 1m to 144h",
     ),
     key(
+        "environment_timeout",
+        Shape::Text,
+        "1h",
+        "how long the building of a Python environment may take on this worker, from 10s to 1d; then it is ended",
+    ),
+    key(
         "sandbox",
         Shape::Text,
         "basic",

@@ -157,6 +157,8 @@ pub(crate) struct Settings {
     pub(crate) run_as: RunAs,
     /// What each step may use.
     pub(crate) step_limits: StepLimits,
+    /// How long the building of an environment may take.
+    pub(crate) environment_timeout: Duration,
     /// How long a stopped step has to save what it has.
     pub(crate) stop_grace: Duration,
     /// How long outputs wait for a store that does not take them, when somebody says.

@@ -263,6 +263,7 @@ fn finish(
         join_token_file: layers.path("join_token_file")?,
         worker_enrolment: rule.unwrap_or_default(),
         stop_grace: layers.stop_grace()?,
+        environment_timeout: layers.environment_timeout()?,
         upload_deadline: layers.upload_deadline()?,
         sandbox: sandbox.unwrap_or_default(),
         sandbox_reach: layers.reach()?,

@@ -170,7 +170,7 @@ impl Attempt {
             folder.tracking_authority(),
             folder.script(),
         ];
-        readable.extend(progress.environment.folders());
+        readable.extend(progress.environment.folders.iter().cloned());
         readable.push(self.tools.listings.clone());
         if matches!(self.task.template.work.kind, StepKind::Builtin(_)) {
             readable.extend(self.own_program().map(PathBuf::from));

@@ -1,7 +1,7 @@
 //! Finds the Python that an environment is built with among those that the worker has. A name in PATH proves nothing (version managers put stand-ins
 //! there that only say which version is missing), so each candidate is asked.
 
-use super::builders::BuildTools;
+use super::builders::Programs;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,16 +10,19 @@ use tokio::process::Command;
 
 /// How long a Python may take to say which it is.
 const ANSWER_MAX: Duration = Duration::from_secs(20);
-/// Prints the version in two numbers; any Python since 2 reads it.
-const QUESTION: &str = "import sys; print('%d.%d' % sys.version_info[:2])";
+/// Prints the version in two numbers, and the program itself, where the one in PATH only leads to it; any Python since 2 reads it.
+const QUESTION: &str =
+    "import sys; print('%d.%d %s' % (sys.version_info[0], sys.version_info[1], sys.executable))";
 /// Newest minor version that is looked for by name.
 const MINOR_MAX: u16 = 30;
 
 /// A Python of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Python {
-    /// Its program.
+    /// Its program, as it is found in PATH.
     pub program: String,
+    /// The program itself.
+    pub executable: String,
     /// Which it is.
     pub version: PythonVersion,
 }
@@ -36,12 +39,14 @@ pub(super) enum Choice {
 }
 
 /// Looks for a Python of this version; without one, any will do.
-pub(super) async fn choose(tools: &BuildTools, wanted: Option<&str>) -> Choice {
+pub(super) async fn choose(programs: &Programs, wanted: Option<&str>) -> Choice {
     let versions = wanted.and_then(PythonVersions::parse);
     let mut own = None;
     for name in ["python3", "python"] {
         if own.is_none() {
-            own = ask(tools, name).await.filter(|python| python.version.major >= 3);
+            own = ask(programs, name)
+                .await
+                .filter(|python| python.version.major >= 3);
         }
     }
     let fits = |python: &Python| versions.is_none_or(|versions| versions.fits(python.version));
@@ -49,7 +54,7 @@ pub(super) async fn choose(tools: &BuildTools, wanted: Option<&str>) -> Choice {
         return Choice::Fitting(python);
     }
     for version in versions.iter().flat_map(named) {
-        let found = ask(tools, &format!("python{version}")).await;
+        let found = ask(programs, &format!("python{version}")).await;
         if let Some(python) = found.filter(fits) {
             return Choice::Fitting(python);
         }
@@ -86,31 +91,40 @@ fn named(versions: &PythonVersions) -> Vec<PythonVersion> {
 }
 
 /// The Python of this name, if there is one that works.
-async fn ask(tools: &BuildTools, name: &str) -> Option<Python> {
-    let program = tools.find(name)?;
+async fn ask(programs: &Programs, name: &str) -> Option<Python> {
+    let program = programs.find(name)?;
     let answer = Command::new(&program)
         .args(["-c", QUESTION])
         .env_clear()
-        .envs(&tools.variables)
+        .envs(&programs.variables)
         .current_dir(Path::new("/"))
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
     let answer = tokio::time::timeout(ANSWER_MAX, answer).await.ok()?.ok()?;
-    let version = answer.status.success().then_some(answer.stdout)?;
-    let version = PythonVersion::parse(std::str::from_utf8(&version).ok()?)?;
-    Some(Python { program, version })
+    let said = answer.status.success().then_some(answer.stdout)?;
+    let said = std::str::from_utf8(&said).ok()?.trim();
+    let (version, executable) = said.split_once(' ').unwrap_or((said, ""));
+    let executable = if Path::new(executable).is_absolute() {
+        executable.to_owned()
+    } else {
+        program.clone()
+    };
+    Some(Python {
+        version: PythonVersion::parse(version)?,
+        program,
+        executable,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::users::Users;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     /// Programs that answer as Pythons of these versions do; without a version, as a stand-in that has none.
-    fn tools_with(programs: &[(&str, &str)]) -> (tempfile::TempDir, BuildTools) {
+    fn folder_with(programs: &[(&str, &str)]) -> (tempfile::TempDir, Programs) {
         let dir = tempfile::tempdir().unwrap();
         for (name, version) in programs {
             let path = dir.path().join(name);
@@ -123,13 +137,12 @@ mod tests {
         }
         let path = dir.path().to_str().unwrap().to_owned();
         let variables = [("PATH".to_owned(), path)].into();
-        let users = Users::open(None, dir.path(), dir.path()).unwrap().into();
-        (dir, BuildTools { variables, users })
+        (dir, Programs { variables })
     }
 
     async fn chosen(programs: &[(&str, &str)], wanted: Option<&str>) -> Choice {
-        let (_dir, tools) = tools_with(programs);
-        choose(&tools, wanted).await
+        let (_dir, programs) = folder_with(programs);
+        choose(&programs, wanted).await
     }
 
     #[tokio::test]
@@ -139,6 +152,17 @@ mod tests {
             panic!("there is a fitting one")
         };
         assert!(python.program.ends_with("/python3.11"));
+        assert_eq!(python.executable, python.program, "it did not say where it lies");
+    }
+
+    #[tokio::test]
+    async fn what_only_leads_to_a_python_is_told_from_the_python() {
+        let Choice::Fitting(python) = chosen(&[("python3", "3.12 /opt/python 3.12/bin/python3")], None).await
+        else {
+            panic!("there is one")
+        };
+        assert!(python.program.ends_with("/python3"));
+        assert_eq!(python.executable, "/opt/python 3.12/bin/python3");
     }
 
     #[tokio::test]

@@ -1,17 +1,18 @@
 //! Makes environments ready for attempts: one build for all who wait for it, its log copied into each waiting attempt's own.
 
 use super::build;
-use super::builders::BuildTools;
-use super::shelf::{Shelf, Use, blocking};
+use super::builders::{BuildTools, Unbuilt};
+use super::shelf::{Built, Shelf, Use, blocking};
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tidemill_protocol::digest::Digest;
-use tidemill_protocol::plan::Environment;
+use tidemill_protocol::plan::{Environment, PythonEnvironment};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How often a waiting attempt's own log is brought up to the build's.
@@ -24,50 +25,34 @@ const BUILD_LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub(crate) struct Ready {
     /// Its folder; none for the host's own.
     pub folder: Option<PathBuf>,
+    /// What its programs need: that folder, and the Python installation from which it was made, which holds the standard library.
+    pub folders: Vec<PathBuf>,
     /// What could not be honoured to the letter.
     pub notes: Vec<String>,
     /// Keeps it from being removed.
     _held: Option<Arc<Use>>,
 }
 
-impl Ready {
-    /// The folders that its programs need: its own, and that of the Python installation from which it was made, which holds the standard library.
-    pub(crate) fn folders(&self) -> Vec<PathBuf> {
-        let own = self.folder.clone();
-        let installation = own.as_deref().and_then(installation);
-        own.into_iter().chain(installation).collect()
-    }
-}
-
-fn installation(environment: &Path) -> Option<PathBuf> {
-    let program = environment.join("bin/python").canonicalize().ok()?;
-    let prefix = program.parent()?.parent()?;
-    if environment.canonicalize().ok()?.starts_with(prefix) {
-        // The worker's own folder would be open with it.
-        return None;
-    }
-    // Where there is no library beside it, the program stands alone, and the folder above it is anybody's.
-    let mut library = fs::read_dir(prefix.join("lib")).ok()?.flatten();
-    let has_one = library.any(|entry| entry.file_name().to_string_lossy().starts_with("python3"));
-    has_one.then(|| prefix.to_owned())
-}
-
 /// How a build ended: notes, or why it failed.
 type Outcome = Result<Vec<String>, String>;
 /// A build under way, as those who wait for it see it.
 type Build = watch::Receiver<Option<Outcome>>;
+/// A build under way, as the one that tells of it sees it.
+type Teller = watch::Sender<Option<Outcome>>;
 
 /// All environments of a worker. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Environments {
     shelf: Arc<Shelf>,
     tools: Arc<BuildTools>,
-    builds: Arc<Mutex<HashMap<Digest, Build>>>,
+    builds: Arc<Mutex<HashMap<Digest, Teller>>>,
+    /// Cancelled once nothing of an earlier daemon's builds runs any more.
+    is_cleared: CancellationToken,
     tracker: TaskTracker,
 }
 
 impl Environments {
-    /// The environments in this folder.
+    /// The environments in this folder. None is built before [`Self::end_leftovers`] was called.
     pub(crate) fn open(
         dir: &Path,
         tools: BuildTools,
@@ -78,8 +63,36 @@ impl Environments {
             shelf: Arc::new(Shelf::open(dir, kept_max, unused_max)?),
             tools: Arc::new(tools),
             builds: Arc::default(),
+            is_cleared: CancellationToken::new(),
             tracker: TaskTracker::new(),
         })
+    }
+
+    /// Ends what the supervisor still runs of an earlier daemon's builds; then what is too old is removed, and builds may begin.
+    pub(crate) fn end_leftovers(&self, keys: Vec<String>) {
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let supervisor = &this.tools.supervisor;
+            for key in &keys {
+                supervisor.stop(key).await;
+            }
+            for key in &keys {
+                if supervisor.wait(key).await.is_none() {
+                    // This daemon ends, too.
+                    return;
+                }
+                supervisor.forget(key).await;
+            }
+            this.prune().await;
+            this.is_cleared.cancel();
+        });
+    }
+
+    async fn prune(&self) {
+        let shelf = self.shelf.clone();
+        if let Err(why) = blocking(move || shelf.prune()).await {
+            tracing::warn!(why, "cannot remove what is no environment any more");
+        }
     }
 
     /// Makes an environment ready, building it if nobody has. What a build says is appended to `log` as it says it.
@@ -98,50 +111,91 @@ impl Environments {
         let digest = wanted.digest();
         let shelf = self.shelf.clone();
         let taken = blocking(move || shelf.take(&digest)).await?;
-        if let Some((held, notes)) = taken {
-            return Ok(self.ready(&digest, held, notes));
+        if let Some(built) = taken {
+            return Ok(self.ready(&digest, built));
         }
         let build = self.join_build(digest, python.clone());
         watch_build(build, &self.shelf.log(&digest), log).await?;
         let shelf = self.shelf.clone();
         match blocking(move || shelf.take(&digest)).await? {
-            Some((held, notes)) => Ok(self.ready(&digest, held, notes)),
+            Some(built) => Ok(self.ready(&digest, built)),
             None => Err("the environment was removed right after it was built".to_owned()),
         }
     }
 
-    fn ready(&self, digest: &Digest, held: Use, notes: Vec<String>) -> Ready {
+    fn ready(&self, digest: &Digest, built: Built) -> Ready {
         Ready {
             folder: Some(self.shelf.folder(digest)),
-            notes,
-            _held: Some(Arc::new(held)),
+            folders: built.folders,
+            notes: built.notes,
+            _held: Some(Arc::new(built.held)),
         }
     }
 
-    /// The build that is under way, or a new one. It goes on when nobody waits for it any more: the next step will.
-    fn join_build(&self, digest: Digest, python: tidemill_protocol::plan::PythonEnvironment) -> Build {
-        let mut builds = self.builds.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The build that is under way, or a new one.
+    fn join_build(&self, digest: Digest, python: PythonEnvironment) -> Build {
+        let mut builds = self.builds();
         if let Some(build) = builds.get(&digest) {
-            return build.clone();
+            return build.subscribe();
         }
         let (tell, told) = watch::channel(None);
-        builds.insert(digest, told.clone());
+        builds.insert(digest, tell.clone());
         let this = self.clone();
         self.tracker.spawn(async move {
-            let outcome = build::build(&this.shelf, &this.tools, &digest, &python).await;
-            this.builds
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&digest);
+            let outcome = this.build(&digest, &python, &tell).await;
             if let Err(why) = &outcome {
                 tracing::warn!(environment = %digest.short(), why, "environment could not be built");
             }
-            // Nobody may be waiting any more.
-            tell.send(Some(outcome)).ok();
-            let shelf = this.shelf.clone();
-            blocking(move || shelf.prune()).await.ok();
+            this.tell(&digest, &tell, outcome);
+            this.prune().await;
         });
         told
+    }
+
+    fn tell(&self, digest: &Digest, tell: &Teller, outcome: Outcome) {
+        let mut builds = self.builds();
+        if builds.get(digest).is_some_and(|other| other.same_channel(tell)) {
+            builds.remove(digest);
+        }
+        // Nobody may be waiting any more.
+        tell.send(Some(outcome)).ok();
+    }
+
+    /// Builds as long as somebody waits for it: a build is somebody's code, which is not to run on when everybody who wanted it was told to stop.
+    async fn build(&self, digest: &Digest, python: &PythonEnvironment, tell: &Teller) -> Outcome {
+        self.is_cleared.cancelled().await;
+        let unwanted = CancellationToken::new();
+        let build = build::build(&self.shelf, &self.tools, digest, python, &unwanted);
+        tokio::pin!(build);
+        let built = loop {
+            tokio::select! {
+                built = &mut build => break built,
+                () = tell.closed(), if !unwanted.is_cancelled() => {
+                    if self.give_up(digest, tell) {
+                        unwanted.cancel();
+                    }
+                }
+            }
+        };
+        built.map_err(|unbuilt| match unbuilt {
+            Unbuilt::Failed(why) => why,
+            Unbuilt::Unwanted => "nobody waited for it any more".to_owned(),
+            Unbuilt::Left => "the worker is ending".to_owned(),
+        })
+    }
+
+    /// Whoever wants this environment from here on builds it anew; false when somebody has come to wait meanwhile.
+    fn give_up(&self, digest: &Digest, tell: &Teller) -> bool {
+        let mut builds = self.builds();
+        let is_unwanted = tell.is_closed();
+        if is_unwanted {
+            builds.remove(digest);
+        }
+        is_unwanted
+    }
+
+    fn builds(&self) -> MutexGuard<'_, HashMap<Digest, Teller>> {
+        self.builds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -31,7 +31,12 @@ const TRY_PAUSE: (Duration, Duration) = (Duration::from_millis(2), Duration::fro
 const FIRST_WITHIN: Duration = Duration::from_secs(15);
 
 enum Ask {
-    Start(Box<Start>, oneshot::Sender<ExitRecord>),
+    Start {
+        start: Box<Start>,
+        /// Whether an earlier daemon may have started something by this key.
+        again: bool,
+        tell: oneshot::Sender<ExitRecord>,
+    },
     Await(String, oneshot::Sender<ExitRecord>),
     Send(Request),
 }
@@ -48,6 +53,15 @@ pub(crate) struct SupervisorHandle {
 struct Abilities {
     reads_secrets: AtomicBool,
     gives_users: AtomicBool,
+    shuts_in: AtomicBool,
+}
+
+impl Abilities {
+    fn are(&self, [reads_secrets, gives_users, shuts_in]: [bool; 3]) {
+        self.reads_secrets.store(reads_secrets, Ordering::Relaxed);
+        self.gives_users.store(gives_users, Ordering::Relaxed);
+        self.shuts_in.store(shuts_in, Ordering::Relaxed);
+    }
 }
 
 impl SupervisorHandle {
@@ -61,10 +75,25 @@ impl SupervisorHandle {
         self.abilities.gives_users.load(Ordering::Relaxed)
     }
 
+    /// Whether the supervisor at the other end keeps what it starts from all files but the system's and its own.
+    pub(crate) fn shuts_in(&self) -> bool {
+        self.abilities.shuts_in.load(Ordering::Relaxed)
+    }
+
     /// Starts an attempt's processes and waits until they have ended; none when the daemon is about to end.
     pub(crate) async fn run(&self, start: Start) -> Option<ExitRecord> {
+        self.begin(start, false).await
+    }
+
+    /// As [`Self::run`], by a key that served before: what may be left of that is ended first.
+    pub(crate) async fn run_again(&self, start: Start) -> Option<ExitRecord> {
+        self.begin(start, true).await
+    }
+
+    async fn begin(&self, start: Start, again: bool) -> Option<ExitRecord> {
         let (tell, told) = oneshot::channel();
-        self.asks.send(Ask::Start(Box::new(start), tell)).await.ok()?;
+        let start = Box::new(start);
+        self.asks.send(Ask::Start { start, again, tell }).await.ok()?;
         told.await.ok()
     }
 
@@ -123,8 +152,8 @@ pub(crate) struct Connection {
     writer: OwnedWriteHalf,
     /// Attempts that ran or had ended when the connection was made.
     pub(crate) known: BTreeSet<String>,
-    /// Whether it reads secrets, and whether it gives users.
-    can: (bool, bool),
+    /// Whether it reads secrets, gives users, and shuts in.
+    can: [bool; 3],
     answers: Vec<Answer>,
 }
 
@@ -214,13 +243,13 @@ impl Client {
 
     fn asked(&mut self, ask: Ask) -> Option<Request> {
         match ask {
-            Ask::Start(start, tell) => {
+            Ask::Start { start, again, tell } => {
                 let kept = Waiting {
                     tell,
                     start: Some(start.clone()),
                 };
                 self.waiting.insert(start.key.clone(), kept);
-                Some(Request::Start { start, again: false })
+                Some(Request::Start { start, again })
             }
             Ask::Await(key, tell) => {
                 match self.ended.remove(&key) {
@@ -268,11 +297,7 @@ impl Client {
             if let Ok(stream) = connect_socket(&self.dir).await
                 && let Ok(connection) = greet(stream).await
             {
-                let (reads_secrets, gives_users) = connection.can;
-                self.abilities
-                    .reads_secrets
-                    .store(reads_secrets, Ordering::Relaxed);
-                self.abilities.gives_users.store(gives_users, Ordering::Relaxed);
+                self.abilities.are(connection.can);
                 return Ok(connection);
             }
             let gone = match &mut self.child {
@@ -329,9 +354,10 @@ async fn greet(stream: UnixStream) -> io::Result<Connection> {
             ended,
             reads_secrets,
             gives_users,
+            shuts_in,
         }) => (
             running.iter().chain(ended).cloned().collect(),
-            (*reads_secrets, *gives_users),
+            [*reads_secrets, *gives_users, *shuts_in],
         ),
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };

@@ -11,7 +11,8 @@ use super::message::{Answer, End, ExitRecord, MESSAGES_MAX, Request, SOCKET, Sta
 use super::procfs::{self, Identity};
 use super::record::{Left, Record, Records};
 use super::running::Running;
-use super::spawner::{self, Order, Walls};
+use super::score::Scores;
+use super::spawner::{self, Order, Walls, Ways};
 use super::user;
 use crate::clock::SystemClock;
 use crate::error::SuperviseError;
@@ -73,18 +74,23 @@ pub(super) fn run(
         .map_err(SuperviseError::Thread)?;
     let (orders, order_inbox) = sync_channel(ORDERS_MAX);
     let order_inbox = Arc::new(Mutex::new(order_inbox));
-    let walls = Arc::new(walls);
+    let shuts_in = walls.is_some();
+    let ways = Arc::new(Ways {
+        walls,
+        scores: Scores::read(),
+    });
     for number in 0..SPAWNERS {
         let (orders, events, reaper) = (order_inbox.clone(), events.clone(), reaper.thread().clone());
-        let walls = Arc::clone(&walls);
+        let ways = Arc::clone(&ways);
         thread::Builder::new()
             .name(format!("spawn-{number}"))
-            .spawn(move || spawner::serve(&orders, &events, &reaper, walls.as_ref().as_ref()))
+            .spawn(move || spawner::serve(&orders, &events, &reaper, &ways))
             .map_err(SuperviseError::Thread)?;
     }
     let now = Instant::now();
     let mut host = Host {
         in_force,
+        shuts_in,
         limits,
         groups,
         mark,
@@ -129,6 +135,8 @@ fn await_children(events: &SyncSender<Event>, dealt_with: &Receiver<()>) {
 struct Host {
     /// What every process is denied, for the notes.
     in_force: Vec<String>,
+    /// Whether there are walls around each.
+    shuts_in: bool,
     limits: StepLimits,
     groups: Groups,
     mark: Mark,
@@ -229,6 +237,7 @@ impl Host {
             ended: self.ended.keys().cloned().collect(),
             reads_secrets: true,
             gives_users: true,
+            shuts_in: self.shuts_in,
         });
         self.answers
             .extend(self.ended.values().cloned().map(Answer::Ended));
@@ -365,7 +374,7 @@ impl Host {
             return;
         };
         let end = match status {
-            Some(status) => end_of(status, running),
+            Some(status) => running.end_of(status),
             None => End::Orphaned,
         };
         running.member_ended(end, Instant::now());
@@ -481,20 +490,4 @@ impl Host {
 fn has_ended(pid: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     matches!(waitid(WaitId::Pid(pid), options), Ok(Some(_)))
-}
-
-fn end_of(status: WaitStatus, running: &Running) -> End {
-    const SIGKILL: i32 = 9;
-    let (end, by_kill) = match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => (End::Exited(code), code == 128 + SIGKILL),
-        (None, Some(signal)) => (End::Signalled(signal), signal == SIGKILL),
-        (None, None) => (End::Orphaned, false),
-    };
-    if by_kill && !running.was_killed() {
-        let in_group = running.group.as_ref().is_some_and(Group::has_killed);
-        if in_group || kernel_kills() > running.kills_before {
-            return End::OutOfMemory;
-        }
-    }
-    end
 }

@@ -110,6 +110,9 @@ pub(crate) enum Answer {
         /// Whether the supervisor knows of [`Start::user`]; one of an earlier version would start a step as its own user.
         #[serde(default)]
         gives_users: bool,
+        /// Whether the supervisor keeps what it starts from all files but the system's and [`Start::own`].
+        #[serde(default)]
+        shuts_in: bool,
     },
     /// An attempt has ended; said again on every connection until it is to be forgotten.
     Ended(ExitRecord),

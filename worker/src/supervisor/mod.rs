@@ -21,6 +21,7 @@ mod procfs;
 mod record;
 mod running;
 mod sandbox;
+mod score;
 mod spawner;
 mod user;
 

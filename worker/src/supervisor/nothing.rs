@@ -87,6 +87,7 @@ impl Nothing {
                     ended: self.ended.keys().cloned().collect(),
                     reads_secrets: true,
                     gives_users: true,
+                    shuts_in: false,
                 });
                 self.answers
                     .extend(self.ended.values().cloned().map(Answer::Ended));

@@ -5,9 +5,10 @@
 use super::cookie::Cookie;
 use super::group::Group;
 use super::log_cap::CappedLog;
+use super::memory::kernel_kills;
 use super::message::{End, ExitRecord, Start};
 use super::procfs;
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -139,6 +140,23 @@ impl Running {
         }
     }
 
+    /// What the kernel's word on one of its processes means: an end by SIGKILL that nobody here has asked for is an end for want of memory, where one was counted.
+    pub(super) fn end_of(&self, status: WaitStatus) -> End {
+        const SIGKILL: i32 = 9;
+        let (end, by_kill) = match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => (End::Exited(code), code == 128 + SIGKILL),
+            (None, Some(signal)) => (End::Signalled(signal), signal == SIGKILL),
+            (None, None) => (End::Orphaned, false),
+        };
+        if by_kill && !self.was_killed() {
+            let in_group = self.group.as_ref().is_some_and(Group::has_killed);
+            if in_group || kernel_kills() > self.kills_before {
+                return End::OutOfMemory;
+            }
+        }
+        end
+    }
+
     fn end_badly(&mut self, end: End, now: Instant) {
         if self.stopping.is_none() {
             self.outcome = Some(end);
@@ -165,7 +183,7 @@ impl Running {
     }
 
     /// Whether this process's end by SIGKILL is of the supervisor's making.
-    pub(super) fn was_killed(&self) -> bool {
+    fn was_killed(&self) -> bool {
         self.stopping.as_ref().is_some_and(|s| s.killed)
     }
 

@@ -6,6 +6,7 @@ use super::cookie::{Cookie, VARIABLE};
 use super::event::Event;
 use super::group::Door;
 use super::message::{SecretVariable, Start};
+use super::score::Scores;
 use super::user::become_user;
 use rustix::process::Pid;
 use std::ffi::{OsStr, OsString};
@@ -30,6 +31,15 @@ pub(super) struct Order {
     pub cookie: Cookie,
     /// The way into the attempt's control group.
     pub door: Option<Door>,
+}
+
+/// How processes are started.
+#[derive(Debug)]
+pub(super) struct Ways {
+    /// What each is shut in by, where it is.
+    pub walls: Option<Walls>,
+    /// Whom the kernel ends first.
+    pub scores: Scores,
 }
 
 /// How each process is shut in: it is started as this very program, with the verb that gives its files up and becomes the step's program.
@@ -76,7 +86,7 @@ pub(super) fn serve(
     orders: &Mutex<Receiver<Order>>,
     events: &SyncSender<Event>,
     reaper: &Thread,
-    walls: Option<&Walls>,
+    ways: &Ways,
 ) {
     loop {
         let next = orders
@@ -84,7 +94,7 @@ pub(super) fn serve(
             .expect("no spawner panics with the lock held")
             .recv();
         let Ok(order) = next else { return };
-        let result = spawn(&order, walls);
+        let result = spawn(&order, ways);
         reaper.unpark();
         let key = order.start.key.clone();
         if events.send(Event::Spawned { key, result }).is_err() {
@@ -93,8 +103,8 @@ pub(super) fn serve(
     }
 }
 
-fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
-    let start = &order.start;
+fn spawn(order: &Order, ways: &Ways) -> io::Result<Pid> {
+    let (start, walls) = (&order.start, ways.walls.as_ref());
     // The path of the program, the name that it is called by, and its arguments.
     let vector: Vec<OsString> = match walls {
         Some(walls) => {
@@ -126,10 +136,10 @@ fn spawn(order: &Order, walls: Option<&Walls>) -> io::Result<Pid> {
     if let Some(user) = start.user.filter(|_| walls.is_none()) {
         become_user(&mut command, user);
     }
-    let child = match &order.door {
+    let child = ways.scores.raised(|| match &order.door {
         Some(door) => door.through(|| command.spawn()),
         None => command.spawn(),
-    }?;
+    })?;
     // Forgetting the handle neither ends nor awaits the child: the host does both.
     let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(number.expect("the kernel's process numbers are positive and fit"))

@@ -1,6 +1,7 @@
 //! A daemon that is killed loses nothing: the next one goes on with its attempts.
 
 use crate::bench::{Bench, FAR, Step, broker, config, eventually, parts, signer, store};
+use crate::environments::{find_uv, in_python};
 use bytes::Bytes;
 use std::ffi::OsString;
 use std::path::Path;
@@ -22,24 +23,32 @@ fn step(dir: &Path, code: &str) -> Step {
         .variable("CODE", code)
 }
 
-/// Runs a worker in this process until the process is killed: one attempt that waits to be let go.
+/// Asks whether it runs in an environment.
+const IN_ENVIRONMENT: &str = "python -c 'import sys; print(sys.prefix != sys.base_prefix)'";
+
+/// Runs a worker in this process until the process is killed: one attempt that waits to be let go; or for its environment, where a `uv` lies ready.
 pub(crate) fn be_a_daemon(dir: &Path) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let (broker, store) = (broker().await, store(dir).await);
         let token = CancellationToken::new();
-        let worker = tidemill_worker::start(config(dir), parts(&broker, &store), token)
+        let mut config = config(dir);
+        find_uv(&mut config);
+        let worker = tidemill_worker::start(config, parts(&broker, &store), token)
             .await
             .unwrap();
-        let code = std::fs::read_to_string(dir.join("code")).unwrap();
-        let body = codec::encode(&step(dir, &code).task(5));
+        let step = match std::fs::read_to_string(dir.join("code")) {
+            Ok(code) => step(dir, &code),
+            Err(_) => in_python(&[], IN_ENVIRONMENT),
+        };
+        let body = codec::encode(&step.task(5));
         let task = seal(&signer(), Kind::Task, Audience::target("cpu"), FAR, &body).unwrap();
         broker.publish(&Bench::tasks(), Bytes::from(task)).await.unwrap();
         worker.wait().await;
     });
 }
 
-fn start_daemon(dir: &Path) -> Child {
+pub(crate) fn start_daemon(dir: &Path) -> Child {
     let mut role = OsString::from(format!("{}=", super::DAEMON_DIR));
     role.push(dir);
     Command::new("/usr/bin/env")

@@ -299,3 +299,31 @@ async fn the_processes_of_a_distributed_step_know_their_ranks_and_fall_together(
     assert_eq!(failure.reason.describe(), "exit code 5");
     bench.end().await;
 }
+
+/// The score by which the kernel chooses whom to end when memory runs out.
+fn score(pid: &str) -> i32 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap();
+    text.trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_memory_runs_out_a_step_with_all_its_processes_comes_before_its_supervisor_and_the_daemon() {
+    let mut bench = Bench::start().await;
+    let own = score("self");
+    let script = "echo $PPID > \"$PIDS/parent\"; cat /proc/$$/oom_score_adj; cat /proc/self/oom_score_adj; \
+                  until test -e \"$PIDS/go\"; do sleep 0.02; done";
+    let step = with_pids(&bench, script);
+    let attempt = bench.submit(step).await;
+    wait_for(&bench.path("parent")).await;
+    let supervisor = std::fs::read_to_string(bench.path("parent")).unwrap();
+    // For the moment of a birth it has the score that it hands on.
+    eventually("the supervisor has the daemon's score", async || {
+        score(supervisor.trim()) == own
+    })
+    .await;
+    std::fs::write(bench.path("go"), "").unwrap();
+    let success = bench.success(attempt).await;
+    let raised = (own.max(0) + 500).min(1000);
+    assert_eq!(bench.stdout(&success).await, format!("{raised}\n{raised}\n"));
+    bench.end().await;
+}

@@ -449,3 +449,38 @@ async fn an_environment_is_built_by_a_user_of_its_own_and_is_the_workers_afterwa
     assert_eq!(taken(bench.dir.path()), Vec::<String>::new());
     bench.end().await;
 }
+
+/// A wheel with nothing in it but a module of its name.
+const MAKE_WHEEL: &str = "
+import sys, zipfile
+files = {'empty.py': 'WHAT = 1', 'empty-1.dist-info/METADATA': 'Metadata-Version: 2.1\\nName: empty\\nVersion: 1\\n',
+    'empty-1.dist-info/WHEEL': 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n', 'empty-1.dist-info/RECORD': ''}
+with zipfile.ZipFile(sys.argv[1], 'w') as wheel:
+    for name, text in files.items():
+        wheel.writestr(name, text)
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_environment_with_requirements_is_built_by_a_user_of_its_own() {
+    if !is_root() {
+        return;
+    }
+    let mut bench = Bench::start_with(users).await;
+    let wheel = bench.path("open/empty-1-py3-none-any.whl");
+    let made = std::process::Command::new("/usr/bin/python3")
+        .args(["-c", MAKE_WHEEL])
+        .arg(&wheel)
+        .status();
+    assert!(made.unwrap().success());
+    let mut step = Step::shell(
+        "python -c 'import empty; print(empty.WHAT)'; stat -c %u $VIRTUAL_ENV/lib/python3*/site-packages/empty.py",
+    );
+    step.work.environment.python = Some(PythonEnvironment {
+        version: None,
+        requirements: vec![wheel.to_str().unwrap().to_owned()],
+    });
+    let success = bench.run_well(step).await;
+    assert_eq!(bench.stdout(&success).await, "1\n0\n");
+    assert_eq!(taken(bench.dir.path()), Vec::<String>::new());
+    bench.end().await;
+}
