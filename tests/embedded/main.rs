@@ -12,6 +12,8 @@ mod control;
 #[cfg(test)]
 mod datastores;
 #[cfg(test)]
+mod ears;
+#[cfg(test)]
 mod environments;
 #[cfg(test)]
 mod examples;

@@ -1,11 +1,15 @@
 //! Secrets from end to end on one machine: set, given to the steps that name them and to no other, and nowhere to be found, however a step spills them.
 
+use super::ears::Ears;
+use super::outsiders::Outsider;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 use testkit::spill::{Spill, in_answers, in_outputs, in_places};
-use testkit::{BEGIN_DEADLINE, Canary, Daemon, END_DEADLINE, Output, Sandbox, Steps, Up, eventually};
+use testkit::{
+    BEGIN_DEADLINE, Canary, Daemon, END_DEADLINE, Output, Sandbox, Steps, Up, eventually, mail_python,
+};
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::status::RunStatus;
 
@@ -163,10 +167,70 @@ fn ask_everything(up: &Up<'_>) -> Vec<(&'static str, Output)> {
     questions.map(|words| (words[0], up.ok(words))).into()
 }
 
+/// Those outside who are told of everything: a webhook's receiver, a mail server, a lineage service.
+struct Told {
+    hook: Ears,
+    lineage: Ears,
+    mail: Outsider,
+}
+
+impl Told {
+    /// Has them listen, and writes the settings with which they are told.
+    fn begin(sandbox: &Sandbox) -> Self {
+        let script = (mail_python(), "mail_server.py", include_str!("mail_server.py"));
+        let told = Self {
+            hook: Ears::open(),
+            lineage: Ears::open(),
+            mail: Outsider::start(sandbox, script, 0, &[]),
+        };
+        let settings = format!(
+            "webhook_allow = [\"127.0.0.1\"]\nopenlineage_url = \"http://127.0.0.1:{}\"\nsmtp_host = \"127.0.0.1\"\nsmtp_port = {}\nsmtp_from = \"tidemill@example.org\"\nsmtp_tls = \"none\"\n",
+            told.lineage.port, told.mail.port
+        );
+        sandbox.write("tidemill.toml", &settings);
+        told
+    }
+
+    /// Has them told of whatever ends.
+    fn subscribe(&self, sandbox: &Sandbox, up: &Up<'_>) {
+        set_well(sandbox, "hook-key", "a key of some length");
+        let hook = format!("http://127.0.0.1:{}/hook", self.hook.port);
+        up.ok(["webhook", "add", "hook", &hook, "--secret", "hook-key"]);
+        up.ok(["mailing", "add", "mail", "eve@example.org", "--run", "failed"]);
+    }
+
+    /// Waits until all of them were told of this run, which failed; says who was told the canary.
+    fn who_was_told(&self, canary: &Canary, run: &str) -> Vec<String> {
+        let mail = serde_json::to_vec(&self.mail.wait_for(1)).expect("it was JSON");
+        eventually(
+            END_DEADLINE,
+            "the webhook and the lineage service are told",
+            || {
+                let is_told = self.hook.has_heard(run) && self.lineage.has_heard(run);
+                (is_told && self.lineage.has_heard("\"FAIL\"")).then_some(())
+            },
+        );
+        let told = [
+            ("a webhook", self.hook.heard()),
+            ("a lineage event", self.lineage.heard()),
+            ("a mail", mail),
+        ];
+        let told = told.iter().filter(|(_, bytes)| canary.is_in(bytes));
+        told.map(|(who, _)| (*who).to_owned()).collect()
+    }
+}
+
 /// Runs the spill with somebody following its log, and gives back all the places where the canary shows.
 fn places_after(sandbox: &Sandbox, canary: &Canary, given: &str) -> Vec<String> {
     let spill = Spill::write(sandbox, given);
+    let leak = "type: pipeline\nname: leak\njobs:\n  leak:\n    command: echo \"it was $CANARY\" >&2; exit 3\n    compute: cpu\n";
+    sandbox.write("leak.yml", &format!("{leak}{given}"));
+    let told = Told::begin(sandbox);
     let up = Up::start(sandbox, "up.log");
+    told.subscribe(sandbox, &up);
+    let leaked = up.submit("leak.yml", &[]);
+    up.wait_for_run(&leaked, RunStatus::Failed, END_DEADLINE);
+    let mut found = told.who_was_told(canary, &leaked);
     let run = up.submit("spill.yml", &[]);
     let followed = sandbox.path().join("followed");
     let mut command = sandbox.command(["logs", "last/spill", "-f"]);
@@ -179,7 +243,7 @@ fn places_after(sandbox: &Sandbox, canary: &Canary, given: &str) -> Vec<String> 
             text.contains("postgres://").then_some(())
         },
     );
-    let mut found = in_places(canary, &[]);
+    found.extend(in_places(canary, &[]));
     spill.let_go();
     up.wait_for_run(&run, RunStatus::Succeeded, END_DEADLINE);
     follower.wait(Duration::from_secs(30));
@@ -238,6 +302,7 @@ fn the_search_for_secrets_finds_a_value_that_was_put_into_the_task_and_logs_that
         "the output of logs",
         "/logs?attempt=1",
         "the log of a process",
+        "a mail",
     ] {
         assert!(found.contains(place), "nothing was found in {place}:\n{found}");
     }
