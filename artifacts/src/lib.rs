@@ -43,6 +43,7 @@ mod share;
 mod stamp;
 mod store;
 mod sweep;
+mod tls;
 mod trees;
 mod upload;
 mod verify;

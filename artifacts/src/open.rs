@@ -9,6 +9,7 @@ use crate::error::{Result, StoreError};
 use crate::guard::Guard;
 use crate::layout;
 use crate::line::Connector;
+use crate::tls;
 use object_store::ObjectStoreExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
@@ -201,7 +202,7 @@ fn local_files(folder: &Path, shown: &str) -> Result<LocalFileSystem> {
 /// Folds the defaults and the options into one of `object_store`'s builders, which share their methods but no trait.
 macro_rules! configured {
     ($builder:ty, $url:expr, $options:expr, $connector:expr) => {{
-        install_tls();
+        tls::install();
         let defaults = [("timeout", REQUEST_TIMEOUT), ("connect_timeout", CONNECT_TIMEOUT)];
         let defaults = defaults.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut builder = <$builder>::new()
@@ -281,11 +282,6 @@ fn retries() -> RetryConfig {
         max_retries: TRIES_MAX,
         retry_timeout: RETRY_FOR,
     }
-}
-
-pub(crate) fn install_tls() {
-    // An error means that a provider is installed already, by us or by main: both are fine.
-    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// An address without user, password, query and fragment, in which secrets travel.

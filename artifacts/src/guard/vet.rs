@@ -91,7 +91,7 @@ impl Guard {
     }
 
     fn builder(&self) -> reqwest::ClientBuilder {
-        crate::open::install_tls();
+        crate::tls::install();
         reqwest::Client::builder()
             .dns_resolver(Arc::new(self.clone()))
             .redirect(reqwest::redirect::Policy::none())

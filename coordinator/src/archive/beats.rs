@@ -118,7 +118,7 @@ impl Beats {
             epoch: self.epoch,
             number: self.number,
         };
-        let bytes = trust::seal(BEAT, &beat, self.place.trust().secret()?);
+        let bytes = trust::seal(BEAT, &beat, self.place.secret()?);
         soon(self.place.create_beat(self.epoch, self.number, bytes.into())).await?;
         if self.number == 1 {
             self.forget_others().await?;

@@ -1,8 +1,8 @@
 //! Epochs in the store: each start of a coordinator claims the next one by creating its record, which only one can do. The larger epoch wins. A record that the coordinator's
 //! key has not signed claims nothing: it is looked past, and said.
 
+use super::flaw::RecordFlaw;
 use super::place::{Kind, Place, soon};
-use super::record::RecordFlaw;
 use super::trust::{self, Voucher};
 use super::{ArchiveError, STRANGE_MAX};
 use crate::config::ArchiveMode;
@@ -139,7 +139,7 @@ pub(super) async fn claim(
     (address, mode): (&str, ArchiveMode),
     now: Timestamp,
 ) -> Result<u64, ArchiveError> {
-    let secret = place.trust().secret()?;
+    let secret = place.secret()?;
     let mut record = EpochRecord {
         epoch: 0,
         incarnation: Uuid::now_v7(),

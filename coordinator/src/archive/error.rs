@@ -1,6 +1,6 @@
 //! What can go wrong with an archive. Nothing here is repaired silently: an archive that contradicts itself or the local journal stops whoever looks.
 
-use super::record::RecordFlaw;
+use super::flaw::RecordFlaw;
 use crate::journal::JournalError;
 use std::path::PathBuf;
 use tidemill_artifacts::StoreError;

@@ -162,7 +162,7 @@ impl Follower {
             sealed_at: now,
             events: vec![ByteBuf::from(codec::encode(&beginning))],
         };
-        let bytes = segment.to_bytes(self.place.trust().secret()?).into();
+        let bytes = segment.to_bytes(self.place.secret()?).into();
         match self.place.create(Kind::Segments, self.slot, bytes).await {
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 use tidemill_artifacts::{ArtifactStore, StoreError};
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::wire::SignerKey;
 
 /// How long the store may take for a small object.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -65,6 +66,14 @@ impl Place {
     /// Who vouches for what lies here.
     pub(super) const fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// The key that signs what is laid here.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Keyless`] for somebody who reads only.
+    pub(super) fn secret(&self) -> Result<&SignerKey, ArchiveError> {
+        self.trust.secret().ok_or(ArchiveError::Keyless)
     }
 
     fn name(&self, kind: Kind, number: u64) -> String {

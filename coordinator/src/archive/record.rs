@@ -1,10 +1,10 @@
 //! The bytes of a segment and of an archived snapshot: eight bytes that say what it is, the BLAKE3 of the content, the coordinator's signature, then the content as
 //! MessagePack with named fields. Earlier versions wrote no signature. Pure.
 
+use super::flaw::RecordFlaw;
 use super::trust::{self, Kind, Trust, Voucher};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
-use tidemill_protocol::codec;
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::wire::SignerKey;
@@ -55,32 +55,6 @@ pub(super) struct ArchivedSnapshot {
     pub(super) previous: Digest,
     /// The state, as a local snapshot has it.
     pub(super) state: ByteBuf,
-}
-
-/// Bytes that are no sound record.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordFlaw {
-    /// They are of something else, or cut.
-    #[error("it is too short or no such record")]
-    Foreign,
-    /// They were changed.
-    #[error("its checksum does not fit")]
-    Checksum,
-    /// Nobody signed them, and they hold what only the coordinator may say.
-    #[error("nobody has signed it: an earlier version wrote it, or somebody else who may write to the store")]
-    Unsigned,
-    /// Their signature is not that of the coordinator.
-    #[error("the key of this coordinator has not signed it")]
-    Forged,
-    /// They are whole and cannot be read.
-    #[error("it cannot be read")]
-    Unreadable(#[from] codec::DecodeError),
-    /// A newer version wrote them.
-    #[error("its format is {0}, which is newer than this version")]
-    NewerFormat(u32),
-    /// What they say cannot be.
-    #[error("it contradicts itself")]
-    Contradiction,
 }
 
 impl Segment {

@@ -1,8 +1,9 @@
 //! Reading segments: the slots that there are, and each segment only together with who vouches for it and the proof that it follows from the one before.
 
 use super::ArchiveError;
+use super::flaw::RecordFlaw;
 use super::place::{Kind, Place};
-use super::record::{RecordFlaw, Segment};
+use super::record::Segment;
 use super::trust::Voucher;
 use tidemill_protocol::digest::Digest;
 

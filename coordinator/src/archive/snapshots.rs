@@ -1,8 +1,9 @@
 //! Snapshots in the archive: from the local ones, each put beside the segments once they reach it; the oldest are deleted, and the segments that only
 //! they needed.
 
+use super::flaw::RecordFlaw;
 use super::place::{Kind, Place};
-use super::record::{ArchivedSnapshot, FORMAT, RecordFlaw};
+use super::record::{ArchivedSnapshot, FORMAT};
 use super::{ARCHIVED_SNAPSHOTS_KEPT, ArchiveError, STRANGE_MAX};
 use crate::journal::Snapshots;
 use serde_bytes::ByteBuf;
@@ -42,7 +43,7 @@ pub(super) async fn put(place: &Place, local: &Snapshots, at: Standing) -> Resul
         previous: at.previous,
         state: ByteBuf::from(state),
     };
-    let bytes = record.to_bytes(place.trust().secret()?).into();
+    let bytes = record.to_bytes(place.secret()?).into();
     match place.create(Kind::Snapshots, at.sequence, bytes).await {
         Ok(()) => Ok(true),
         // An earlier incarnation put one there: one state of one journal is as good as another. Nobody else's is.

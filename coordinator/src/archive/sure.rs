@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// Whether effects may go out. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -35,6 +35,26 @@ impl Sure {
         match &mut self.0 {
             Some(until) => until.changed().await.is_ok(),
             None => std::future::pending().await,
+        }
+    }
+
+    /// Whether it is.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.ends_at().is_none_or(|until| until > Instant::now())
+    }
+
+    /// Returns when it is not sure any more.
+    pub(crate) async fn lost(&mut self) {
+        let Some(until) = &mut self.0 else {
+            return std::future::pending().await;
+        };
+        loop {
+            let end = *until.borrow_and_update();
+            if end <= Instant::now() {
+                return;
+            }
+            // Whether it was moved or nobody moves it any more: the loop looks again.
+            drop(timeout_at(end, until.changed()).await);
         }
     }
 

@@ -2,8 +2,7 @@
 //! content that itself says which place the object has. Objects without one were made by an earlier version, or by somebody else; what they may be used for
 //! is said by whoever reads them. Pure.
 
-use super::ArchiveError;
-use super::record::RecordFlaw;
+use super::flaw::RecordFlaw;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidemill_protocol::archived::{sign_archived, verify_archived};
@@ -77,12 +76,9 @@ impl Trust {
         self.accepts_unsigned || voucher == Voucher::Coordinator
     }
 
-    /// The secret key.
-    ///
-    /// # Errors
-    /// [`ArchiveError::Keyless`] for somebody who reads only.
-    pub(super) fn secret(&self) -> Result<&SignerKey, ArchiveError> {
-        self.secret.as_ref().ok_or(ArchiveError::Keyless)
+    /// The secret key; none for somebody who reads only.
+    pub(super) const fn secret(&self) -> Option<&SignerKey> {
+        self.secret.as_ref()
     }
 }
 

@@ -208,7 +208,7 @@ impl Writer {
             sealed_at: self.clock.now(),
             events,
         };
-        let bytes = Bytes::from(segment.to_bytes(self.place.trust().secret()?));
+        let bytes = Bytes::from(segment.to_bytes(self.place.secret()?));
         Ok((segment, bytes))
     }
 

@@ -2,6 +2,7 @@
 //! tick, tasks that nobody has claimed for long and that the broker no longer has are published again, with the same attempt and token.
 
 use super::{Outbox, Outgoing};
+use crate::archive::Sure;
 use crate::driver::Request;
 use crate::handle::CoordinatorHandle;
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +39,8 @@ pub(crate) struct Reconciler {
     outbox: Outbox,
     clock: Arc<dyn Clock>,
     after: Millis,
+    /// While it is not sure, the coordinator listens to nobody.
+    sure: Sure,
     /// When each unclaimed task was seen first, and last published, by the monotonic clock.
     seen: HashMap<AttemptId, Seen>,
     /// Whether the present connection was compared already.
@@ -52,13 +55,14 @@ struct Seen {
 
 impl Reconciler {
     /// A reconciler that looks after tasks that are unclaimed for at least `after`.
-    pub(crate) fn new(handle: CoordinatorHandle, outbox: Outbox, after: Millis) -> Self {
+    pub(crate) fn new(handle: CoordinatorHandle, outbox: Outbox, after: Millis, sure: Sure) -> Self {
         Self {
             broker: Arc::clone(&handle.inner.broker),
             clock: Arc::clone(&handle.inner.clock),
             handle,
             outbox,
             after,
+            sure,
             seen: HashMap::new(),
             compared: false,
         }
@@ -92,7 +96,8 @@ impl Reconciler {
                     }
                 }
                 _ = tick.tick() => {
-                    if self.handle.request(Request::Tick { connected: up }).await.is_err() {
+                    let connected = up && self.sure.is_sure();
+                    if self.handle.request(Request::Tick { connected }).await.is_err() {
                         return;
                     }
                     let dropped = self.outbox.dropped.swap(false, Ordering::AcqRel);

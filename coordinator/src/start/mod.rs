@@ -153,9 +153,9 @@ pub async fn start(
     coordinator.spawn("audit log", auditor.run(ending));
     let carried = (mailboxes.outgoing, mailboxes.alarms);
     coordinator
-        .spawn_carriers(&config, (key, sure), outbox, carried)
+        .spawn_carriers(&config, (key, sure.clone()), outbox, carried)
         .await;
-    coordinator.spawn_inbox().await?;
+    coordinator.spawn_inbox(&sure).await?;
     coordinator.spawn_service(config.is_service);
     Ok(coordinator)
 }

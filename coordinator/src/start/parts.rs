@@ -7,7 +7,8 @@ use crate::config::CoordinatorConfig;
 use crate::effects::{Outbox, Outgoing, Publisher, Reconciler, run_alarms};
 use crate::error::CoordinatorError;
 use crate::inbox::{
-    LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs, run_reports,
+    Ear, LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs,
+    run_reports,
 };
 use crate::notifications;
 use crate::openlineage::run_openlineage;
@@ -37,7 +38,7 @@ impl Coordinator {
         let publisher = Publisher {
             broker: Arc::clone(&inner.broker),
             key,
-            sure,
+            sure: sure.clone(),
             clock: Arc::clone(&inner.clock),
             task_validity: config.task_validity,
             attempt_tokens: inner.attempt_tokens.clone(),
@@ -57,7 +58,7 @@ impl Coordinator {
             let telling = run_openlineage(openlineage, live, handle, self.token.clone());
             self.spawn("lineage", telling);
         }
-        let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after);
+        let mut reconciler = Reconciler::new(self.handle(), outbox, config.reconcile_after, sure);
         reconciler.begin().await;
         let token = self.token.clone();
         self.spawn("reconciler", async move { reconciler.run(token).await });
@@ -65,25 +66,31 @@ impl Coordinator {
     }
 
     /// Subscribes before it returns: whoever hears of this coordinator may send to it.
-    pub(super) async fn spawn_inbox(&mut self) -> Result<(), BrokerError> {
+    pub(super) async fn spawn_inbox(&mut self, sure: &Sure) -> Result<(), BrokerError> {
         let inner = Arc::clone(&self.handle.inner);
-        let (broker, token) = (&inner.broker, &self.token);
-        let reports = run_reports(
-            broker.consume(&Queue::Reports, REPORTS_WINDOW).await?,
-            self.handle(),
-            inner.outgoing.clone(),
-            Arc::clone(&inner.clock),
-            token.clone(),
-        );
-        let heartbeats = broker.consume(&Queue::Heartbeats, PASSING_WINDOW).await?;
-        let heartbeats = run_heartbeats(heartbeats, self.handle(), token.clone());
-        let keys = TrustedKeys(vec![self.key]);
-        let letters = broker.consume(&Queue::DeadLetters, LETTERS_WINDOW).await?;
-        let letters = run_dead_letters(letters, keys, self.handle(), token.clone());
+        let (broker, token) = (&inner.broker, self.token.clone());
+        let reports = Ear::open(broker, (Queue::Reports, REPORTS_WINDOW), sure, &token).await?;
+        let heartbeats = Ear::open(broker, (Queue::Heartbeats, PASSING_WINDOW), sure, &token).await?;
+        let letters = Ear::open(broker, (Queue::DeadLetters, LETTERS_WINDOW), sure, &token).await?;
         let logs = run_logs(Arc::clone(broker), self.handle(), token.clone());
-        self.spawn_consumer("reports", reports);
-        self.spawn_consumer("heartbeats", heartbeats);
-        self.spawn_consumer("dead letters", letters);
+        let (handle, stop) = (self.handle(), token.clone());
+        self.spawn_consumer("reports", async move {
+            let work = |consumer| {
+                let (outgoing, clock) = (inner.outgoing.clone(), Arc::clone(&inner.clock));
+                run_reports(consumer, handle.clone(), outgoing, clock, stop.clone())
+            };
+            reports.hear(work).await
+        });
+        let (handle, stop) = (self.handle(), token.clone());
+        self.spawn_consumer("heartbeats", async move {
+            let work = |consumer| run_heartbeats(consumer, handle.clone(), stop.clone());
+            heartbeats.hear(work).await
+        });
+        let (handle, keys) = (self.handle(), TrustedKeys(vec![self.key]));
+        self.spawn_consumer("dead letters", async move {
+            let work = |consumer| run_dead_letters(consumer, keys.clone(), handle.clone(), token.clone());
+            letters.hear(work).await
+        });
         self.spawn_consumer("logs", logs);
         Ok(())
     }

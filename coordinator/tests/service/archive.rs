@@ -354,7 +354,7 @@ async fn a_result_committed_after_the_last_segment_is_its_steps_after_a_recovery
 }
 
 /// Puts a file where the store wants a folder, until the answer is called: nothing below it can be written meanwhile.
-fn block(folder: PathBuf) -> impl FnOnce() {
+pub(crate) fn block(folder: PathBuf) -> impl FnOnce() {
     let away = folder.with_extension("away");
     fs::rename(&folder, &away).unwrap();
     fs::write(&folder, "a file where the store wants a folder").unwrap();

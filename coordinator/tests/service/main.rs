@@ -40,6 +40,7 @@ mod streams;
 mod sweep;
 mod tokens;
 mod tracking;
+mod unsure;
 mod watches;
 mod webhooks;
 mod worker;
