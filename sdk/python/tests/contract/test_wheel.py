@@ -11,11 +11,10 @@ import sysconfig
 import venv
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 import tidemill
+from tests.contract.notebooks import EXAMPLES, executed
 
 HERE = Path(__file__).parent / "azureml_notebooks"
 PACKAGE = Path(__file__).parents[2]
@@ -25,16 +24,33 @@ PACKAGE = Path(__file__).parents[2]
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the wheel."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("tests", "__pycache__", ".*"))
+    source = copied(folder)
     called([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)])
     (wheel,) = folder.glob("*.whl")
-    venv.create(folder / "venv", symlinks=True)
-    python = folder / "venv/bin/python"
-    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--no-deps", "--no-index"]
-    called([*install, str(wheel)])
-    (site_of(folder / "venv") / "zz_of_the_tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return folder / "venv"
+    return installed(folder, str(wheel))
+
+
+@pytest.fixture(scope="session")
+def editable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with `pip install -e`."""
+    folder = tmp_path_factory.mktemp("editable")
+    return installed(folder, "--no-build-isolation", "--editable", str(copied(folder)))
+
+
+def copied(folder: Path) -> Path:
+    source = folder / "source"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("tests", "__pycache__", ".*"))
+    return source
+
+
+def installed(folder: Path, *what: str) -> Path:
+    environment = folder / "venv"
+    venv.create(environment, symlinks=True)
+    (site_of(environment) / "zz_of_the_tests.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    python = str(environment / "bin/python")
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index"]
+    called([*install, *what])
+    return environment
 
 
 def site_of(environment: Path) -> Path:
@@ -68,6 +84,17 @@ def test_a_variable_is_all_that_an_import_of_azureml_needs(environment: Path, tm
     assert "No module named 'azureml'" in done.stderr
 
 
+def test_an_editable_installation_reads_the_line_too(editable: Path, tmp_path: Path) -> None:
+    program = "from azureml.core import Workspace; import tidemill; print(Workspace.__module__, tidemill.__file__)"
+    done = python(editable, program, tmp_path, TIDEMILL_AZUREML="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    module, file = done.stdout.split()
+    assert module == "tidemill.azureml.core.workspace"
+    assert Path(file).is_relative_to(editable.parent / "source/src"), "the sources are what is imported"
+    done = python(editable, program, tmp_path)
+    assert "No module named 'azureml'" in done.stderr
+
+
 def test_a_start_without_the_variable_looks_at_it_and_no_further(environment: Path, tmp_path: Path) -> None:
     program = "import sys; print([name for name in sys.modules if 'tidemill' in name or name == 'urllib3'])"
     done = python(environment, program, tmp_path)
@@ -90,25 +117,38 @@ def test_the_real_azureml_stays_and_the_start_is_told_of_it(environment: Path, t
     assert (quiet.stdout, quiet.stderr) == ("other work\n", "")
 
 
-@pytest.mark.filterwarnings("default")
-def test_a_notebook_of_azureml_runs_untouched(
-    server: tidemill.Local, environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kernel = tmp_path / "jupyter/kernels/wheel"
-    kernel.mkdir(parents=True)
+@pytest.fixture
+def kernel(environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A kernel of that environment, by its name."""
+    folder = tmp_path / "jupyter/kernels/wheel"
+    folder.mkdir(parents=True)
     argv = [str(environment / "bin/python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "wheel", "language": "python"}))
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "wheel", "language": "python"}))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    return "wheel"
+
+
+def known(server: tidemill.Local, folder: Path) -> dict[str, str]:
+    """What somebody sets who has notebooks of azureml to run."""
+    settings = {"TIDEMILL_AZUREML": "1", "TIDEMILL_URL": server.url, "TIDEMILL_TOKEN": server._http.config.token or ""}
+    return variables(**settings, XDG_DATA_HOME=str(folder / "data"))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_notebook_of_azureml_runs_untouched(server: tidemill.Local, kernel: str, tmp_path: Path) -> None:
     text = (HERE / "first_pipeline.ipynb").read_text()
     assert "tidemill" not in text
-    notebook = nbformat.reads(text, as_version=4)
-    work = tmp_path / "work"
-    work.mkdir()
-    client = NotebookClient(notebook, timeout=180, kernel_name="wheel", resources={"metadata": {"path": str(work)}})
-    known = {"TIDEMILL_AZUREML": "1", "TIDEMILL_URL": server.url, "TIDEMILL_TOKEN": server._http.config.token or ""}
-    client.execute(env=variables(**known, XDG_DATA_HOME=str(tmp_path / "data")))
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    printed = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
+    shown = executed(text, tmp_path, kernel, known(server, tmp_path))
     for line in ["SDK version: 1.62.0", "Finished", "total: 10", "metrics: {'rows': 4.0}"]:
-        assert line in printed.splitlines()
-    assert any("<svg" in output.get("data", {}).get("text/html", "") for output in outputs), "RunDetails draws the run"
+        assert line in shown
+    assert any("<svg" in line for line in shown), "RunDetails draws the run"
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_example_with_azuremls_own_imports_runs_by_the_variable(
+    server: tidemill.Local, kernel: str, tmp_path: Path
+) -> None:
+    text = (EXAMPLES / "notebooks/from_azure_ml.ipynb").read_text()
+    assert text.count("from tidemill.azureml") > 5
+    shown = executed(text.replace("from tidemill.azureml", "from azureml"), tmp_path, kernel, known(server, tmp_path))
+    assert "Taxi-fares Active Finished" in shown
