@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from tidemill._http import part
 from tidemill.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -20,30 +21,53 @@ PAGE = 1000
 
 
 def rows(http: Http, run: Run, *, history: bool) -> list[dict[str, Any]]:
-    """Each metric of each attempt: its last point, or every point of it."""
+    """Each metric of each attempt: its last point, or every point of it. A step that took its result over has those of the step that made it."""
     table = []
-    for tracked in _tracked(http, run):
-        tags = {tag["key"]: tag["value"] for tag in tracked["data"].get("tags", [])}
-        own = {"step": tags.get("tidemill.step", ""), "attempt": int(tags.get("tidemill.attempt", "0"))}
-        for metric in tracked["data"].get("metrics", []):
-            points = _history(http, tracked["info"]["run_id"], metric["key"]) if history else [metric]
-            table += [{**own, **_point(point)} for point in points]
+    for tracked in _tracked(http, run.id, run.experiment):
+        table += _of(http, tracked, {"reused_from": None}, history=history)
+    for step in run:
+        if step.reused_from is not None:
+            marked = {"step": step.path, "reused_from": step.reused_from}
+            for tracked in _made(http, step.reused_from):
+                table += _of(http, tracked, marked, history=history)
     return table
 
 
-def _tracked(http: Http, run: Run) -> Iterator[dict[str, Any]]:
+def _of(http: Http, tracked: dict[str, Any], marked: dict[str, Any], *, history: bool) -> list[dict[str, Any]]:
+    """What one attempt logged."""
+    tags = {tag["key"]: tag["value"] for tag in tracked["data"].get("tags", [])}
+    own = {"step": tags.get("tidemill.step", ""), "attempt": int(tags.get("tidemill.attempt", "0"))}
+    table = []
+    for metric in tracked["data"].get("metrics", []):
+        points = _history(http, tracked["info"]["run_id"], metric["key"]) if history else [metric]
+        table += [{**own, **_point(point), **marked} for point in points]
+    return table
+
+
+def _made(http: Http, source: str) -> list[dict[str, Any]]:
+    """The last attempt at the step that made a result, written as `RUN/STEP`; none when its run was forgotten."""
+    origin, _, path = source.partition("/")
     try:
-        found = http.json("GET", f"{API}/experiments/get-by-name", query={"experiment_name": run.experiment})
+        view = http.json("GET", f"/api/v1/runs/{part(origin)}")
+        attempts = list(_tracked(http, view["id"], view["experiment"], path))
+    except NotFoundError:
+        return []
+    return attempts[-1:]
+
+
+def _tracked(http: Http, run: str, experiment: str, step: str | None = None) -> Iterator[dict[str, Any]]:
+    try:
+        found = http.json("GET", f"{API}/experiments/get-by-name", query={"experiment_name": experiment})
     except NotFoundError as error:
         raise NotFoundError(
-            f"nothing is known of metrics of the experiment `{run.experiment}`",
+            f"nothing is known of metrics of the experiment `{experiment}`",
             code="no_metrics",
             hint="does this coordinator have MLflow's interface?",
             request_id=error.request_id,
         ) from error
     body = {
         "experiment_ids": [found["experiment"]["experiment_id"]],
-        "filter": f"tags.`tidemill.run` = '{run.id}'",
+        "filter": f"tags.`tidemill.run` = '{run}'" + (f" AND tags.`tidemill.step` = '{step}'" if step else ""),
         "order_by": ["attributes.start_time ASC"],
         "max_results": PAGE,
     }

@@ -360,7 +360,8 @@ class Run(ProgressView):
     def metrics(self, *, history: bool = False) -> list[dict[str, Any]]:
         """What its steps logged to the coordinator over MLflow's interface: the last point of each metric, or with `history` every point.
 
-        Rows with step, attempt, key, value, at, and iteration (the number that the step gave the point).
+        Rows with step, attempt, key, value, at, iteration (the number that the step gave the point), and reused_from: of a step that took its result over, whose metrics
+        these are, as `RUN/STEP`.
         """
         return rows(self._http, self, history=history)
 
@@ -368,7 +369,7 @@ class Run(ProgressView):
         """The same as a data frame; needs pandas."""
         pandas = pandas_or("take the rows: run.metrics()")
         return pandas.DataFrame(
-            self.metrics(history=history), columns=["step", "attempt", "key", "value", "at", "iteration"]
+            self.metrics(history=history), columns=["step", "attempt", "key", "value", "at", "iteration", "reused_from"]
         )
 
     def _whole(self) -> dict[str, Any]:

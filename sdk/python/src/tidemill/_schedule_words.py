@@ -42,7 +42,8 @@ def sentences(view: Mapping[str, Any]) -> list[str]:
     else:
         lines.append(f"its last moment, {_at(last['nominal'])}, was {_outcome(last['outcome'])}")
     lines.append(OVERLAP.get(spec.get("overlap", "skip"), ""))
-    lines.append(CATCH_UP.get(spec.get("catch_up", "none"), ""))
+    if kind in BY_THE_CLOCK:
+        lines.append(CATCH_UP.get(spec.get("catch_up", "none"), ""))
     return [line for line in lines if line]
 
 

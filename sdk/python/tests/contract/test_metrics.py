@@ -25,6 +25,11 @@ def test_what_steps_log_is_read_as_rows(server: tidemill.Local, tmp_path: Path) 
         2,
     )
     assert [row["value"] for row in run.metrics(history=True)] == [1.0, 0.5, 1 / 3]
+    again = server.submit(tmp_path / "logs.yml").wait(timeout=120)
+    assert again["train"].status == "reused"
+    (reused,) = again.metrics()
+    assert (reused["step"], reused["value"], reused["reused_from"]) == ("train", 1 / 3, f"{run.id}/train")
+    assert len(again.metrics(history=True)) == 3
     frame = run.metrics_frame(history=True)
     assert isinstance(frame, pandas.DataFrame)
     assert list(frame["iteration"]) == [0, 1, 2]

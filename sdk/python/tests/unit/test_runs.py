@@ -222,8 +222,10 @@ def test_metrics_are_read_as_rows_page_by_page() -> None:
         answer({"metrics": [earlier], "next_page_token": "u"}),
         answer({"metrics": [loss]}),
     )
+    fake.on("GET", "/api/v1/runs/0193", answer(view()))
     run = run_of(fake)
     rows = run.metrics()
+    assert [row["reused_from"] for row in rows] == [None, None]
     assert [(row["step"], row["attempt"], row["key"], row["value"], row["iteration"]) for row in rows] == [
         ("train", 1, "loss", 0.5, 2),
         ("train", 2, "loss", 0.5, 2),
@@ -232,6 +234,28 @@ def test_metrics_are_read_as_rows_page_by_page() -> None:
     assert (asked["experiment_ids"], asked["filter"]) == (["7"], "tags.`tidemill.run` = '0193'")
     assert fake.requests[2].json["page_token"] == "t"
     assert [row["value"] for row in run.metrics(history=True)] == [1.0, 0.5, 0.5]
+
+
+def test_a_reused_step_has_the_metrics_of_the_step_that_made_its_result_and_says_so() -> None:
+    def tracked(attempt: int, value: float) -> dict[str, Any]:
+        tags = [{"key": "tidemill.step", "value": "fit"}, {"key": "tidemill.attempt", "value": str(attempt)}]
+        metric = {"key": "loss", "value": value, "timestamp": 1, "step": 2}
+        return {"info": {"run_id": f"fit-{attempt}"}, "data": {"tags": tags, "metrics": [metric]}}
+
+    def search(request: Request) -> Answer:
+        made = request.json["filter"] == "tags.`tidemill.run` = '0100' AND tags.`tidemill.step` = 'fit'"
+        return answer({"runs": [tracked(1, 0.9), tracked(2, 0.5)] if made else []})
+
+    reused = {**STEP, "status": "reused", "reused_from": "0100/fit"}
+    lost = {**STEP, "path": "other", "status": "reused", "reused_from": "0099/fit"}
+    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"experiment": {"experiment_id": "7"}}))
+    fake.on("POST", f"{API}/runs/search", search)
+    fake.on("GET", "/api/v1/runs/0193", answer(view(steps_list=[reused, lost])))
+    fake.on("GET", "/api/v1/runs/0100", answer({**view(), "id": "0100"}))
+    fake.on("GET", "/api/v1/runs/0099", answer({"message": "it was forgotten"}, 404))
+    (row,) = run_of(fake).metrics()
+    assert (row["step"], row["reused_from"]) == ("train", "0100/fit")
+    assert (row["attempt"], row["value"]) == (2, 0.5), "the attempt that made the result"
 
 
 def test_a_coordinator_without_metrics_is_said_to_have_none() -> None:

@@ -116,3 +116,14 @@ def test_a_schedule_says_why_it_does_or_does_not_fire(more: dict[str, Any], said
     view = {"name": "x", "spec": {"trigger": {"cron": {"expression": "0 8 * * *"}}}, **more}
     fake = Fake().on("GET", "/api/v1/schedules/x", answer(view))
     assert said in client_of(fake).schedules.get("x").explain()
+
+
+def test_only_a_schedule_by_the_clock_says_what_becomes_of_moments_that_pass_while_nobody_is_there() -> None:
+    for trigger, said in (
+        ({"cron": {"expression": "0 8 * * *"}}, True),
+        ({"files_changed": {"datastore": "lake"}}, False),
+        ({"new_version": {"name": "iris"}}, False),
+    ):
+        fake = Fake().on("GET", "/api/v1/schedules/x", answer({"name": "x", "spec": {"trigger": trigger}}))
+        lines = client_of(fake).schedules.get("x").explain()
+        assert ("what passes while no coordinator runs is missed" in lines) is said, trigger
