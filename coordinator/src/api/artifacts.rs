@@ -3,6 +3,7 @@
 use super::blob;
 use super::error::ApiError;
 use super::intake::{Taken, keep, take};
+use super::listing::{Asked, Listing};
 use super::select;
 use crate::handle::CoordinatorHandle;
 use crate::views;
@@ -22,16 +23,17 @@ const ASKED_MAX: usize = 10_000;
 const TREE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Lists what a run's steps produced.
-#[utoipa::path(get, path = "/api/v1/runs/{run}/artifacts", tag = "artifacts", security(("token" = ["reader"])), params(("run" = String, Path)), responses(
-    (status = 200, description = "Every output, in plan order.", body = Vec<ArtifactView>),
+#[utoipa::path(get, path = "/api/v1/runs/{run}/artifacts", tag = "artifacts", security(("token" = ["reader"])), params(("run" = String, Path), Asked<ArtifactView>), responses(
+    (status = 200, description = "Every output, in plan order.", body = Listing<ArtifactView>),
     (status = 404, description = "There is no such run.", body = ErrorBody),
 ))]
 pub(super) async fn of_run(
     State(handle): State<CoordinatorHandle>,
     Path(run): Path<String>,
-) -> Result<Json<Vec<ArtifactView>>, ApiError> {
+    asked: Asked<ArtifactView>,
+) -> Result<Json<Listing<ArtifactView>>, ApiError> {
     let list = handle.look(move |sight| Ok::<_, ApiError>(views::artifacts(select::run(sight, &run)?)));
-    Ok(Json(list.await??))
+    Ok(asked.answer_ranked(list.await??))
 }
 
 /// Says which contents the store lacks.

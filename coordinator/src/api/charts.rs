@@ -1,6 +1,7 @@
 //! Metrics of a run's steps: the last point of each, and charts in as many buckets as are asked for.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::select;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
@@ -62,22 +63,23 @@ fn found(sight: &Sight<'_>, run: &str, step: Option<&StepPath>) -> Result<Vec<Me
 }
 
 /// Lists the metrics that a run's steps logged, each with its last point: those of the last attempt at each step.
-#[utoipa::path(get, path = "/api/v1/runs/{run}/metrics", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), MetricsQuery), responses(
-    (status = 200, description = "The metrics, in plan order, then by name.", body = Vec<MetricView>),
+#[utoipa::path(get, path = "/api/v1/runs/{run}/metrics", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), MetricsQuery, Asked<MetricView>), responses(
+    (status = 200, description = "The metrics, in plan order, then by name.", body = Listing<MetricView>),
     (status = 404, description = "There is no such run or step.", body = ErrorBody),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
     Path(run): Path<String>,
     Query(query): Query<MetricsQuery>,
-) -> Result<Json<Vec<MetricView>>, ApiError> {
+    asked: Asked<MetricView>,
+) -> Result<Json<Listing<MetricView>>, ApiError> {
     let found = handle.look(move |sight| found(sight, &run, query.step.as_ref()));
     let found = found.await??;
     let views = found.iter().flat_map(|measured| {
         let series = measured.logged.series.iter();
-        series.map(|(key, series)| measured.view(key, series))
+        series.map(|(key, series)| (measured.rank, measured.view(key, series)))
     });
-    Ok(Json(views.collect()))
+    Ok(asked.answer_ranked(views.collect()))
 }
 
 /// Shows a chart of a metric: for each stretch of steps the smallest, the largest and the last value, so that no peak is lost however many points there are.

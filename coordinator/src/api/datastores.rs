@@ -1,6 +1,7 @@
 //! Datastores: define, list, show, try, remove. Credentials are names of secrets, which must be there; no answer holds a value.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::revision::{etag, expected};
 use super::tokens::name_of;
 use crate::access::Caller;
@@ -82,17 +83,18 @@ pub(super) async fn set(
 }
 
 /// Lists the datastores by name.
-#[utoipa::path(get, path = "/api/v1/datastores", tag = "datastores", security(("token" = ["reader"])), responses(
-    (status = 200, description = "All of them.", body = Vec<DatastoreView>),
+#[utoipa::path(get, path = "/api/v1/datastores", tag = "datastores", security(("token" = ["reader"])), params(Asked<DatastoreView>), responses(
+    (status = 200, description = "All of them.", body = Listing<DatastoreView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<DatastoreView>>, ApiError> {
+    asked: Asked<DatastoreView>,
+) -> Result<Json<Listing<DatastoreView>>, ApiError> {
     let views = handle.look(|sight| {
         let all = sight.ledgers.datastores.all();
         all.map(|(name, kept)| view_of(name, kept)).collect::<Vec<_>>()
     });
-    Ok(Json(views.await?))
+    Ok(asked.answer(views.await?))
 }
 
 /// Shows a datastore. The `ETag` is its revision: give it back as `If-Match` to change only what nobody changed meanwhile.

@@ -3,6 +3,7 @@
 
 use super::assets;
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::projects;
 use super::record::Made;
 use super::revision::{etag, expected, must_be_new};
@@ -150,13 +151,14 @@ pub(super) struct DraftsQuery {
 }
 
 /// Lists drafts by name.
-#[utoipa::path(get, path = "/api/v1/drafts", tag = "drafts", security(("token" = ["reader"])), params(DraftsQuery), responses(
-    (status = 200, description = "All of them, or those with the tag.", body = Vec<DraftView>),
+#[utoipa::path(get, path = "/api/v1/drafts", tag = "drafts", security(("token" = ["reader"])), params(DraftsQuery, Asked<DraftView>), responses(
+    (status = 200, description = "All of them, or those with the tag.", body = Listing<DraftView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
     Query(query): Query<DraftsQuery>,
-) -> Result<Json<Vec<DraftView>>, ApiError> {
+    asked: Asked<DraftView>,
+) -> Result<Json<Listing<DraftView>>, ApiError> {
     let looking = handle.look(move |sight| {
         let wanted = query
             .tag
@@ -170,7 +172,7 @@ pub(super) async fn list(
             .map(|(name, draft)| view(name, draft))
             .collect::<Vec<DraftView>>()
     });
-    Ok(Json(looking.await?))
+    Ok(asked.answer(looking.await?))
 }
 
 /// Shows a draft. The `ETag` is its revision.

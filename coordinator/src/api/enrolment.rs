@@ -1,6 +1,7 @@
 //! Workers' enrolment: join tokens, joining by one, and the end of it. What a quarantine does to a worker's attempts is the driver's.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::record::Made;
 use super::tokens::{ByQuery, name_of};
 use crate::access::{Caller, Purpose, Secret};
@@ -9,7 +10,6 @@ use crate::handle::CoordinatorHandle;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use std::cmp::Reverse;
 use tidemill_protocol::access::TokenId;
 use tidemill_protocol::api::{
     CreateJoinTokenRequest, CreatedJoinToken, EnrolRequest, EnrolledView, ErrorBody, ErrorCode,
@@ -85,15 +85,18 @@ pub(super) async fn create(
 }
 
 /// Lists the join tokens, newest first.
-#[utoipa::path(get, path = "/api/v1/join-tokens", tag = "workers", security(("token" = ["admin"])), responses(
-    (status = 200, description = "The join tokens, without their secrets.", body = Vec<JoinTokenView>),
+#[utoipa::path(get, path = "/api/v1/join-tokens", tag = "workers", security(("token" = ["admin"])), params(Asked<JoinTokenView>), responses(
+    (status = 200, description = "The join tokens, without their secrets.", body = Listing<JoinTokenView>),
 ))]
-pub(super) async fn list(State(handle): State<CoordinatorHandle>) -> Json<Vec<JoinTokenView>> {
+pub(super) async fn list(
+    State(handle): State<CoordinatorHandle>,
+    asked: Asked<JoinTokenView>,
+) -> Json<Listing<JoinTokenView>> {
     let (durable, now) = (handle.inner.roster.durable(), handle.inner.clock.now());
     let tokens = durable.enrolment.tokens();
     let mut views: Vec<JoinTokenView> = tokens.map(|token| view_of(token, now)).collect();
-    views.sort_by_key(|view| Reverse(view.created_at));
-    Json(views)
+    views.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+    asked.answer(views)
 }
 
 /// Revokes a join token. A second time changes nothing; a worker that has joined by it stays.

@@ -1,6 +1,7 @@
 //! Workers and queues.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use crate::handle::CoordinatorHandle;
 use crate::views::{queue_views, worker_views};
 use axum::Json;
@@ -17,19 +18,20 @@ use tidemill_transport::{Queue, Unsettled};
 const DEPTH_WITHIN: Duration = Duration::from_millis(800);
 
 /// Lists the workers that were heard of.
-#[utoipa::path(get, path = "/api/v1/workers", tag = "workers", security(("token" = ["reader"])), responses(
-    (status = 200, description = "The workers.", body = Vec<WorkerView>),
+#[utoipa::path(get, path = "/api/v1/workers", tag = "workers", security(("token" = ["reader"])), params(Asked<WorkerView>), responses(
+    (status = 200, description = "The workers.", body = Listing<WorkerView>),
 ))]
 pub(super) async fn workers(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<WorkerView>>, ApiError> {
+    asked: Asked<WorkerView>,
+) -> Result<Json<Listing<WorkerView>>, ApiError> {
     let mut views = handle
         .look(|sight| worker_views(sight.engine, sight.fleet, &sight.ledgers.enrolment))
         .await?;
     for view in &mut views {
         view.enrolled = handle.inner.roster.key_of(&view.id).is_some();
     }
-    Ok(Json(views))
+    Ok(asked.answer(views))
 }
 
 async fn instruct(handle: &CoordinatorHandle, name: &str, control: Control) -> Result<StatusCode, ApiError> {
@@ -83,24 +85,30 @@ pub(super) async fn resume(
 }
 
 /// Lists the queues: the backlog, and beside it what the broker says, where it answers.
-#[utoipa::path(get, path = "/api/v1/queues", tag = "queues", security(("token" = ["reader"])), responses(
-    (status = 200, description = "The queue of every compute target that is in use or served.", body = Vec<QueueView>),
+#[utoipa::path(get, path = "/api/v1/queues", tag = "queues", security(("token" = ["reader"])), params(Asked<QueueView>), responses(
+    (status = 200, description = "The queue of every compute target that is in use or served.", body = Listing<QueueView>),
 ))]
 pub(super) async fn queues(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<QueueView>>, ApiError> {
+    asked: Asked<QueueView>,
+) -> Result<Json<Listing<QueueView>>, ApiError> {
+    Ok(asked.answer(queues_now(&handle).await?))
+}
+
+/// Every queue, as it is now.
+pub(super) async fn queues_now(handle: &CoordinatorHandle) -> Result<Vec<QueueView>, ApiError> {
     let now = handle.inner.clock.now();
     let mut views = handle
         .look(move |sight| queue_views(sight.engine, sight.fleet, now, sight.now))
         .await?;
     let depths = views
         .iter()
-        .map(|view| depth(&handle, Queue::Tasks(view.target.clone())));
+        .map(|view| depth(handle, Queue::Tasks(view.target.clone())));
     let depths = join_all(depths).await;
     for (view, depth) in views.iter_mut().zip(depths) {
         view.broker = depth;
     }
-    Ok(Json(views))
+    Ok(views)
 }
 
 async fn depth(handle: &CoordinatorHandle, queue: Queue) -> Option<BrokerQueueView> {

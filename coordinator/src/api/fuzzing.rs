@@ -2,6 +2,7 @@
 
 use super::archives::ArchiveQuery;
 use super::events::EventsQuery;
+use super::listing::is_read;
 use super::local::is_local;
 use super::logs::LogsQuery;
 use super::runs::{ByQuery, ListQuery};
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Debug;
+use tidemill_protocol::api::{RunSummary, TokenView};
 
 /// Reads bytes as the query of every route, and as what the gate reads of headers.
 ///
@@ -26,6 +28,7 @@ pub fn query(data: &[u8]) {
         round::<LogsQuery>(text);
         round::<FilesQuery>(text);
         round::<ArchiveQuery>(text);
+        asked(text);
         token(text);
     }
     if let Ok(value) = HeaderValue::from_bytes(data) {
@@ -35,6 +38,15 @@ pub fn query(data: &[u8]) {
                 assert!(names_this_machine(&value), "{value:?} passes for this machine");
             }
         }
+    }
+}
+
+/// What is asked of a list is refused or understood, whatever it is.
+fn asked(text: &str) {
+    let uri = Uri::builder().path_and_query(format!("/?{text}")).build();
+    if let Ok(uri) = uri {
+        is_read::<RunSummary>(&uri);
+        is_read::<TokenView>(&uri);
     }
 }
 

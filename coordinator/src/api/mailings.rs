@@ -1,6 +1,7 @@
 //! Mailings over REST: made, paused, removed, listed, tried; and what became of each delivery. For operators, because what is told leaves the house.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::subscriptions;
 use super::tokens::ByQuery;
 use crate::access::Caller;
@@ -38,13 +39,14 @@ pub(super) async fn set(
 }
 
 /// Lists the mailings by name.
-#[utoipa::path(get, path = "/api/v1/mailings", tag = "mailings", security(("token" = ["operator"])), responses(
-    (status = 200, description = "All of them.", body = Vec<MailingView>),
+#[utoipa::path(get, path = "/api/v1/mailings", tag = "mailings", security(("token" = ["operator"])), params(Asked<MailingView>), responses(
+    (status = 200, description = "All of them.", body = Listing<MailingView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<MailingView>>, ApiError> {
-    Ok(Json(subscriptions::list(&handle, view).await?))
+    asked: Asked<MailingView>,
+) -> Result<Json<Listing<MailingView>>, ApiError> {
+    Ok(asked.answer(subscriptions::list(&handle, view).await?))
 }
 
 /// Removes a mailing.
@@ -95,16 +97,17 @@ pub(super) async fn resume(
 }
 
 /// Lists the last deliveries of a mailing, newest first.
-#[utoipa::path(get, path = "/api/v1/mailings/{name}/deliveries", tag = "mailings", security(("token" = ["operator"])), params(("name" = String, Path)), responses(
-    (status = 200, description = "The last hundred at most.", body = Vec<Delivery>),
+#[utoipa::path(get, path = "/api/v1/mailings/{name}/deliveries", tag = "mailings", security(("token" = ["operator"])), params(("name" = String, Path), Asked<Delivery>), responses(
+    (status = 200, description = "The last hundred at most.", body = Listing<Delivery>),
     (status = 404, description = "There is no such mailing.", body = ErrorBody),
 ))]
 pub(super) async fn deliveries(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
-) -> Result<Json<Vec<Delivery>>, ApiError> {
+    asked: Asked<Delivery>,
+) -> Result<Json<Listing<Delivery>>, ApiError> {
     let deliveries = subscriptions::deliveries::<MailingSpec>(&handle, &name).await?;
-    Ok(Json(deliveries))
+    Ok(asked.answer(deliveries))
 }
 
 /// Sends a test to everybody whom a mailing tells, once, and says what came of it.

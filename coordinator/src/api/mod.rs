@@ -29,6 +29,7 @@ mod held;
 mod in_time;
 mod intake;
 mod lineage;
+mod listing;
 mod load;
 mod local;
 mod logs;
@@ -37,6 +38,7 @@ mod mlflow;
 mod needs;
 mod plans;
 mod projects;
+mod queue_events;
 mod record;
 mod remarks;
 mod revision;
@@ -155,11 +157,6 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .merge(operating())
         .merge(mlflow::routes())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-    let streams = OpenApiRouter::new()
-        .routes(routes!(events::watch))
-        .routes(routes!(logs::read))
-        .routes(routes!(audit::export))
-        .layer(middleware::from_fn(streams::take_a_place));
     let long = OpenApiRouter::new()
         .routes(routes!(sweep::sweep))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
@@ -176,11 +173,22 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         .merge(
             submissions
                 .merge(answers)
-                .merge(streams)
+                .merge(watching())
                 .layer(middleware::from_fn(in_time::answer)),
         )
         .merge(long.merge(contents).layer(middleware::from_fn(in_time::begin)))
         .merge(service())
+}
+
+/// Answers that last as long as what they show.
+fn watching() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
+        .routes(routes!(events::watch))
+        .routes(routes!(logs::read))
+        .routes(routes!(audit::export))
+        .routes(routes!(queue_events::watch))
+        .layer(Extension(queue_events::Board::default()))
+        .layer(middleware::from_fn(streams::take_a_place))
 }
 
 /// The service itself, which says how it is in any case.

@@ -1,6 +1,7 @@
 //! Projects and teams over REST: made, described, given roles and quotas, removed. What a role allows is decided in `projects`; a quota is the engine's.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
 use crate::driver::Sight;
@@ -62,19 +63,20 @@ pub(super) async fn filed(
 }
 
 /// Lists the projects by name, `default` first.
-#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", security(("token" = ["reader"])), responses(
-    (status = 200, description = "All of them.", body = Vec<ProjectView>),
+#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", security(("token" = ["reader"])), params(Asked<ProjectView>), responses(
+    (status = 200, description = "All of them.", body = Listing<ProjectView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<ProjectView>>, ApiError> {
+    asked: Asked<ProjectView>,
+) -> Result<Json<Listing<ProjectView>>, ApiError> {
     let looking = handle.look(|sight| {
         let made = sight.ledgers.projects.all().map(|(name, _)| name);
         let made = made.filter(|name| !is_default_project(name)).cloned();
         let all = std::iter::once(default_project()).chain(made);
         all.map(|name| view(sight, &name)).collect::<Vec<ProjectView>>()
     });
-    Ok(Json(looking.await?))
+    Ok(asked.answer(looking.await?))
 }
 
 /// Shows a project.
@@ -188,17 +190,20 @@ pub(super) async fn remove(
 }
 
 /// Lists the teams by name.
-#[utoipa::path(get, path = "/api/v1/teams", tag = "projects", security(("token" = ["reader"])), responses(
-    (status = 200, description = "All of them.", body = Vec<TeamView>),
+#[utoipa::path(get, path = "/api/v1/teams", tag = "projects", security(("token" = ["reader"])), params(Asked<TeamView>), responses(
+    (status = 200, description = "All of them.", body = Listing<TeamView>),
 ))]
-pub(super) async fn teams(State(handle): State<CoordinatorHandle>) -> Result<Json<Vec<TeamView>>, ApiError> {
+pub(super) async fn teams(
+    State(handle): State<CoordinatorHandle>,
+    asked: Asked<TeamView>,
+) -> Result<Json<Listing<TeamView>>, ApiError> {
     let looking = handle.look(|sight| {
         let teams = sight.ledgers.projects.teams();
         teams
             .map(|(name, team)| team_view(name, team))
             .collect::<Vec<TeamView>>()
     });
-    Ok(Json(looking.await?))
+    Ok(asked.answer(looking.await?))
 }
 
 /// Makes a team, or gives it other people.

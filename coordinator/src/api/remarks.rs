@@ -2,6 +2,7 @@
 //! comment on any run; a comment is changed by its author or an admin.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::record::Made;
 use super::runs::{ByQuery, resolve, summary};
 use super::select;
@@ -65,20 +66,21 @@ pub(super) async fn describe(
 }
 
 /// Lists the comments on a run, oldest first.
-#[utoipa::path(get, path = "/api/v1/runs/{run}/comments", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path)), responses(
-    (status = 200, description = "All of them.", body = Vec<CommentView>),
+#[utoipa::path(get, path = "/api/v1/runs/{run}/comments", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), Asked<CommentView>), responses(
+    (status = 200, description = "All of them.", body = Listing<CommentView>),
 ))]
 pub(super) async fn comments(
     State(handle): State<CoordinatorHandle>,
     Path(run): Path<String>,
-) -> Result<Json<Vec<CommentView>>, ApiError> {
+    asked: Asked<CommentView>,
+) -> Result<Json<Listing<CommentView>>, ApiError> {
     let looking = handle.look(move |sight| {
         let run = select::run(sight, &run)?.id();
         let said = sight.ledgers.remarks.of(run).into_iter();
         let comments = said.flat_map(|said| &said.comments);
         Ok::<_, ApiError>(comments.map(comment_view).collect::<Vec<CommentView>>())
     });
-    Ok(Json(looking.await??))
+    Ok(asked.answer(looking.await??))
 }
 
 /// Comments on a run, of whoever it is.

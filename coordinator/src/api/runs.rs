@@ -1,10 +1,12 @@
 //! Runs: submit, list, show, end, retry, compare.
 
 use super::error::ApiError;
+use super::listing::{Asked, Key, shown};
 use super::projects;
 use super::record::Made;
 use super::select;
 use crate::access::Caller;
+use crate::driver::Sight;
 use crate::handle::{CoordinatorHandle, Submitted};
 use crate::projects::may_change;
 use crate::remarks::Remarks;
@@ -14,16 +16,16 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use serde::Deserialize;
+use std::ops::Bound;
+use tidemill_engine::Run;
 use tidemill_protocol::api::{ErrorBody, ErrorCode, Page, RunDiffView, RunSummary, RunView, SubmitRequest};
 use tidemill_protocol::ids::RunId;
 use tidemill_protocol::name::Name;
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::Timestamp;
 
-/// Runs on one page when nobody says how many.
-const PAGE_DEFAULT: usize = 50;
-/// Runs on one page at most.
-const PAGE_MAX: usize = 1_000;
+/// The order of submission, in which the engine holds runs.
+const SUBMITTED: &str = "submitted_at";
 
 /// Reads a body that may be large, off the async threads.
 pub(super) async fn parse(body: Bytes) -> Result<SubmitRequest, ApiError> {
@@ -90,11 +92,6 @@ pub(super) async fn summary(handle: &CoordinatorHandle, run: RunId) -> Result<Ru
 #[into_params(parameter_in = Query)]
 #[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
 pub(super) struct ListQuery {
-    /// How many, at most 1,000; 50 when absent.
-    limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<RunId>,
     /// Only runs with this status.
     status: Option<RunStatus>,
     /// Only runs of this pipeline.
@@ -126,8 +123,49 @@ impl ListQuery {
         pairs.collect()
     }
 
+    /// The page that is asked for. By the time of their submission runs are found where the page begins; other orders look at each run that fits.
+    fn page(
+        &self,
+        sight: &Sight<'_>,
+        labels: &[(String, String)],
+        mut asked: Asked<RunSummary>,
+    ) -> Result<Page<RunSummary>, ApiError> {
+        let remarks = &sight.ledgers.remarks;
+        asked.resolve(|text| {
+            let number = sight.engine.run_number(text.parse().ok()?)?;
+            Some((Key::from(u64::from(number)), Key::Nothing))
+        })?;
+        let fits = |(_, run): &(u32, &Run)| {
+            self.fits(labels, remarks, run) && asked.wants(remarks.display_name(run.id(), run.plan()))
+        };
+        let numbered = |(number, run)| ((Key::from(u64::from(number)), Key::Nothing), (number, run));
+        let bound = asked.after_number().map_or(Bound::Unbounded, |number| {
+            Bound::Excluded(u32::try_from(number).unwrap_or(u32::MAX))
+        });
+        let (field, whole) = (asked.order.field, (Bound::Unbounded, Bound::Unbounded));
+        let page = match (field, asked.order.is_descending) {
+            (SUBMITTED, true) => {
+                let runs = sight.engine.runs_numbered((Bound::Unbounded, bound)).rev();
+                asked.take(runs.filter(fits).map(numbered))
+            }
+            (SUBMITTED, false) => {
+                let runs = sight.engine.runs_numbered((bound, Bound::Unbounded));
+                asked.take(runs.filter(fits).map(numbered))
+            }
+            _ => asked.select(sight.engine.runs_numbered(whole).filter(fits), |(number, run)| {
+                let key = match field {
+                    "finished_at" => run.finished_at().map_or(Key::Nothing, |at| Key::from(at.0)),
+                    "status" => Key::of(&run.status()),
+                    _ => Key::from(remarks.display_name(run.id(), run.plan())),
+                };
+                (key, Key::from(u64::from(*number)))
+            }),
+        };
+        Ok(shown(page, |(_, run)| run_summary(remarks, run)))
+    }
+
     /// Whether a run is asked for.
-    fn fits(&self, labels: &[(String, String)], remarks: &Remarks, run: &tidemill_engine::Run) -> bool {
+    fn fits(&self, labels: &[(String, String)], remarks: &Remarks, run: &Run) -> bool {
         let plan = run.plan();
         self.status.is_none_or(|status| run.status() == status)
             && self.pipeline.as_ref().is_none_or(|name| plan.pipeline == *name)
@@ -144,27 +182,17 @@ impl ListQuery {
 }
 
 /// Lists runs, newest first.
-#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", security(("token" = ["reader"])), params(ListQuery), responses(
+#[utoipa::path(get, path = "/api/v1/runs", tag = "runs", security(("token" = ["reader"])), params(ListQuery, Asked<RunSummary>), responses(
     (status = 200, description = "One page.", body = Page<RunSummary>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
     Query(query): Query<ListQuery>,
+    asked: Asked<RunSummary>,
 ) -> Result<Json<Page<RunSummary>>, ApiError> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let labels = query.labels()?;
-    let page = handle.look(move |sight| {
-        let newest_first = sight.engine.runs_newest_first(query.cursor);
-        let remarks = &sight.ledgers.remarks;
-        let runs = newest_first.filter(|run| query.fits(&labels, remarks, run));
-        let runs = runs.take(limit + 1).map(|run| run_summary(remarks, run));
-        let mut items: Vec<RunSummary> = runs.collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).map(|run| run.id.to_string());
-        Page { items, next_cursor }
-    });
-    Ok(Json(page.await?))
+    let page = handle.look(move |sight| query.page(sight, &labels, asked));
+    Ok(Json(page.await??))
 }
 
 /// Shows a run with its steps.

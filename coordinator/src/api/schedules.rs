@@ -2,6 +2,7 @@
 //! operator everything.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::revision::{etag, expected, must_be_new};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
@@ -82,12 +83,13 @@ pub(super) async fn set(
 }
 
 /// Lists the schedules by name.
-#[utoipa::path(get, path = "/api/v1/schedules", tag = "schedules", security(("token" = ["reader"])), responses(
-    (status = 200, description = "All of them.", body = Vec<ScheduleView>),
+#[utoipa::path(get, path = "/api/v1/schedules", tag = "schedules", security(("token" = ["reader"])), params(Asked<ScheduleView>), responses(
+    (status = 200, description = "All of them.", body = Listing<ScheduleView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<ScheduleView>>, ApiError> {
+    asked: Asked<ScheduleView>,
+) -> Result<Json<Listing<ScheduleView>>, ApiError> {
     let now = handle.inner.clock.now();
     let looking = handle.look(|sight| {
         let all = sight.ledgers.schedules.all();
@@ -101,7 +103,8 @@ pub(super) async fn list(
             .map(|(name, schedule)| view(name, schedule, &looks, now));
         views.collect::<Vec<ScheduleView>>()
     });
-    Ok(Json(reckoning.await.map_err(|error| ApiError::internal(&error))?))
+    let views = reckoning.await.map_err(|error| ApiError::internal(&error))?;
+    Ok(asked.answer(views))
 }
 
 /// Shows a schedule. The `ETag` is its revision.
@@ -191,33 +194,36 @@ pub(super) struct CountQuery {
 }
 
 /// Says when a schedule fires next; while it is paused, when it would. Of one that waits for something to happen, nobody can say.
-#[utoipa::path(get, path = "/api/v1/schedules/{name}/next", tag = "schedules", security(("token" = ["reader"])), params(("name" = String, Path), CountQuery), responses(
-    (status = 200, description = "The moments, the next one first; fewer when it ends before.", body = Vec<MomentView>),
+#[utoipa::path(get, path = "/api/v1/schedules/{name}/next", tag = "schedules", security(("token" = ["reader"])), params(("name" = String, Path), CountQuery, Asked<MomentView>), responses(
+    (status = 200, description = "The moments, the next one first; fewer when it ends before.", body = Listing<MomentView>),
     (status = 404, description = "There is no such schedule.", body = ErrorBody),
 ))]
 pub(super) async fn next(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
     Query(query): Query<CountQuery>,
-) -> Result<Json<Vec<MomentView>>, ApiError> {
+    asked: Asked<MomentView>,
+) -> Result<Json<Listing<MomentView>>, ApiError> {
     let count = query.count.unwrap_or(MOMENTS_DEFAULT).clamp(1, MOMENTS_MAX);
     let now = handle.inner.clock.now();
     let schedule = find(&handle, &name).await?;
     let reckoning = tokio::task::spawn_blocking(move || moments(&name, &schedule, now, count));
-    Ok(Json(reckoning.await.map_err(|error| ApiError::internal(&error))?))
+    let moments = reckoning.await.map_err(|error| ApiError::internal(&error))?;
+    Ok(asked.answer(moments))
 }
 
 /// Lists the last moments of a schedule that were settled, newest first, and what became of each.
-#[utoipa::path(get, path = "/api/v1/schedules/{name}/firings", tag = "schedules", security(("token" = ["reader"])), params(("name" = String, Path)), responses(
-    (status = 200, description = "The last hundred at most.", body = Vec<Firing>),
+#[utoipa::path(get, path = "/api/v1/schedules/{name}/firings", tag = "schedules", security(("token" = ["reader"])), params(("name" = String, Path), Asked<Firing>), responses(
+    (status = 200, description = "The last hundred at most.", body = Listing<Firing>),
     (status = 404, description = "There is no such schedule.", body = ErrorBody),
 ))]
 pub(super) async fn firings(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
-) -> Result<Json<Vec<Firing>>, ApiError> {
+    asked: Asked<Firing>,
+) -> Result<Json<Listing<Firing>>, ApiError> {
     let schedule = find(&handle, &name).await?;
-    Ok(Json(schedule.firings.into_iter().rev().collect()))
+    Ok(asked.answer(schedule.firings.into_iter().rev().collect()))
 }
 
 fn asker(caller: &Caller, query: ByQuery, headers: &HeaderMap) -> Result<Asker, ApiError> {

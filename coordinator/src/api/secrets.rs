@@ -1,6 +1,7 @@
 //! Secrets: set, list, remove; and given to workers. A value comes in as the plain body of a request, is sealed at once, and goes out to no person.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
@@ -105,16 +106,19 @@ pub(super) async fn set(
 }
 
 /// Lists the secrets by name, without their values.
-#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", security(("token" = ["submitter"])), responses(
-    (status = 200, description = "The secrets, without their values.", body = Vec<SecretView>),
+#[utoipa::path(get, path = "/api/v1/secrets", tag = "secrets", security(("token" = ["submitter"])), params(Asked<SecretView>), responses(
+    (status = 200, description = "The secrets, without their values.", body = Listing<SecretView>),
 ))]
-pub(super) async fn list(State(handle): State<CoordinatorHandle>) -> Result<Json<Vec<SecretView>>, ApiError> {
+pub(super) async fn list(
+    State(handle): State<CoordinatorHandle>,
+    asked: Asked<SecretView>,
+) -> Result<Json<Listing<SecretView>>, ApiError> {
     let views = handle.look(|sight| {
         let secrets = &sight.ledgers.secrets;
         let all = secrets.all().filter_map(|(name, _)| view_of(secrets, name));
         all.collect::<Vec<SecretView>>()
     });
-    Ok(Json(views.await?))
+    Ok(asked.answer(views.await?))
 }
 
 /// Removes a secret. Attempts that have it keep it; no attempt that begins from now on is given it.

@@ -1,6 +1,7 @@
 //! Tokens: make, list, revoke; and who one is.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::record::Made;
 use crate::access::{Access, AccessCommand, AccessRejection, Caller, Secret, Token};
 use crate::handle::CoordinatorHandle;
@@ -108,17 +109,20 @@ async fn check_names(handle: &CoordinatorHandle, request: &CreateTokenRequest) -
 }
 
 /// Lists the tokens, newest first.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", security(("token" = ["admin"])), responses(
-    (status = 200, description = "The tokens, without their secrets.", body = Vec<TokenView>),
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", security(("token" = ["admin"])), params(Asked<TokenView>), responses(
+    (status = 200, description = "The tokens, without their secrets.", body = Listing<TokenView>),
 ))]
-pub(super) async fn list(State(handle): State<CoordinatorHandle>) -> Json<Vec<TokenView>> {
+pub(super) async fn list(
+    State(handle): State<CoordinatorHandle>,
+    asked: Asked<TokenView>,
+) -> Json<Listing<TokenView>> {
     let (access, now) = (handle.access(), handle.inner.clock.now());
     let mut views: Vec<TokenView> = access
         .tokens()
         .map(|token| view_of(&handle, token, now))
         .collect();
-    views.sort_by_key(|view| std::cmp::Reverse(view.created_at));
-    Json(views)
+    views.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
+    asked.answer(views)
 }
 
 /// Who asks for a change.

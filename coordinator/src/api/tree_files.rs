@@ -3,6 +3,7 @@
 use super::artifacts::digest;
 use super::blob;
 use super::error::ApiError;
+use super::listing::{Asked, Key, shown};
 use crate::handle::CoordinatorHandle;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -13,27 +14,17 @@ use tidemill_protocol::api::{ErrorBody, ErrorCode, Page};
 use tidemill_protocol::artifact::TreeEntry;
 use tidemill_protocol::name::ArtifactPath;
 
-/// Files on one page when nobody says how many.
-const PAGE_DEFAULT: usize = 200;
-/// Files on one page at most.
-const PAGE_MAX: usize = 10_000;
-
 /// Which files of a folder to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
 pub(super) struct FilesQuery {
-    /// How many, at most 10,000; 200 when absent.
-    limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<ArtifactPath>,
     /// Only files whose paths begin so.
     prefix: Option<String>,
 }
 
 /// Lists the files of a folder in the order of their paths.
-#[utoipa::path(get, path = "/api/v1/trees/{digest}/files", tag = "artifacts", security(("token" = ["reader"])), params(("digest" = String, Path), FilesQuery), responses(
+#[utoipa::path(get, path = "/api/v1/trees/{digest}/files", tag = "artifacts", security(("token" = ["reader"])), params(("digest" = String, Path), FilesQuery, Asked<TreeEntry>), responses(
     (status = 200, description = "One page.", body = Page<TreeEntry>),
     (status = 404, description = "It is not in the store.", body = ErrorBody),
 ))]
@@ -41,20 +32,24 @@ pub(super) async fn list_files(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<String>,
     Query(query): Query<FilesQuery>,
+    mut asked: Asked<TreeEntry>,
 ) -> Result<Json<Page<TreeEntry>>, ApiError> {
     let tree = handle.inner.store.get_tree(&digest(&name)?).await?;
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    asked.resolve(|text| {
+        let path = text.parse::<ArtifactPath>().ok()?;
+        Some((Key::of(&path), Key::of(&path)))
+    })?;
     let prefix = query.prefix.as_deref().unwrap_or_default();
-    let mut fitting = tree
-        .entries
-        .into_iter()
-        .skip_while(|entry| query.cursor.as_ref().is_some_and(|last| entry.path <= *last))
-        .filter(|entry| entry.path.as_str().starts_with(prefix));
-    let items: Vec<TreeEntry> = fitting.by_ref().take(limit).collect();
-    let more = fitting.next().is_some();
-    let last = items.last().filter(|_| more);
-    let next_cursor = last.map(|entry| entry.path.to_string());
-    Ok(Json(Page { items, next_cursor }))
+    let all = tree.entries.iter();
+    let fitting = all.filter(|entry| entry.path.as_str().starts_with(prefix));
+    let page = asked.select(fitting, |entry| {
+        let path = Key::from(entry.path.as_str());
+        match asked.order.field {
+            "size_bytes" => (Key::from(entry.size_bytes), path),
+            _ => (path.clone(), path),
+        }
+    });
+    Ok(Json(shown(page, Clone::clone)))
 }
 
 /// Reads one file of a folder, or a part of it.

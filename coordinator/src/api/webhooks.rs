@@ -1,6 +1,7 @@
 //! Webhooks over REST: made, paused, removed, listed, tried; and what became of each delivery. For operators, because what is told leaves the house.
 
 use super::error::ApiError;
+use super::listing::{Asked, Listing};
 use super::subscriptions;
 use super::tokens::ByQuery;
 use crate::access::Caller;
@@ -66,13 +67,14 @@ pub(super) async fn set(
 }
 
 /// Lists the webhooks by name.
-#[utoipa::path(get, path = "/api/v1/webhooks", tag = "webhooks", security(("token" = ["operator"])), responses(
-    (status = 200, description = "All of them.", body = Vec<WebhookView>),
+#[utoipa::path(get, path = "/api/v1/webhooks", tag = "webhooks", security(("token" = ["operator"])), params(Asked<WebhookView>), responses(
+    (status = 200, description = "All of them.", body = Listing<WebhookView>),
 ))]
 pub(super) async fn list(
     State(handle): State<CoordinatorHandle>,
-) -> Result<Json<Vec<WebhookView>>, ApiError> {
-    Ok(Json(subscriptions::list(&handle, view).await?))
+    asked: Asked<WebhookView>,
+) -> Result<Json<Listing<WebhookView>>, ApiError> {
+    Ok(asked.answer(subscriptions::list(&handle, view).await?))
 }
 
 /// Removes a webhook.
@@ -123,16 +125,17 @@ pub(super) async fn resume(
 }
 
 /// Lists the last deliveries of a webhook, newest first.
-#[utoipa::path(get, path = "/api/v1/webhooks/{name}/deliveries", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path)), responses(
-    (status = 200, description = "The last hundred at most.", body = Vec<Delivery>),
+#[utoipa::path(get, path = "/api/v1/webhooks/{name}/deliveries", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path), Asked<Delivery>), responses(
+    (status = 200, description = "The last hundred at most.", body = Listing<Delivery>),
     (status = 404, description = "There is no such webhook.", body = ErrorBody),
 ))]
 pub(super) async fn deliveries(
     State(handle): State<CoordinatorHandle>,
     Path(name): Path<Name>,
-) -> Result<Json<Vec<Delivery>>, ApiError> {
+    asked: Asked<Delivery>,
+) -> Result<Json<Listing<Delivery>>, ApiError> {
     let deliveries = subscriptions::deliveries::<WebhookSpec>(&handle, &name).await?;
-    Ok(Json(deliveries))
+    Ok(asked.answer(deliveries))
 }
 
 /// Sends a signed test to a webhook's address, once, and says what it answered.

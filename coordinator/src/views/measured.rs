@@ -9,6 +9,8 @@ use tidemill_protocol::ids::{AttemptId, StepIndex, StepPath};
 /// Something of a run that logged metrics.
 #[derive(Debug, Clone)]
 pub(crate) struct Measured {
+    /// Where it stands in the plan; the run itself before its steps.
+    pub(crate) rank: u64,
     /// The step and which attempt at it; none for the run itself.
     pub(crate) step: Option<(StepPath, u32)>,
     /// The id by which tracking knows it.
@@ -19,7 +21,7 @@ pub(crate) struct Measured {
 
 /// What of a run logged something, in plan order.
 pub(crate) fn measured(run: &Run, tracking: &Tracking) -> Vec<Measured> {
-    let whole = (None, TrackedId::of_run(run.id()));
+    let whole = (0, None, TrackedId::of_run(run.id()));
     let steps = (0_u32..).map(StepIndex).zip(run.steps());
     let steps = steps.filter_map(|(step, state)| {
         let (attempt, _) = state.last_attempt()?;
@@ -28,12 +30,18 @@ pub(crate) fn measured(run: &Run, tracking: &Tracking) -> Vec<Measured> {
             step,
             attempt,
         });
-        Some((Some((run.planned(step)?.path.clone(), attempt)), id))
+        let rank = u64::from(step.0) + 1;
+        Some((rank, Some((run.planned(step)?.path.clone(), attempt)), id))
     });
     let all = std::iter::once(whole).chain(steps);
-    all.filter_map(|(step, id)| {
+    all.filter_map(|(rank, step, id)| {
         let logged = Arc::clone(tracking.run(&id)?);
-        Some(Measured { step, id, logged })
+        Some(Measured {
+            rank,
+            step,
+            id,
+            logged,
+        })
     })
     .collect()
 }
@@ -42,6 +50,7 @@ impl Measured {
     /// A client's run, which has no steps.
     pub(crate) fn alone(id: TrackedId, logged: Arc<TrackedRun>) -> Self {
         Self {
+            rank: 0,
             step: None,
             id,
             logged,

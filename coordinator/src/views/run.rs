@@ -100,19 +100,22 @@ fn activity(remarks: &Remarks, run: &Run) -> Vec<ActivityView> {
 }
 
 /// Every output of a run's steps, in plan order.
-pub(crate) fn artifacts(run: &Run) -> Vec<ArtifactView> {
+pub(crate) fn artifacts(run: &Run) -> Vec<(u64, ArtifactView)> {
     let mut list = Vec::new();
     for index in indexes(run) {
         let (Some(step), Some(planned)) = (run.step(index), run.planned(index)) else {
             continue;
         };
         let Some(result) = step.result() else { continue };
-        list.extend(result.outputs.iter().map(|(output, artifact)| ArtifactView {
-            run: run.id(),
-            step: planned.path.clone(),
-            output: output.clone(),
-            artifact: *artifact,
-            reused: step.status() == StepStatus::Reused,
+        list.extend(result.outputs.iter().map(|(output, artifact)| {
+            let view = ArtifactView {
+                run: run.id(),
+                step: planned.path.clone(),
+                output: output.clone(),
+                artifact: *artifact,
+                reused: step.status() == StepStatus::Reused,
+            };
+            (u64::from(index.0), view)
         }));
     }
     list

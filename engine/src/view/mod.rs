@@ -12,6 +12,7 @@ use crate::place::RunNumber;
 use crate::run::Run;
 use crate::step::StepState;
 use crate::work::CachedResult;
+use std::ops::Bound;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepRef, WorkerId};
 use tidemill_protocol::key::StepKey;
 use tidemill_protocol::name::Name;
@@ -47,6 +48,20 @@ impl Engine {
             .and_then(|id| self.number_of(id))
             .unwrap_or(RunNumber(u32::MAX));
         self.runs.range(..end).rev().map(|(_, run)| run)
+    }
+
+    /// The runs with these numbers, oldest first, each with its number. Runs are numbered as they are submitted, and no number is given again.
+    pub fn runs_numbered(
+        &self,
+        numbers: (Bound<u32>, Bound<u32>),
+    ) -> impl DoubleEndedIterator<Item = (u32, &Run)> {
+        let (from, to) = (numbers.0.map(RunNumber), numbers.1.map(RunNumber));
+        self.runs.range((from, to)).map(|(number, run)| (number.0, run))
+    }
+
+    /// The number of a run.
+    pub fn run_number(&self, id: RunId) -> Option<u32> {
+        self.number_of(id).map(|number| number.0)
     }
 
     /// How many runs are known.

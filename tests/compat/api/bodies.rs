@@ -53,6 +53,18 @@ impl<'a> Bodies<'a> {
         }
     }
 
+    /// What is answered where no page was asked for: of a list that may be one or the other, the list itself.
+    pub(super) fn unpaged(&self, schema: &'a Value) -> &'a Value {
+        let name = schema["$ref"]
+            .as_str()
+            .and_then(|reference| reference.rsplit('/').next());
+        let forms = name
+            .filter(|name| name.starts_with("Listing_"))
+            .and_then(|name| self.now[name]["oneOf"].as_array());
+        let whole = forms.and_then(|forms| forms.iter().find(|form| form["type"] == "array"));
+        whole.unwrap_or(schema)
+    }
+
     fn say(&mut self, place: &str, what: &str) {
         self.breaks.insert(format!("{place}: {what}"));
     }

@@ -2,6 +2,7 @@
 
 use super::{asset, version};
 use crate::api::error::ApiError;
+use crate::api::listing::{Asked, Key, shown};
 use crate::api::revision::etag;
 use crate::handle::CoordinatorHandle;
 use crate::views;
@@ -9,26 +10,15 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use serde::Deserialize;
-use std::cmp::Reverse;
 use tidemill_protocol::api::{AssetView, ErrorBody, Page, VersionView};
 use tidemill_protocol::catalog::{AssetKind, Stage, Version};
 use tidemill_protocol::name::Name;
-
-/// Items on one page when nobody says how many.
-const PAGE_DEFAULT: usize = 50;
-/// Items on one page at most.
-const PAGE_MAX: usize = 1_000;
 
 /// Which assets to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
 pub(in crate::api) struct AssetsQuery {
-    /// How many, at most 1,000; 50 when absent.
-    limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Name>,
     /// Only assets whose names begin so.
     prefix: Option<String>,
     /// Only assets with this tag, as `name` or `name=text`.
@@ -40,37 +30,41 @@ pub(in crate::api) struct AssetsQuery {
 #[into_params(parameter_in = Query)]
 #[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
 pub(in crate::api) struct VersionsQuery {
-    /// How many, at most 1,000; 50 when absent.
-    limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Version>,
     /// Only versions that stand so.
     stage: Option<Stage>,
 }
 
 /// Lists assets of one kind in the order of their names.
-#[utoipa::path(get, path = "/api/v1/assets/{kind}", tag = "assets", security(("token" = ["reader"])), params(("kind" = AssetKind, Path), AssetsQuery), responses(
+#[utoipa::path(get, path = "/api/v1/assets/{kind}", tag = "assets", security(("token" = ["reader"])), params(("kind" = AssetKind, Path), AssetsQuery, Asked<AssetView>), responses(
     (status = 200, description = "One page.", body = Page<AssetView>),
 ))]
 pub(in crate::api) async fn list(
     State(handle): State<CoordinatorHandle>,
     Path(kind): Path<AssetKind>,
     Query(query): Query<AssetsQuery>,
+    mut asked: Asked<AssetView>,
 ) -> Result<Json<Page<AssetView>>, ApiError> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    asked.resolve(|text| {
+        let name = text.parse::<Name>().ok()?;
+        Some((Key::of(&name), Key::of(&name)))
+    })?;
     let page = handle.look(move |sight| {
         let prefix = query.prefix.as_deref().unwrap_or_default();
-        let assets = sight.ledgers.catalog.assets(kind, query.cursor.as_ref());
+        let assets = sight.ledgers.catalog.assets(kind, None);
         let fitting = assets
             .filter(|(name, _)| name.as_str().starts_with(prefix))
             .filter(|(_, asset)| query.tag.as_deref().is_none_or(|tag| has_tag(&asset.tags, tag)));
-        let views = fitting.map(|(name, asset)| views::asset_view(kind, name, asset));
-        let mut items: Vec<AssetView> = views.take(limit + 1).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).map(|asset| asset.name.to_string());
-        Page { items, next_cursor }
+        let fitting = fitting.filter(|(name, _)| asked.wants(name.as_str()));
+        let page = asked.select(fitting, |(name, asset)| {
+            let key = match asked.order.field {
+                "created_at" => Key::from(asset.created_at.0),
+                "created_by" => Key::from(asset.created_by.as_str()),
+                "versions" => Key::from(asset.versions.len() as u64),
+                _ => Key::from(name.as_str()),
+            };
+            (key, Key::from(name.as_str()))
+        });
+        shown(page, |(name, asset)| views::asset_view(kind, name, asset))
     });
     Ok(Json(page.await?))
 }
@@ -100,7 +94,7 @@ pub(in crate::api) async fn show(
 }
 
 /// Lists the versions of an asset, the one added last first.
-#[utoipa::path(get, path = "/api/v1/assets/{kind}/{name}/versions", tag = "assets", security(("token" = ["reader"])), params(("kind" = AssetKind, Path), ("name" = String, Path), VersionsQuery), responses(
+#[utoipa::path(get, path = "/api/v1/assets/{kind}/{name}/versions", tag = "assets", security(("token" = ["reader"])), params(("kind" = AssetKind, Path), ("name" = String, Path), VersionsQuery, Asked<VersionView>), responses(
     (status = 200, description = "One page.", body = Page<VersionView>),
     (status = 404, description = "There is no such asset.", body = ErrorBody),
 ))]
@@ -108,27 +102,36 @@ pub(in crate::api) async fn versions(
     State(handle): State<CoordinatorHandle>,
     Path((kind, name)): Path<(AssetKind, Name)>,
     Query(query): Query<VersionsQuery>,
+    mut asked: Asked<VersionView>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
-    let limit = query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let page = handle.look(move |sight| {
         let found = asset(sight, kind, &name)?;
-        let mut all: Vec<_> = found.versions.iter().collect();
-        all.sort_by_key(|(version, kept)| Reverse((kept.created_at, *version)));
-        let after = query.cursor.as_ref();
-        let from = after.map_or(0, |after| {
-            let at = all.iter().position(|(version, _)| *version == after);
-            at.map_or(all.len(), |at| at + 1)
+        asked.resolve(|text| {
+            let (version, kept) = found.versions.get_key_value(&text.parse::<Version>().ok()?)?;
+            Some((Key::from(kept.created_at.0), key_of(version).into_owned()))
+        })?;
+        let all = found.versions.iter();
+        let fitting = all.filter(|(_, kept)| query.stage.is_none_or(|stage| kept.stage == stage));
+        let page = asked.select(fitting, |(version, kept)| {
+            let key = match asked.order.field {
+                "created_by" => Key::from(kept.created_by.as_str()),
+                "version" => key_of(version),
+                "stage" => Key::of(&kept.stage),
+                _ => Key::from(kept.created_at.0),
+            };
+            (key, key_of(version))
         });
-        let rest = all.into_iter().skip(from);
-        let fitting = rest.filter(|(_, kept)| query.stage.is_none_or(|stage| kept.stage == stage));
-        let views = fitting.map(|one| views::version_view((kind, &name, found), one));
-        let mut items: Vec<VersionView> = views.take(limit + 1).collect();
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).map(|one| one.version.to_string());
-        Ok::<_, ApiError>(Page { items, next_cursor })
+        let view = |one| views::version_view((kind, &name, found), one);
+        Ok::<_, ApiError>(shown(page, view))
     });
     Ok(Json(page.await??))
+}
+
+/// Where a version stands among others: numbers by what they count, before words.
+fn key_of(version: &Version) -> Key<'_> {
+    version
+        .as_number()
+        .map_or_else(|| Key::from(version.as_str()), Key::from)
 }
 
 /// Shows a version, named itself or by a label such as `latest`.

@@ -107,7 +107,7 @@ fn output_of(
     output: PortName,
 ) -> Result<(ArtifactRef, Origin), ApiError> {
     let run = select::run(sight, run)?;
-    let outputs = views::artifacts(run);
+    let outputs = views::artifacts(run).into_iter().map(|(_, artifact)| artifact);
     let found = outputs
         .into_iter()
         .find(|found| found.step == *step && found.output == output);

@@ -140,9 +140,14 @@ class Asset(NamedView):
         """The version that was added last."""
         return self["latest"]
 
-    def versions(self, *, stage: str | None = None, limit: int | None = None) -> Iterator[AssetVersion]:
-        """Its versions, the newest first."""
-        for view in self._http.pages(f"{self._asset_path}/versions", {"stage": stage}, limit):
+    def versions(
+        self, *, stage: str | None = None, sort: str | None = None, limit: int | None = None
+    ) -> Iterator[AssetVersion]:
+        """Its versions, the newest first.
+
+        `sort` is `created_at`, `created_by`, `version` or `stage`, with `-` before it the other way round.
+        """
+        for view in self._http.pages(f"{self._asset_path}/versions", {"stage": stage, "sort": sort}, limit):
             yield AssetVersion(self._http, view)
 
     def __getitem__(self, version: str | int) -> AssetVersion:
@@ -177,9 +182,15 @@ class Assets:
             return False
         return True
 
-    def list(self, *, prefix: str | None = None, tag: str | None = None, limit: int | None = None) -> Iterator[Asset]:
-        """Assets in the order of their names."""
-        for view in self._http.pages(f"/api/v1/assets/{self.kind}", {"prefix": prefix, "tag": tag}, limit):
+    def list(
+        self, *, prefix: str | None = None, tag: str | None = None, sort: str | None = None, limit: int | None = None
+    ) -> Iterator[Asset]:
+        """Assets in the order of their names.
+
+        `sort` is `name`, `created_at`, `created_by` or `versions`, with `-` before it the other way round.
+        """
+        query = {"prefix": prefix, "tag": tag, "sort": sort}
+        for view in self._http.pages(f"/api/v1/assets/{self.kind}", query, limit):
             yield Asset(self._http, view)
 
     def __iter__(self) -> Iterator[Asset]:

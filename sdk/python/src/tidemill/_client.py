@@ -117,14 +117,14 @@ class Client:
         found: dict[str, Any] = self._http.json("GET", "/api/v1/whoami")
         return found
 
-    def workers(self) -> list[dict[str, Any]]:
-        """Workers as the coordinator last heard of them."""
-        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/workers")
+    def workers(self, *, sort: str | None = None) -> list[dict[str, Any]]:
+        """Workers as the coordinator last heard of them, by name or by the field `sort`, with `-` before it the other way round."""
+        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/workers", query={"sort": sort})
         return found
 
-    def queues(self) -> list[dict[str, Any]]:
-        """The queues of all compute targets."""
-        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/queues")
+    def queues(self, *, sort: str | None = None) -> list[dict[str, Any]]:
+        """The queues of all compute targets, by name or by the field `sort`, with `-` before it the other way round."""
+        found: list[dict[str, Any]] = self._http.json("GET", "/api/v1/queues", query={"sort": sort})
         return found
 
     def submit(

@@ -109,9 +109,9 @@ class Datastores:
 
     __getitem__ = get
 
-    def list(self) -> list[Datastore]:
-        """All of them, by name."""
-        return [Datastore(self._http, view) for view in self._http.json("GET", DATASTORES)]
+    def list(self, *, sort: str | None = None) -> list[Datastore]:
+        """All of them, by name or by the field `sort`, with `-` before it the other way round."""
+        return [Datastore(self._http, view) for view in self._http.json("GET", DATASTORES, query={"sort": sort})]
 
     def __iter__(self) -> Iterator[Datastore]:
         return iter(self.list())

@@ -161,9 +161,9 @@ class Drafts:
         """A draft by its name."""
         return Draft(self._http, self._http.json("GET", f"{DRAFTS}/{part(name)}"), self._source_of)
 
-    def list(self, *, tag: str | None = None) -> list[Draft]:
-        """Drafts by name, all or those with a tag (`NAME=VALUE`)."""
-        found = self._http.json("GET", DRAFTS, query={"tag": tag})
+    def list(self, *, tag: str | None = None, sort: str | None = None) -> list[Draft]:
+        """Drafts by name, or by the field `sort` with `-` before it the other way round; all or those with a tag (`NAME=VALUE`)."""
+        found = self._http.json("GET", DRAFTS, query={"tag": tag, "sort": sort})
         return [Draft(self._http, view, self._source_of) for view in found]
 
     def __iter__(self) -> Iterator[Draft]:

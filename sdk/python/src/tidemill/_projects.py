@@ -26,9 +26,9 @@ class Projects:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def list(self) -> Rows:
-        """All of them with roles, quota and what they have, `default` first."""
-        found: Rows = self._http.json("GET", PROJECTS)
+    def list(self, *, sort: str | None = None) -> Rows:
+        """All of them with roles, quota and what they have, `default` first; or by the field `sort`, with `-` before it the other way round."""
+        found: Rows = self._http.json("GET", PROJECTS, query={"sort": sort})
         return found
 
     def get(self, name: str) -> dict[str, Any]:
@@ -69,9 +69,9 @@ class Projects:
         """Removes a project with its roles and its quota; its runs stay."""
         self._http.json("DELETE", f"{PROJECTS}/{part(name)}", query={"by": user()})
 
-    def teams(self) -> Rows:
-        """All teams with their people."""
-        found: Rows = self._http.json("GET", TEAMS)
+    def teams(self, *, sort: str | None = None) -> Rows:
+        """All teams with their people, by name or by the field `sort`, with `-` before it the other way round."""
+        found: Rows = self._http.json("GET", TEAMS, query={"sort": sort})
         return found
 
     def set_team(self, name: str, people: Iterable[str]) -> dict[str, Any]:

@@ -399,9 +399,13 @@ class Runs:
         project: str | None = None,
         tags: Mapping[str, str] | None = None,
         since: datetime | None = None,
+        sort: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Run]:
-        """Runs, newest first, as they are needed: a list of thousands comes in pages."""
+        """Runs, newest first, as they are needed: a list of thousands comes in pages.
+
+        `sort` is `submitted_at`, `finished_at`, `display_name` or `status`, with `-` before it the other way round.
+        """
         query = {
             "status": status,
             "pipeline": pipeline,
@@ -409,6 +413,7 @@ class Runs:
             "project": project,
             "tags": ",".join(f"{name}={value}" for name, value in tags.items()) if tags else None,
             "since": int(since.timestamp() * 1000) if since is not None else None,
+            "sort": sort,
         }
         for view in self._http.pages("/api/v1/runs", query, limit):
             yield Run(self._http, view)

@@ -161,9 +161,9 @@ class Schedules:
 
     __getitem__ = get
 
-    def list(self) -> list[Schedule]:
-        """All schedules, by name."""
-        return [Schedule(self._http, view) for view in self._http.json("GET", SCHEDULES)]
+    def list(self, *, sort: str | None = None) -> list[Schedule]:
+        """All schedules, by name or by the field `sort`, with `-` before it the other way round."""
+        return [Schedule(self._http, view) for view in self._http.json("GET", SCHEDULES, query={"sort": sort})]
 
     def __iter__(self) -> Iterator[Schedule]:
         return iter(self.list())

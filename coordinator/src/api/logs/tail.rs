@@ -1,23 +1,18 @@
-//! What a step wrote: from the store when its attempt has ended, live from its worker while it runs.
+//! A log on its way out: from the store when its attempt has ended, live from its worker while it runs. Who asked, and in which form they are answered, is not
+//! known here.
 
-use super::error::ApiError;
-use super::select;
 use crate::driver::{DurableEvents, Sight};
 use crate::handle::CoordinatorHandle;
 use crate::logs::Following;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use futures_util::StreamExt;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream::BoxStream;
 use serde::Deserialize;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tidemill_artifacts::StoreError;
 use tidemill_engine::Fact;
-use tidemill_protocol::api::{ErrorBody, ErrorCode};
 use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::ids::{AttemptId, StepRef, WorkerId};
 use tidemill_protocol::wire::{AttemptUsage, LogChunk, LogStream};
@@ -31,58 +26,17 @@ const QUIET: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[cfg_attr(feature = "fuzzing", derive(serde::Serialize))]
-pub(super) struct LogsQuery {
+pub(in crate::api) struct LogsQuery {
     /// `stdout` or `stderr`; `stdout` when absent.
-    stream: Option<LogStream>,
+    pub(super) stream: Option<LogStream>,
     /// Which try; the last when absent.
-    attempt: Option<u32>,
+    pub(super) attempt: Option<u32>,
     /// Whether to go on until the attempt has ended.
     #[serde(default)]
-    follow: bool,
+    pub(super) follow: bool,
     /// Bytes to leave out at the start.
     #[serde(default)]
-    offset: u64,
-}
-
-/// Reads a log.
-#[utoipa::path(get, path = "/api/v1/runs/{run}/steps/{step}/logs", tag = "steps", security(("token" = ["reader"])),
-    params(("run" = String, Path), ("step" = String, Path), LogsQuery), responses(
-    (status = 200, description = "The bytes.", content_type = "application/octet-stream"),
-    (status = 404, description = "There is no such step or attempt.", body = ErrorBody),
-))]
-pub(super) async fn read(
-    State(handle): State<CoordinatorHandle>,
-    Path((run, step)): Path<(String, String)>,
-    Query(query): Query<LogsQuery>,
-) -> Result<Response, ApiError> {
-    let events = handle.inner.events.subscribe();
-    let looked = handle.look(move |sight| {
-        let run = select::run(sight, &run)?;
-        let step = StepRef {
-            run: run.id(),
-            step: select::step(run, &step)?,
-        };
-        // One that is there and that nobody has claimed is waited for.
-        let attempts = run.step(step.step).map_or(0, |state| state.attempts().len());
-        let is_there = |number| (1..=attempts).contains(&(number as usize));
-        if !query.attempt.is_none_or(is_there) {
-            return Err(ApiError::new(ErrorCode::NotFound, "there is no such attempt"));
-        }
-        Ok(step)
-    });
-    let tail = Tail {
-        step: looked.await??,
-        handle,
-        query,
-        offset: query.offset,
-        events,
-        live: None,
-        stored: None,
-        ended: false,
-    };
-    let pieces = stream::unfold(tail, |mut tail| async move { Some((tail.next().await?, tail)) });
-    let kind = [(header::CONTENT_TYPE, "application/octet-stream")];
-    Ok((kind, Body::from_stream(pieces)).into_response())
+    pub(super) offset: u64,
 }
 
 /// Where the log is now.
@@ -96,12 +50,11 @@ enum Now {
 }
 
 impl Now {
-    fn of(sight: &Sight<'_>, step: StepRef, query: LogsQuery) -> Self {
-        let Some(run) = sight.engine.run(step.run) else {
-            return Self::Ended(None);
-        };
-        let Some(state) = run.step(step.step) else {
-            return Self::Ended(None);
+    /// With the attempt whose log it is, if it is one's.
+    fn of(sight: &Sight<'_>, step: StepRef, query: LogsQuery) -> (Option<u32>, Self) {
+        let run = sight.engine.run(step.run);
+        let Some(state) = run.and_then(|run| run.step(step.step)) else {
+            return (query.attempt, Self::Ended(None));
         };
         let choose = |usage: &AttemptUsage| match query.stream.unwrap_or(LogStream::Stdout) {
             LogStream::Stdout => usage.stdout,
@@ -112,7 +65,7 @@ impl Now {
             .or_else(|| state.last_attempt().map(|(number, _)| number));
         let attempt =
             number.and_then(|number| Some((number, state.attempts().get(number.checked_sub(1)? as usize)?)));
-        match attempt {
+        let now = match attempt {
             None if state.status().is_terminal() && query.attempt.is_none() => {
                 // A reused step shows what the step wrote whose result it took over.
                 Self::Ended(state.result().and_then(|result| choose(&result.usage)))
@@ -130,14 +83,15 @@ impl Now {
                     worker.clone(),
                 ),
             },
-        }
+        };
+        (attempt.map(|(number, _)| number), now)
     }
 }
 
 type Pieces = BoxStream<'static, Result<Bytes, StoreError>>;
 
 /// A log on its way out.
-struct Tail {
+pub(super) struct Tail {
     handle: CoordinatorHandle,
     step: StepRef,
     query: LogsQuery,
@@ -145,18 +99,98 @@ struct Tail {
     offset: u64,
     events: broadcast::Receiver<Arc<DurableEvents>>,
     live: Option<Following>,
+    heard: Heard,
     /// The stored log with the place of its next piece.
     stored: Option<(Pieces, u64)>,
     ended: bool,
+    /// Whether the attempt was seen to have ended, and all of its log is sent.
+    is_whole: bool,
+    missing: Missing,
+}
+
+/// How it stands with what is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    /// It is heard as it comes.
+    Well,
+    /// The attempt may have ended: what is here already is still told.
+    ToItsEnd,
+    /// It has left bytes out, and is to be followed anew.
+    WithGaps,
+}
+
+/// What is done when live bytes do not begin where the last ones ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// What is missing is left out.
+    LeftOut,
+    /// It is asked for once more, from here on.
+    AskedFor(Option<u64>),
+    /// It comes from the store, when the attempt has ended.
+    Awaited,
 }
 
 impl Tail {
-    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+    /// The log of a step. `events` were subscribed before anybody looked for the step.
+    pub(super) fn new(
+        handle: CoordinatorHandle,
+        step: StepRef,
+        query: LogsQuery,
+        events: broadcast::Receiver<Arc<DurableEvents>>,
+    ) -> Self {
+        Self {
+            step,
+            handle,
+            query,
+            offset: query.offset,
+            events,
+            live: None,
+            heard: Heard::Well,
+            stored: None,
+            ended: false,
+            is_whole: false,
+            missing: Missing::LeftOut,
+        }
+    }
+
+    /// The same without anything left out: what is missed on the way is waited for.
+    pub(super) fn strict(self) -> Self {
+        Self {
+            missing: Missing::AskedFor(None),
+            ..self
+        }
+    }
+
+    /// Whether the attempt has ended and everything of its log was sent; otherwise the log only breaks off here.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
+    /// The next byte to be sent.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Which of the step's streams it is.
+    pub(super) fn stream(&self) -> LogStream {
+        self.query.stream.unwrap_or(LogStream::Stdout)
+    }
+
+    /// The attempt whose log it is; 0 when no attempt was seen, as for a result that was taken over.
+    pub(super) fn attempt(&self) -> u32 {
+        self.query.attempt.unwrap_or(0)
+    }
+
+    pub(super) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         loop {
             if let Some((pieces, at)) = &mut self.stored {
-                let piece = match pieces.next().await? {
-                    Ok(piece) => piece,
-                    Err(error) => return Some(Err(io::Error::other(error))),
+                let piece = match pieces.next().await {
+                    Some(Ok(piece)) => piece,
+                    Some(Err(error)) => return Some(Err(io::Error::other(error))),
+                    None => {
+                        self.is_whole = true;
+                        return None;
+                    }
                 };
                 let begin = *at;
                 *at += piece.len() as u64;
@@ -168,14 +202,15 @@ impl Tail {
             if self.ended {
                 return None;
             }
-            if self.live.is_some() {
+            if self.live.is_some() && self.heard != Heard::WithGaps {
                 match self.hear().await {
+                    Some(chunk) if self.is_missing_before(chunk.offset) => {}
                     Some(chunk) => {
                         if let Some(piece) = self.unsent(chunk.offset, &chunk.bytes.into()) {
                             return Some(Ok(piece));
                         }
                     }
-                    None => self.live = None,
+                    None => (self.live, self.heard) = (None, Heard::Well),
                 }
                 continue;
             }
@@ -189,16 +224,32 @@ impl Tail {
     async fn look(&mut self) -> io::Result<()> {
         let (step, query) = (self.step, self.query);
         let now = self.handle.look(move |sight| Now::of(sight, step, query)).await;
-        match now.map_err(io::Error::other)? {
+        let (attempt, now) = now.map_err(io::Error::other)?;
+        let is_begun = !matches!(now, Now::None);
+        if is_begun && self.missing != Missing::LeftOut {
+            // It stays the log of this attempt, whatever follows it.
+            self.query.attempt = attempt;
+        }
+        match now {
             Now::Ended(Some(log)) => {
                 let opened = self.handle.inner.store.get_stream(&log.digest).await;
                 let (_, pieces) = opened.map_err(io::Error::other)?;
                 self.stored = Some((pieces, 0));
             }
-            Now::Ended(None) => self.ended = true,
+            Now::Ended(None) => (self.ended, self.is_whole) = (true, true),
+            Now::Running(..) if self.missing == Missing::Awaited => {
+                self.ended = !self.wait_for_change().await;
+            }
             Now::Running(attempt, worker) => {
-                self.live = self.handle.inner.logs.follow(attempt, worker);
-                self.ended = self.live.is_none();
+                // The new one before the old one goes: its worker goes on.
+                let live = self.handle.inner.logs.follow(attempt, worker);
+                match self.missing {
+                    Missing::LeftOut => self.ended = live.is_none(),
+                    _ if live.is_none() => self.missing = Missing::Awaited,
+                    Missing::AskedFor(_) | Missing::Awaited => {}
+                }
+                self.live = live;
+                self.heard = Heard::Well;
             }
             Now::None if self.query.follow => self.ended = !self.wait_for_change().await,
             Now::None => self.ended = true,
@@ -211,6 +262,13 @@ impl Tail {
         let wanted = self.query.stream.unwrap_or(LogStream::Stdout);
         loop {
             let live = self.live.as_mut()?;
+            if self.heard == Heard::ToItsEnd {
+                let chunk = live.try_next()?;
+                if chunk.stream == wanted {
+                    return Some(chunk);
+                }
+                continue;
+            }
             let token = self.handle.inner.token.clone();
             tokio::select! {
                 biased;
@@ -225,7 +283,7 @@ impl Tail {
                 }
                 ended = ended(&mut self.events, self.step) => {
                     if ended {
-                        return live.try_next().filter(|chunk| chunk.stream == wanted);
+                        self.heard = Heard::ToItsEnd;
                     }
                 }
                 () = tokio::time::sleep(QUIET), if !self.query.follow => {
@@ -234,6 +292,22 @@ impl Tail {
                 }
             }
         }
+    }
+
+    /// Whether bytes are missing before this place, which are then asked for. None is left out of a log in which each byte counts.
+    fn is_missing_before(&mut self, begin: u64) -> bool {
+        if begin <= self.offset || self.missing == Missing::LeftOut {
+            return false;
+        }
+        if self.missing == Missing::AskedFor(Some(self.offset)) {
+            // They were asked for already, and nobody has them but the worker, and then the store.
+            self.missing = Missing::Awaited;
+            self.live = None;
+        } else {
+            self.missing = Missing::AskedFor(Some(self.offset));
+            self.heard = Heard::WithGaps;
+        }
+        true
     }
 
     /// Waits until something happened to the step; false when the coordinator stops.
