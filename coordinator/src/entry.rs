@@ -6,6 +6,7 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
+use crate::idempotency::IdempotencyFact;
 use crate::ledger::{LedgerEvent, LedgerFact};
 use crate::mailings::MailingFact;
 use crate::projects::ProjectFact;
@@ -77,6 +78,8 @@ pub(crate) struct Spelled {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drafts: Option<DraftFact>,
     mailings: Option<MailingFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    idempotency: Option<IdempotencyFact>,
 }
 
 impl Spelled {
@@ -109,6 +112,7 @@ impl Spelled {
             projects: None,
             drafts: None,
             mailings: None,
+            idempotency: None,
         }
     }
 
@@ -127,6 +131,7 @@ impl Spelled {
             LedgerFact::Projects(fact) => self.projects = Some(fact),
             LedgerFact::Drafts(fact) => self.drafts = Some(fact),
             LedgerFact::Mailings(fact) => self.mailings = Some(fact),
+            LedgerFact::Idempotency(fact) => self.idempotency = Some(fact),
         }
         self
     }
@@ -148,6 +153,7 @@ impl Spelled {
             self.projects.map(LedgerFact::from),
             self.drafts.map(LedgerFact::from),
             self.mailings.map(LedgerFact::from),
+            self.idempotency.map(LedgerFact::from),
         ];
         let ledgers = ledgers.into_iter().flatten();
         let ledgers = ledgers.map(|fact| Entry::Ledger(LedgerEvent { at, fact }));

@@ -9,11 +9,13 @@ use crate::effects::Outgoing;
 use crate::enrolment::Roster;
 use crate::error::{CommandError, Stopped};
 use crate::given;
+use crate::idempotency;
 use crate::journal::EventReader;
-use crate::ledger::{self, Ledger, Outcome};
+use crate::ledger::{self, Done, Ledger, Outcome};
 use crate::logs::LogHub;
 use crate::mailings::Mailer;
 use crate::metrics::Metrics;
+use crate::precondition;
 use crate::projects::Filed;
 use crate::schedules::Looks;
 use crate::secrets::{self, KeyFile};
@@ -106,6 +108,8 @@ pub enum SubmitError {
     Command(CommandError),
     /// The planner broke.
     Unplannable,
+    /// The request shows one idempotency key and names another.
+    TwoKeys,
     /// The disk has room for the runs that are there, and not for more.
     DiskFull {
         /// Bytes that are free.
@@ -132,14 +136,48 @@ impl CoordinatorHandle {
     /// Has a command carried out; returns when what it changed is durable.
     pub async fn command(&self, command: Command) -> Result<(), CommandError> {
         let (reply, answer) = oneshot::channel();
-        self.request(Request::Command { command, reply }).await?;
+        let request = Request::Command {
+            command,
+            claim: idempotency::current(),
+            precondition: precondition::current(),
+            reply,
+        };
+        self.request(request).await?;
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
     /// Has a command for a ledger carried out; returns the facts when they are durable and hold for every request that comes after.
     pub async fn change<L: Ledger>(&self, command: L::Command) -> Result<Outcome<L>, Stopped> {
-        let (change, answer) = ledger::change::<L>(command);
-        self.request(Request::Change(change)).await?;
+        let done = self.carry_out::<L>(command).await?;
+        Ok(done.map(|done| done.facts))
+    }
+
+    /// The same for a command that makes something; returns its name, also when it was made before under the key that the request shows.
+    pub(crate) async fn create<L: Ledger>(
+        &self,
+        command: L::Command,
+    ) -> Result<Result<Option<String>, L::Rejection>, Stopped> {
+        let done = self.carry_out::<L>(command).await?;
+        Ok(done.map(|done| done.created))
+    }
+
+    /// Whether this request shows a key under which something was done, so that what it is to make may be there already.
+    pub(crate) async fn may_be_done(&self) -> Result<bool, Stopped> {
+        let Some(claim) = idempotency::current() else {
+            return Ok(false);
+        };
+        let now = self.inner.clock.now();
+        self.look(move |sight| claim.is_known(&sight.ledgers.idempotency, now))
+            .await
+    }
+
+    async fn carry_out<L: Ledger>(
+        &self,
+        command: L::Command,
+    ) -> Result<Result<Done<L>, L::Rejection>, Stopped> {
+        let (change, answer) = ledger::change::<L>(command, idempotency::current());
+        self.request(Request::Change(change, precondition::current()))
+            .await?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -179,6 +217,7 @@ impl CoordinatorHandle {
         mut request: SubmitRequest,
         filed: Filed,
     ) -> Result<Submitted, SubmitError> {
+        check_key(request.idempotency_key.as_deref())?;
         self.check_datastores(&request.spec).await?;
         let submitted_by = request.submitted_by.take().unwrap_or_else(|| NOBODY.to_owned());
         let idempotency_key = request.idempotency_key.take();
@@ -319,6 +358,15 @@ impl CoordinatorHandle {
         let Timestamp(now) = self.inner.clock.now();
         let moment = uuid::Timestamp::from_unix_time(now / 1000, millis_as_nanos(now % 1000), 0, 0);
         RunId(uuid::Uuid::new_v7(moment))
+    }
+}
+
+/// A key in the body and one beside it are the same.
+fn check_key(named: Option<&str>) -> Result<(), SubmitError> {
+    let shown = idempotency::current();
+    match (named, shown.as_ref().map(|claim| claim.shown())) {
+        (Some(named), Some(shown)) if named != shown => Err(SubmitError::TwoKeys),
+        _ => Ok(()),
     }
 }
 

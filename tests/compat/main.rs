@@ -18,6 +18,8 @@ mod facts;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod mailings;

@@ -2,6 +2,7 @@
 
 use super::fact::AccessFact;
 use super::state::Access;
+use crate::idempotency::Created;
 use crate::ledger::{Ledger, Ledgers};
 use tidemill_protocol::access::{Scope, SubjectKind, TokenId};
 use tidemill_protocol::digest::Digest;
@@ -74,6 +75,13 @@ impl Ledger for Access {
 
     fn of(ledgers: &Ledgers) -> &Self {
         &ledgers.access
+    }
+
+    fn created(fact: &AccessFact) -> Option<Created> {
+        match fact {
+            AccessFact::TokenCreated { id, .. } => Some(Created::shown_once(id)),
+            _ => None,
+        }
     }
 
     /// Revoking twice changes nothing and is no error.

@@ -1,11 +1,13 @@
 //! The description of the API: what is true of all operations together. What only one of them does stands above its handler.
 
-use super::needs;
+use super::{conditional, keyed, needs};
 use tidemill_protocol::api::ErrorBody;
 use tidemill_protocol::wire::LogStream;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::header::{Header, HeaderBuilder};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response, ResponseBuilder};
 use utoipa::{OpenApi, PartialSchema, ToSchema};
 
 #[derive(OpenApi)]
@@ -62,6 +64,9 @@ const BODIED: [(&str, &str); 3] = [
     ),
 ];
 
+/// What a request that shows a key may be answered.
+const KEYED: [(&str, &str); 1] = [("422", "The idempotency key was used for another request.")];
+
 /// What stands in paths and names nothing.
 const VERSIONS: [&str; 5] = ["api", "v1", "0", "2", "3"];
 
@@ -92,6 +97,107 @@ pub(super) fn add_refusals(description: &mut Document) {
             }
         }
     }
+}
+
+/// Tells of the header under which something is made once, wherever something is made.
+pub(super) fn add_keys(description: &mut Document) {
+    for (path, item) in &mut description.paths.paths {
+        for (method, operation) in operations(item) {
+            if !keyed::CREATING.contains(&(method.to_uppercase().as_str(), path.as_str())) {
+                continue;
+            }
+            operation
+                .parameters
+                .get_or_insert_default()
+                .push(RefOr::T(key_parameter()));
+            for (status, response) in &mut operation.responses.responses {
+                if let RefOr::T(response) = response
+                    && status.starts_with('2')
+                {
+                    let replayed = RefOr::T(header(
+                        "`true` when an earlier request with the same key did this.",
+                    ));
+                    response.headers.insert(keyed::REPLAYED.to_owned(), replayed);
+                }
+            }
+            if operation.request_body.is_none() {
+                add(operation, &KEYED);
+            }
+        }
+    }
+}
+
+/// What a request that expects a revision may be answered.
+const CONDITIONAL: [(&str, &str); 1] = [(
+    "412",
+    "It changed since the revision in `If-Match`, or is there although `If-None-Match` says that it is new.",
+)];
+
+/// Paths of what `If-None-Match: *` makes only when it is not there yet.
+const MADE_ONLY_NEW: [&str; 2] = ["/api/v1/drafts/{name}", "/api/v1/schedules/{name}"];
+
+/// Tells of revisions, wherever something that has one is shown or changed.
+pub(super) fn add_revisions(description: &mut Document) {
+    for (path, item) in &mut description.paths.paths {
+        for (method, operation) in operations(item) {
+            let word = method.to_uppercase();
+            let heeds = |(methods, heeding): &(&[&str], &str)| {
+                *heeding == path.as_str() && methods.contains(&word.as_str())
+            };
+            let is_heeding = conditional::HEEDING.iter().any(heeds);
+            if is_heeding {
+                let parameters = operation.parameters.get_or_insert_default();
+                parameters.push(RefOr::T(revision_parameter("if-match", "The `ETag` of an earlier answer: only what nobody changed since is changed (412 otherwise). `*` or nothing changes whatever is there.")));
+                if method == "put" && MADE_ONLY_NEW.contains(&path.as_str()) {
+                    parameters.push(RefOr::T(revision_parameter(
+                        "if-none-match",
+                        "`*` makes it only when it is not there yet.",
+                    )));
+                }
+                add(operation, &CONDITIONAL);
+            }
+            let is_shown = method == "get" && conditional::SHOWING.contains(&path.as_str());
+            if !(is_shown || is_heeding && method != "delete") {
+                continue;
+            }
+            if let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") {
+                let header = header("Its revision, for `If-Match`. Another one whenever it was changed.");
+                answer.headers.insert("etag".to_owned(), RefOr::T(header));
+            }
+        }
+    }
+}
+
+fn revision_parameter(name: &str, meaning: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(meaning))
+        .schema(Some(Object::with_type(Type::String)))
+        .build()
+}
+
+fn header(meaning: &str) -> Header {
+    HeaderBuilder::new()
+        .schema(Some(Object::with_type(Type::String)))
+        .description(Some(meaning))
+        .build()
+}
+
+fn key_parameter() -> Parameter {
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(keyed::KEY_CHARS_MAX))
+        .pattern(Some("^[ -~]+$"));
+    ParameterBuilder::new()
+        .name(keyed::HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("The same request with the same key, sent again within 24 hours, makes nothing new and is answered with the same thing. The key is the caller's, for this method and path; with another query or body it is refused (422). What is answered with an error is not remembered."))
+        .schema(Some(text))
+        .build()
 }
 
 /// Writes `{*path}`, the router's word for a parameter that may hold slashes, as `{path}`, the only one that descriptions of APIs know.

@@ -60,6 +60,7 @@ impl From<EnrolmentRejection> for ApiError {
     request_body = CreateJoinTokenRequest, responses(
     (status = 201, description = "The token.", body = CreatedJoinToken),
     (status = 400, description = "The class, the targets or the time make no sense.", body = ErrorBody),
+    (status = 409, description = "There are too many, or the idempotency key made one before: its text is shown once.", body = ErrorBody),
 ))]
 pub(super) async fn create(
     State(handle): State<CoordinatorHandle>,

@@ -91,7 +91,9 @@ impl ApiError {
 const fn status_of(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
-        ErrorCode::InvalidPipeline | ErrorCode::DigestMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::InvalidPipeline | ErrorCode::DigestMismatch | ErrorCode::KeyReused => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::Ambiguous | ErrorCode::Conflict => StatusCode::CONFLICT,
         ErrorCode::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -187,6 +189,11 @@ impl From<SubmitError> for ApiError {
                 ErrorCode::Internal,
                 "the pipeline could not be planned; the log says why",
             ),
+            SubmitError::TwoKeys => Self::new(
+                ErrorCode::BadRequest,
+                "the header `Idempotency-Key` and `idempotency_key` in the body differ",
+            )
+            .hint("give the key once, or the same key in both places"),
             SubmitError::DiskFull { free, reserve } => Self::new(
                 ErrorCode::DiskFull,
                 format!(

@@ -24,8 +24,7 @@ const RETRY_AFTER: Millis = Millis::from_secs(BEAT_EVERY.as_secs());
 /// The header that says of a refusal that it is not known whether anything was done.
 static OUTCOME: HeaderName = HeaderName::from_static("tidemill-outcome");
 /// What is said of a change that was given up while it was under way.
-const PERHAPS_DONE: &str =
-    "it may still be carried out: look before you ask again, or show the same idempotency key";
+const PERHAPS_DONE: &str = "it may still be carried out: look before you ask again, or send it again with the same `Idempotency-Key`";
 
 /// Has a request answered by its handler, or says what that waits for.
 pub(super) async fn answer(Extension(reach): Extension<Reach>, request: Request, next: Next) -> Response {

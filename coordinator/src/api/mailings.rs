@@ -49,6 +49,19 @@ pub(super) async fn list(
     Ok(asked.answer(subscriptions::list(&handle, view).await?))
 }
 
+/// Shows a mailing.
+#[utoipa::path(get, path = "/api/v1/mailings/{name}", tag = "mailings", security(("token" = ["operator"])), params(("name" = String, Path)), responses(
+    (status = 200, description = "The mailing.", body = MailingView),
+    (status = 404, description = "There is no such mailing.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<Name>,
+) -> Result<Json<MailingView>, ApiError> {
+    let found = subscriptions::find::<MailingSpec>(&handle, &name).await?;
+    Ok(Json(view(&name, &found)))
+}
+
 /// Removes a mailing.
 #[utoipa::path(delete, path = "/api/v1/mailings/{name}", tag = "mailings", security(("token" = ["operator"])), params(("name" = String, Path), ByQuery), responses(
     (status = 204, description = "It is gone."),

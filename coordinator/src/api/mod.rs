@@ -10,6 +10,7 @@ mod azure;
 mod blob;
 mod bodies;
 mod charts;
+mod conditional;
 mod contents;
 mod datastores;
 mod describe;
@@ -28,6 +29,7 @@ mod health;
 mod held;
 mod in_time;
 mod intake;
+mod keyed;
 mod lineage;
 mod listing;
 mod load;
@@ -100,13 +102,13 @@ fn starting() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(schedules::next))
         .routes(routes!(schedules::firings))
         .routes(routes!(webhooks::list))
-        .routes(routes!(webhooks::set, webhooks::remove))
+        .routes(routes!(webhooks::show, webhooks::set, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::pause))
         .routes(routes!(webhooks::resume))
         .routes(routes!(webhooks::try_out))
         .routes(routes!(mailings::list))
-        .routes(routes!(mailings::set, mailings::remove))
+        .routes(routes!(mailings::show, mailings::set, mailings::remove))
         .routes(routes!(mailings::deliveries))
         .routes(routes!(mailings::pause))
         .routes(routes!(mailings::resume))
@@ -129,7 +131,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
     let answers = OpenApiRouter::new()
         .routes(routes!(runs::show, runs::delete, remarks::describe))
         .routes(routes!(remarks::comments, remarks::comment))
-        .routes(routes!(remarks::edit, remarks::remove))
+        .routes(routes!(remarks::show, remarks::edit, remarks::remove))
         .routes(routes!(runs::cancel))
         .routes(routes!(runs::retry))
         .routes(routes!(runs::diff))
@@ -223,7 +225,7 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
         .routes(routes!(secrets::list))
-        .routes(routes!(secrets::set, secrets::remove))
+        .routes(routes!(secrets::show, secrets::set, secrets::remove))
         .routes(routes!(secrets::give))
         .routes(routes!(audit::list))
 }
@@ -236,7 +238,7 @@ fn people() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(projects::set_role))
         .routes(routes!(projects::set_quota))
         .routes(routes!(projects::teams))
-        .routes(routes!(projects::set_team, projects::remove_team))
+        .routes(routes!(projects::team, projects::set_team, projects::remove_team))
 }
 
 /// The whole API. Whoever serves it puts the way of each request, [`Via`], among its extensions; a request without one is nobody's.
@@ -245,6 +247,8 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
     let gate = (handle.clone(), Arc::new(Needs::of(&described())));
     router
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(handle.clone(), conditional::heed))
+        .layer(middleware::from_fn_with_state(handle.clone(), keyed::once))
         .layer(middleware::from_fn_with_state(gate, gate::pass))
         .layer(middleware::from_fn(error::finish))
         .layer(middleware::from_fn(headers::set))
@@ -256,6 +260,8 @@ pub(crate) fn router(handle: &CoordinatorHandle) -> Router {
 fn described() -> utoipa::openapi::OpenApi {
     let (_, mut description) = routes().split_for_parts();
     env!("CARGO_PKG_VERSION").clone_into(&mut description.info.version);
+    describe::add_keys(&mut description);
+    describe::add_revisions(&mut description);
     describe::add_refusals(&mut description);
     describe::name_operations(&mut description);
     description

@@ -206,6 +206,17 @@ pub(super) async fn teams(
     Ok(asked.answer(looking.await?))
 }
 
+/// Shows a team.
+#[utoipa::path(get, path = "/api/v1/teams/{name}", tag = "projects", security(("token" = ["reader"])), params(("name" = String, Path)), responses(
+    (status = 200, description = "The team.", body = TeamView),
+))]
+pub(super) async fn team(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<Name>,
+) -> Result<Json<TeamView>, ApiError> {
+    Ok(Json(find_team(&handle, name).await?))
+}
+
 /// Makes a team, or gives it other people.
 #[utoipa::path(put, path = "/api/v1/teams/{name}", tag = "projects", security(("token" = ["admin"])), params(("name" = String, Path), ByQuery),
     request_body = TeamRequest, responses(
@@ -226,12 +237,7 @@ pub(super) async fn set_team(
         by: name_of(&caller, query.by),
     };
     handle.change::<Projects>(command).await??;
-    let looking = handle.look(move |sight| {
-        let team = sight.ledgers.projects.team(&name);
-        let view = team.map(|team| team_view(&name, team));
-        view.ok_or(ProjectRejection::UnknownTeam(name))
-    });
-    Ok(Json(looking.await??))
+    Ok(Json(find_team(&handle, name).await?))
 }
 
 /// Removes a team and its roles. Tokens of it stay good for the project `default`.
@@ -250,6 +256,15 @@ pub(super) async fn remove_team(
     };
     handle.change::<Projects>(command).await??;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find_team(handle: &CoordinatorHandle, name: Name) -> Result<TeamView, ApiError> {
+    let looking = handle.look(move |sight| {
+        let team = sight.ledgers.projects.team(&name);
+        let view = team.map(|team| team_view(&name, team));
+        view.ok_or(ProjectRejection::UnknownTeam(name))
+    });
+    Ok(looking.await??)
 }
 
 async fn shown(handle: &CoordinatorHandle, name: Name) -> Result<Json<ProjectView>, ApiError> {

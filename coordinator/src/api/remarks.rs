@@ -10,7 +10,7 @@ use super::tokens::name_of;
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
 use crate::projects::may_comment;
-use crate::remarks::{Author, Described, RemarkCommand, RemarkFact, RemarkRejection, Remarks};
+use crate::remarks::{Author, Described, RemarkCommand, RemarkRejection, Remarks};
 use crate::views::comment_view;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -101,15 +101,26 @@ pub(super) async fn comment(
     let run = commentable(&handle, caller, run).await?;
     let text = request.text;
     let command = RemarkCommand::Comment { run, text, by };
-    let facts = handle.change::<Remarks>(command).await??;
-    let made = facts.iter().find_map(|fact| match fact {
-        RemarkFact::RunCommented { comment, .. } => Some(*comment),
-        _ => None,
-    });
-    let number = made.ok_or(RemarkRejection::UnknownComment(0))?;
+    let made = handle.create::<Remarks>(command).await??;
+    let number = made.and_then(|number| number.parse().ok());
+    let number = number.ok_or(RemarkRejection::UnknownComment(0))?;
     let view = shown(&handle, run, number).await?;
     let made = Made("comment", number.to_string());
     Ok((StatusCode::CREATED, Extension(made), Json(view)))
+}
+
+/// Shows a comment.
+#[utoipa::path(get, path = "/api/v1/runs/{run}/comments/{comment}", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), ("comment" = u32, Path)), responses(
+    (status = 200, description = "The comment.", body = CommentView),
+    (status = 404, description = "There is no such comment.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path((run, comment)): Path<(String, u32)>,
+) -> Result<Json<CommentView>, ApiError> {
+    let looking = handle.look(move |sight| Ok::<_, ApiError>(select::run(sight, &run)?.id()));
+    let run = looking.await??;
+    Ok(Json(shown(&handle, run, comment).await?))
 }
 
 /// Gives a comment another text.

@@ -121,6 +121,21 @@ pub(super) async fn list(
     Ok(asked.answer(views.await?))
 }
 
+/// Shows a secret, without its value.
+#[utoipa::path(get, path = "/api/v1/secrets/{name}", tag = "secrets", security(("token" = ["submitter"])), params(("name" = String, Path)), responses(
+    (status = 200, description = "The secret, without its value.", body = SecretView),
+    (status = 404, description = "There is no such secret.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<String>,
+) -> Result<Json<SecretView>, ApiError> {
+    let name = parse(&name)?;
+    let wanted = name.clone();
+    let looking = handle.look(move |sight| view_of(&sight.ledgers.secrets, &wanted));
+    Ok(Json(looking.await?.ok_or(SecretRejection::Unknown(name))?))
+}
+
 /// Removes a secret. Attempts that have it keep it; no attempt that begins from now on is given it.
 #[utoipa::path(delete, path = "/api/v1/secrets/{name}", tag = "secrets", security(("token" = ["operator"])),
     params(("name" = String, Path), ByQuery), responses(

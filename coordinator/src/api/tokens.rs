@@ -59,6 +59,7 @@ pub(super) async fn whoami(Extension(caller): Extension<Caller>) -> Json<CallerV
     (status = 201, description = "The token.", body = CreatedToken),
     (status = 400, description = "The subject or the time makes no sense.", body = ErrorBody),
     (status = 404, description = "There is no such team or project.", body = ErrorBody),
+    (status = 409, description = "There are too many, or the idempotency key made one before: its text is shown once.", body = ErrorBody),
 ))]
 pub(super) async fn create(
     State(handle): State<CoordinatorHandle>,

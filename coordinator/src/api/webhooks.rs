@@ -77,6 +77,19 @@ pub(super) async fn list(
     Ok(asked.answer(subscriptions::list(&handle, view).await?))
 }
 
+/// Shows a webhook.
+#[utoipa::path(get, path = "/api/v1/webhooks/{name}", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path)), responses(
+    (status = 200, description = "The webhook.", body = WebhookView),
+    (status = 404, description = "There is no such webhook.", body = ErrorBody),
+))]
+pub(super) async fn show(
+    State(handle): State<CoordinatorHandle>,
+    Path(name): Path<Name>,
+) -> Result<Json<WebhookView>, ApiError> {
+    let found = subscriptions::find::<WebhookSpec>(&handle, &name).await?;
+    Ok(Json(view(&name, &found)))
+}
+
 /// Removes a webhook.
 #[utoipa::path(delete, path = "/api/v1/webhooks/{name}", tag = "webhooks", security(("token" = ["operator"])), params(("name" = String, Path), ByQuery), responses(
     (status = 204, description = "It is gone."),

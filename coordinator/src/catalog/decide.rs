@@ -3,6 +3,7 @@
 use super::command::{CatalogCommand, CatalogRejection, Changes, NewVersion, Which};
 use super::fact::CatalogFact;
 use super::state::{Asset, Catalog};
+use crate::idempotency::Created;
 use crate::ledger::{Ledger, Ledgers};
 use std::collections::BTreeMap;
 use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Stage, Version};
@@ -28,6 +29,13 @@ impl Ledger for Catalog {
 
     fn of(ledgers: &Ledgers) -> &Self {
         &ledgers.catalog
+    }
+
+    fn created(fact: &CatalogFact) -> Option<Created> {
+        match fact {
+            CatalogFact::VersionAdded { version, .. } => Some(Created::new(version)),
+            _ => None,
+        }
     }
 
     fn decide(&self, _: Timestamp, command: &CatalogCommand) -> Result<Vec<CatalogFact>, CatalogRejection> {

@@ -7,6 +7,7 @@
 //! hand is let out: a coordinator that cannot write must not speak.
 
 mod keeper;
+mod once;
 mod outputs;
 mod quarantine;
 mod recover;
@@ -21,8 +22,9 @@ use crate::access::Access;
 use crate::effects::{Outbox, Outgoing};
 use crate::enrolment::Durable;
 use crate::journal::{Batch, JournalError};
-use crate::ledger::{LedgerEvent, LedgerFact, Ledgers, Settle};
+use crate::ledger::{Change, LedgerEvent, LedgerFact, Ledgers, Settle};
 use crate::metrics::Metrics;
+use crate::precondition::Precondition;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -195,18 +197,20 @@ impl Driver {
 
     fn take(&mut self, request: Request, hand: &mut InHand) {
         match request {
-            Request::Command { command, reply } => {
-                let result = self.decide(&command, hand);
-                hand.answers.push(Answer::Command(reply, result));
+            Request::Command {
+                command,
+                claim,
+                precondition,
+                reply,
+            } => {
+                let expected = precondition.as_deref();
+                let result = self.as_expected(expected, |driver| driver.decide_once(&command, claim, hand));
+                hand.answers.push(match result.flatten() {
+                    Some(result) => Answer::Command(reply, result),
+                    None => Answer::Change(Box::new(move || drop(reply))),
+                });
             }
-            Request::Change(change) => {
-                let mut events = Vec::new();
-                let settle = change(&mut self.ledgers, self.clock.now(), &mut events);
-                self.follow_enrolment(&events, hand);
-                self.note_said(&events);
-                hand.ledgers.append(&mut events);
-                hand.answers.push(Answer::Change(settle));
-            }
+            Request::Change(change, precondition) => self.take_change(change, precondition.as_deref(), hand),
             Request::Reports { batch, reply } => {
                 let trespass = self.take_reports(batch, hand);
                 hand.answers.push(Answer::Reports(reply, trespass));
@@ -235,6 +239,21 @@ impl Driver {
             Request::Tick { connected } => self.tick(connected, hand),
             Request::Stop => {}
         }
+    }
+
+    fn take_change(&mut self, change: Change, expected: Option<&Precondition>, hand: &mut InHand) {
+        let mut events = Vec::new();
+        let mut change = Some(change);
+        let settle = self.as_expected(expected, |driver| {
+            let change = change.take()?;
+            Some(change(&mut driver.ledgers, driver.clock.now(), &mut events))
+        });
+        // Dropped, it answers nothing; held until what was found is durable.
+        let settle = settle.flatten().unwrap_or_else(|| Box::new(move || drop(change)));
+        self.follow_enrolment(&events, hand);
+        self.note_said(&events);
+        hand.ledgers.append(&mut events);
+        hand.answers.push(Answer::Change(settle));
     }
 
     /// Answers what of it was refused, because the worker may not make such attempts.

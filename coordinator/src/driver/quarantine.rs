@@ -47,6 +47,7 @@ impl Driver {
                 | LedgerFact::Projects(_)
                 | LedgerFact::Drafts(_)
                 | LedgerFact::Mailings(_)
+                | LedgerFact::Idempotency(_)
                 | LedgerFact::Secrets(_) => {}
             }
         }

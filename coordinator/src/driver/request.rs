@@ -1,7 +1,10 @@
 //! What may be asked of the driver. Every answer is given once what it says is durable.
 
+use crate::idempotency::Claim;
 use crate::ledger::{Change, LedgerEvent, Ledgers};
+use crate::precondition::Precondition;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tidemill_engine::{Command, Engine, Event, Fleet, Rejection};
 use tidemill_protocol::ids::{AttemptId, RunId};
 use tidemill_protocol::name::Name;
@@ -44,10 +47,13 @@ pub(crate) enum Request {
     /// A command, answered when its events are durable.
     Command {
         command: Command,
+        /// The key under which it is done once.
+        claim: Option<Arc<Claim>>,
+        precondition: Option<Arc<Precondition>>,
         reply: oneshot::Sender<Result<(), Rejection>>,
     },
     /// A command for a ledger, answered when its facts are durable and the gate knows of them.
-    Change(Change),
+    Change(Change, Option<Arc<Precondition>>),
     /// What a worker reported. The reply comes when all of it is durable, with what was refused; stale reports are no error.
     Reports {
         batch: ReportBatch,

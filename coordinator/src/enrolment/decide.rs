@@ -2,6 +2,7 @@
 
 use super::fact::EnrolmentFact;
 use super::state::{Enrolment, JoinRefusal, JoinToken};
+use crate::idempotency::Created;
 use crate::ledger::{Ledger, Ledgers};
 use std::collections::BTreeSet;
 use tidemill_protocol::access::TokenId;
@@ -136,6 +137,13 @@ impl Ledger for Enrolment {
 
     fn of(ledgers: &Ledgers) -> &Self {
         &ledgers.enrolment
+    }
+
+    fn created(fact: &EnrolmentFact) -> Option<Created> {
+        match fact {
+            EnrolmentFact::JoinTokenCreated { id, .. } => Some(Created::shown_once(id)),
+            _ => None,
+        }
     }
 
     /// What is so already is no error and no fact: a worker that did not hear the answer asks again.

@@ -5,6 +5,7 @@ use crate::catalog::CatalogFact;
 use crate::datastores::DatastoreFact;
 use crate::drafts::DraftFact;
 use crate::enrolment::EnrolmentFact;
+use crate::idempotency::IdempotencyFact;
 use crate::mailings::MailingFact;
 use crate::projects::ProjectFact;
 use crate::remarks::RemarkFact;
@@ -52,6 +53,8 @@ pub enum LedgerFact {
     Drafts(DraftFact),
     /// To a mailing.
     Mailings(MailingFact),
+    /// To a key under which something is done once.
+    Idempotency(IdempotencyFact),
 }
 
 impl From<AccessFact> for LedgerFact {
@@ -120,6 +123,12 @@ impl From<MailingFact> for LedgerFact {
     }
 }
 
+impl From<IdempotencyFact> for LedgerFact {
+    fn from(fact: IdempotencyFact) -> Self {
+        Self::Idempotency(fact)
+    }
+}
+
 impl Serialize for LedgerEvent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut event = serializer.serialize_struct("LedgerEvent", 2)?;
@@ -137,6 +146,7 @@ impl Serialize for LedgerEvent {
             LedgerFact::Projects(fact) => event.serialize_field("projects", fact)?,
             LedgerFact::Drafts(fact) => event.serialize_field("drafts", fact)?,
             LedgerFact::Mailings(fact) => event.serialize_field("mailings", fact)?,
+            LedgerFact::Idempotency(fact) => event.serialize_field("idempotency", fact)?,
         }
         event.end()
     }

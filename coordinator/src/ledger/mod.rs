@@ -6,7 +6,7 @@ mod change;
 mod event;
 
 pub use change::Outcome;
-pub(crate) use change::{Change, Settle, change};
+pub(crate) use change::{Change, Done, Settle, change};
 pub use event::{LedgerEvent, LedgerFact};
 
 use crate::access::Access;
@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::datastores::Datastores;
 use crate::drafts::Drafts;
 use crate::enrolment::Enrolment;
+use crate::idempotency::{Created, Idempotency};
 use crate::mailings::Mailings;
 use crate::projects::Projects;
 use crate::remarks::Remarks;
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use tidemill_protocol::time::Timestamp;
 
 /// What every ledger can do.
-pub trait Ledger: Sized {
+pub trait Ledger: Sized + 'static {
     /// What may be asked of it.
     type Command: Send + 'static;
     /// What may happen in it.
@@ -38,6 +39,11 @@ pub trait Ledger: Sized {
 
     /// Reads the state and answers a command with facts, or says why not. Changes nothing.
     fn decide(&self, now: Timestamp, command: &Self::Command) -> Result<Vec<Self::Fact>, Self::Rejection>;
+
+    /// What a fact made whose name whoever asked has yet to be told.
+    fn created(_: &Self::Fact) -> Option<Created> {
+        None
+    }
 }
 
 /// All ledgers, as the journal says.
@@ -68,6 +74,8 @@ pub struct Ledgers {
     pub drafts: Drafts,
     /// Who gets mail when something ends.
     pub mailings: Mailings,
+    /// The keys under which something was done once.
+    pub idempotency: Idempotency,
 }
 
 impl Ledgers {
@@ -86,6 +94,7 @@ impl Ledgers {
             LedgerFact::Projects(fact) => self.projects.apply(event.at, fact),
             LedgerFact::Drafts(fact) => self.drafts.apply(event.at, fact),
             LedgerFact::Mailings(fact) => self.mailings.apply(event.at, fact),
+            LedgerFact::Idempotency(fact) => self.idempotency.apply(event.at, fact),
         }
     }
 

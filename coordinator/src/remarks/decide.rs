@@ -2,6 +2,7 @@
 
 use super::fact::RemarkFact;
 use super::state::{Comment, Remarks};
+use crate::idempotency::Created;
 use crate::ledger::{Ledger, Ledgers};
 use std::collections::BTreeMap;
 use tidemill_protocol::ids::RunId;
@@ -116,6 +117,13 @@ impl Ledger for Remarks {
 
     fn of(ledgers: &Ledgers) -> &Self {
         &ledgers.remarks
+    }
+
+    fn created(fact: &RemarkFact) -> Option<Created> {
+        match fact {
+            RemarkFact::RunCommented { comment, .. } => Some(Created::new(comment)),
+            _ => None,
+        }
     }
 
     fn decide(&self, _: Timestamp, command: &RemarkCommand) -> Result<Vec<RemarkFact>, RemarkRejection> {

@@ -119,7 +119,9 @@ fn in_words(error: &PublishedError) -> String {
         PublishedError::Refused(SubmitError::DiskFull { .. }) => {
             "the coordinator's disk is nearly full".to_owned()
         }
-        PublishedError::Refused(SubmitError::Unplannable) => "the pipeline could not be planned".to_owned(),
+        PublishedError::Refused(SubmitError::Unplannable | SubmitError::TwoKeys) => {
+            "the pipeline could not be planned".to_owned()
+        }
         other => other.to_string(),
     }
 }

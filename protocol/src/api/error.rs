@@ -28,6 +28,8 @@ pub enum ErrorCode {
     TooLarge,
     /// The bytes do not have the digest they were announced with (422).
     DigestMismatch,
+    /// The idempotency key was used for another request (422).
+    KeyReused,
     /// The resource changed since the revision that the request names (412).
     PreconditionFailed,
     /// The file ends before the range of bytes that was asked for (416).

@@ -15,7 +15,7 @@
 //! PATCH /api/v1/runs/{run}          DescribeRunRequest → RunSummary
 //! GET  /api/v1/runs/{run}/comments                    → [CommentView], oldest first
 //! POST /api/v1/runs/{run}/comments  CommentRequest    → CommentView         201
-//! PATCH, DELETE /api/v1/runs/{run}/comments/{comment} CommentRequest → CommentView  by its author or an admin
+//! GET, PATCH, DELETE /api/v1/runs/{run}/comments/{comment} CommentRequest → CommentView  by its author or an admin
 //! GET  /api/v1/runs/{run}/events    ?after=SEQUENCE   → text/event-stream of EventView; id = sequence; ends after the run's last event
 //! GET  /api/v1/runs/{run}/diff/{other}                → RunDiffView
 //! GET  /api/v1/runs/{run}/artifacts                   → [ArtifactView]
@@ -50,17 +50,18 @@
 //! GET  /api/v1/join-tokens                            → [JoinTokenView]
 //! DELETE /api/v1/join-tokens/{id}                     → JoinTokenView
 //! GET  /api/v1/projects                               → [ProjectView]
-//! GET, PUT, DELETE /api/v1/projects/{name} ProjectRequest → ProjectView
+//! GET, PUT, DELETE /api/v1/projects/{name} ProjectRequest → ProjectView     ETag, for If-Match, as every single thing that may change
 //! PUT  /api/v1/projects/{name}/role RoleRequest       → ProjectView
 //! PUT  /api/v1/projects/{name}/quota Quota            → ProjectView
 //! GET  /api/v1/teams                                  → [TeamView]
-//! PUT, DELETE /api/v1/teams/{name}  TeamRequest       → TeamView
+//! GET, PUT, DELETE /api/v1/teams/{name}  TeamRequest  → TeamView
 //! GET  /api/v1/queues                                 → [QueueView]
 //! GET  /api/v1/whoami                                 → CallerView
 //! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
 //! GET  /api/v1/tokens                                 → [TokenView]
 //! DELETE /api/v1/tokens/{id}                          → TokenView
 //! GET  /api/v1/secrets                                → [SecretView]        never a value
+//! GET  /api/v1/secrets/{name}                         → SecretView
 //! PUT  /api/v1/secrets/{name}       the value's bytes → SecretView
 //! DELETE /api/v1/secrets/{name}                       → 204
 //! POST /api/v1/worker/secrets       SecretsRequest    → the values          signed by the worker that makes the attempt
@@ -92,7 +93,7 @@
 //! GET  /api/v1/schedules/{name}/next   ?count         → [MomentView]
 //! GET  /api/v1/schedules/{name}/firings               → [Firing], newest first
 //! GET  /api/v1/webhooks                               → [WebhookView]
-//! PUT, DELETE /api/v1/webhooks/{name}     WebhookSpec → WebhookView
+//! GET, PUT, DELETE /api/v1/webhooks/{name} WebhookSpec → WebhookView
 //! GET  /api/v1/webhooks/{name}/deliveries             → [Delivery], newest first
 //! POST /api/v1/webhooks/{name}/pause   PauseRequest   → WebhookView
 //! POST /api/v1/webhooks/{name}/resume                 → WebhookView

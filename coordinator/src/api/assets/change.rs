@@ -6,7 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::record::Made;
 use crate::api::revision::expected;
 use crate::api::tokens::name_of;
-use crate::catalog::{Catalog, CatalogCommand, CatalogFact, Changes, NewVersion, Which};
+use crate::catalog::{Catalog, CatalogCommand, Changes, NewVersion, Which};
 use crate::handle::CoordinatorHandle;
 use crate::views;
 use axum::extract::{Path, State};
@@ -61,11 +61,8 @@ pub(in crate::api) async fn add_version(
         by: name_of(caller, request.by),
         change,
     };
-    let facts = handle.change::<Catalog>(command).await??;
-    let added = facts.into_iter().find_map(|fact| match fact {
-        CatalogFact::VersionAdded { version, .. } => Some(version),
-        _ => None,
-    });
+    let added = handle.create::<Catalog>(command).await??;
+    let added: Option<Version> = added.and_then(|version| version.parse().ok());
     let status = if added.is_some() {
         StatusCode::CREATED
     } else {

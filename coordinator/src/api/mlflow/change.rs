@@ -8,9 +8,7 @@ use crate::api::error::ApiError;
 use crate::api::tokens::name_of;
 use crate::driver::Sight;
 use crate::handle::CoordinatorHandle;
-use crate::tracking::{
-    Base, TrackedId, Tracking, TrackingChange, TrackingCommand, TrackingFact, TrackingRejection,
-};
+use crate::tracking::{Base, TrackedId, Tracking, TrackingChange, TrackingCommand, TrackingRejection};
 use crate::views::tracked;
 
 /// What an id is made of that nobody can guess.
@@ -20,27 +18,27 @@ pub(super) fn random() -> Result<[u8; 16], Fault> {
     Ok(random)
 }
 
-/// Has a change made; answers what happened, nothing when all was so already.
+/// Has a change made; answers the id of what was made, if anything was.
 pub(super) async fn change(
     handle: &CoordinatorHandle,
     caller: &Caller,
     change: TrackingChange,
-) -> Result<Vec<TrackingFact>, Fault> {
+) -> Result<Option<String>, Fault> {
     reach::check_change(handle, caller, &change).await?;
     let command = TrackingCommand {
         by: name_of(caller, None),
         base: None,
         change,
     };
-    match handle.change::<Tracking>(command.clone()).await? {
-        Ok(facts) => Ok(facts),
+    match handle.create::<Tracking>(command.clone()).await? {
+        Ok(created) => Ok(created),
         Err(rejection) => {
             let base = base_of(handle, &rejection).await?;
             if base.is_none() {
                 return Err(rejection.into());
             }
             let command = TrackingCommand { base, ..command };
-            Ok(handle.change::<Tracking>(command).await??)
+            Ok(handle.create::<Tracking>(command).await??)
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::api::record::Made;
 use crate::handle::CoordinatorHandle;
 use crate::tracking::search::Vocabulary;
-use crate::tracking::{Lifecycle, TrackingChange, TrackingFact};
+use crate::tracking::{Lifecycle, TrackingChange};
 use crate::views::tracked;
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -61,7 +61,7 @@ pub(super) async fn create(
         found.map(|found| found.id)
     });
     // One that only runs of tidemill's own name is there for every client.
-    if is_there.await?.is_some() {
+    if is_there.await?.is_some() && !handle.may_be_done().await? {
         return Err(Fault::taken(format!(
             "there is an experiment `{}` already",
             asked.name
@@ -71,11 +71,7 @@ pub(super) async fn create(
         name: asked.name,
         tags: tags(asked.tags),
     };
-    let facts = change(&handle, &caller, create).await?;
-    let made = facts.into_iter().find_map(|fact| match fact {
-        TrackingFact::ExperimentCreated { id, .. } => Some(id),
-        _ => None,
-    });
+    let made = change(&handle, &caller, create).await?;
     let id = made.ok_or_else(|| Fault::invalid("no experiment was made"))?;
     let answer = json!({"experiment_id": id});
     Ok((Extension(Made("experiment", id)), Json(answer)))

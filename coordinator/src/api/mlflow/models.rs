@@ -85,7 +85,7 @@ pub(super) async fn create(
         model: id.clone(),
         logged,
     };
-    change(&handle, &caller, log).await?;
+    let id = change(&handle, &caller, log).await?.unwrap_or(id);
     let shown = answer(&handle, &caller, &id).await?;
     Ok((Extension(Made("model", id)), shown))
 }

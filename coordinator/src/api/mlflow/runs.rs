@@ -63,7 +63,8 @@ pub(super) async fn create(
         started_at: asked.start_time.map_or(now, |Whole(at)| at),
         tags,
     };
-    change(&handle, &caller, TrackingChange::CreateRun(new)).await?;
+    let created = change(&handle, &caller, TrackingChange::CreateRun(new)).await?;
+    let run = created.map_or(run, |id| TrackedId::named(&id));
     let made = shown(&handle, &run).await?;
     let answer = json!({"run": shapes::run(&made)});
     Ok((Extension(Made("run", run.to_string())), Json(answer)))

@@ -11,6 +11,7 @@ use super::fact::{NewModel, TrackingFact};
 use super::id::{DEFAULT_EXPERIMENT, DEFAULT_EXPERIMENT_NAME};
 use super::limits::{RUNS_MAX, check_room};
 use super::state::Tracking;
+use crate::idempotency::Created;
 use crate::ledger::{Ledger, LedgerFact, Ledgers};
 use tidemill_protocol::time::Timestamp;
 
@@ -29,6 +30,15 @@ impl Ledger for Tracking {
 
     fn of(ledgers: &Ledgers) -> &Self {
         &ledgers.tracking
+    }
+
+    fn created(fact: &TrackingFact) -> Option<Created> {
+        match fact {
+            TrackingFact::ExperimentCreated { id, .. } => Some(Created::new(id)),
+            TrackingFact::RunCreated { run, .. } => Some(Created::new(run)),
+            TrackingFact::ModelLogged { model, .. } => Some(Created::new(model)),
+            _ => None,
+        }
     }
 
     fn decide(&self, at: Timestamp, command: &TrackingCommand) -> Decided {

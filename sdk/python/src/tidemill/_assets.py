@@ -86,6 +86,11 @@ class AssetVersion(NamedView):
         """Brings its files to this machine."""
         return self.artifact.download(to)
 
+    @property
+    def etag(self) -> str:
+        """The revision of the asset with all its versions and labels, for `if_match`: a change is refused when somebody else made one meanwhile."""
+        return self._http.etag(self._path)
+
     def label(self, *labels: str) -> AssetVersion:
         """Points labels at it."""
         for label in labels:
@@ -98,6 +103,7 @@ class AssetVersion(NamedView):
         description: str | None = None,
         tags: Mapping[str, str | None] | None = None,
         stage: str | None = None,
+        if_match: str | None = None,
     ) -> AssetVersion:
         """Changes its description, tags (a tag is removed by None) or stage."""
         body: dict[str, Any] = {
@@ -105,12 +111,12 @@ class AssetVersion(NamedView):
         }
         if tags:
             body["tags"] = dict(tags)
-        self._view = self._http.json("PATCH", self._path, body=body)
+        self._view = self._http.json("PATCH", self._path, body=body, if_match=if_match)
         return self
 
-    def remove(self) -> None:
+    def remove(self, *, if_match: str | None = None) -> None:
         """Removes it, and the labels that point at it; takes an operator."""
-        self._http.json("DELETE", self._path)
+        self._http.json("DELETE", self._path, if_match=if_match)
 
     def __repr__(self) -> str:
         return f"<AssetVersion {self.kind} {self.name}:{self.version}>"
@@ -216,8 +222,7 @@ class Assets:
         if version is not None:
             body["version"] = str(version)
         path = f"/api/v1/assets/{self.kind}/{part(name)}/versions"
-        # Under a version of the caller's, the same again changes nothing.
-        added = self._http.json("POST", path, body=body, repeatable=version is not None)
+        added = self._http.json("POST", path, body=body, once=True)
         return AssetVersion(self._http, added)
 
 

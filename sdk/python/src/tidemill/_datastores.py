@@ -100,7 +100,7 @@ class Datastores:
             "description": description,
         }
         headers = {} if replace else {"if-match": '"0"'}
-        view = self._http.json("PUT", f"{DATASTORES}/{part(name)}", body=body, headers=headers)
+        view = self._http.json("PUT", f"{DATASTORES}/{part(name)}", body=body, headers=headers, once=True)
         return Datastore(self._http, view)
 
     def get(self, name: str) -> Datastore:

@@ -102,7 +102,7 @@ class Draft:
         """Freezes it as a version of a pipeline, with its parameters as the defaults; answers with the version."""
         body = {"name": name, "version": version, "labels": list(labels)}
         body = {key: value for key, value in body.items() if value is not None}
-        found: dict[str, Any] = self._http.json("POST", f"{self._path}/publish", body=body)
+        found: dict[str, Any] = self._http.json("POST", f"{self._path}/publish", body=body, once=True)
         return found
 
     def remove(self) -> None:
@@ -154,7 +154,7 @@ class Drafts:
             meant = {"name": published, "version": version}
             body["source"] = {"published": {key: value for key, value in meant.items() if value is not None}}
         headers = {} if replace else {"if-none-match": "*"}
-        view = self._http.json("PUT", f"{DRAFTS}/{part(name)}", body=body, headers=headers)
+        view = self._http.json("PUT", f"{DRAFTS}/{part(name)}", body=body, headers=headers, once=True)
         return Draft(self._http, view, self._source_of)
 
     def get(self, name: str) -> Draft:

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 
 from tidemill import errors
+from tidemill._values import fresh_key
 from tidemill.errors import Problem, TidemillError, UnavailableError
 
 if TYPE_CHECKING:
@@ -138,10 +139,13 @@ class Http:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         repeatable: bool | None = None,
+        once: bool = False,
+        if_match: str | None = None,
     ) -> Any:
         """Sends JSON, answers JSON; nothing for an empty answer.
 
-        `repeatable` says that doing it twice is harmless; by default that is so for everything but POST and PATCH.
+        `repeatable` says that doing it twice is harmless; by default that is so for everything but POST and PATCH. With `once` it is done once however often it is
+        sent: under a key of its own, by which the coordinator knows it again. With `if_match` only what has this `etag` is changed, and ConflictError says that it has another one.
         """
         data = None if body is None else json.dumps(body).encode()
         response = self.open(
@@ -152,9 +156,11 @@ class Http:
             headers={
                 "accept": "application/json",
                 **({"content-type": "application/json"} if data is not None else {}),
+                **({"idempotency-key": fresh_key()} if once else {}),
+                **({"if-match": if_match} if if_match is not None else {}),
                 **(headers or {}),
             },
-            repeatable=repeatable,
+            repeatable=True if once else repeatable,
         )
         try:
             text = response.read()
@@ -207,6 +213,12 @@ class Http:
             response.close()
             _pause(attempt, after)
         raise AssertionError("the last try returns or raises")
+
+    def etag(self, path: str) -> str:
+        """The revision of a thing as it is now."""
+        response = self.open("GET", path, headers={"accept": "application/json"})
+        response.close()
+        return response.headers["etag"]
 
     def pages(self, path: str, query: Mapping[str, str | int | bool | None], limit: int | None = None) -> Iterator[Any]:
         """The items of a list that comes in pages, at most so many."""

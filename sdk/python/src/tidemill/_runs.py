@@ -307,20 +307,36 @@ class Run(ProgressView):
 
     def retry(self) -> Run:
         """Runs what did not end well again, in the same run."""
-        self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/retry")
+        self._view = self._http.json("POST", f"/api/v1/runs/{part(self.id)}/retry", once=True)
         return self
+
+    @property
+    def etag(self) -> str:
+        """The revision of what is said of it (name, description, tags), for `if_match` of `describe`: what it does is no change of that."""
+        return self._http.etag(f"/api/v1/runs/{part(self.id)}")
 
     def tag(self, tags: Mapping[str, str | None] | None = None, /, **more: str | None) -> Run:
         """Sets tags, also after its end; those set to None are removed: `run.tag(stage="prod", old=None)`."""
         return self._describe({"tags": {**(tags or {}), **more}})
 
-    def describe(self, text: str | None = None, *, name: str | None = None) -> Run:
-        """Changes what is said of it, and what it is called. What is absent stays."""
-        return self._describe({"description": text, "display_name": name})
+    def describe(
+        self,
+        text: str | None = None,
+        *,
+        name: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+        if_match: str | None = None,
+    ) -> Run:
+        """Changes what is said of it, what it is called, and its tags. What is absent stays."""
+        change: dict[str, Any] = {"description": text, "display_name": name}
+        if tags is not None:
+            change["tags"] = dict(tags)
+        return self._describe(change, if_match)
 
     def comment(self, text: str) -> Comment:
         """Comments on it, in the name of the client's token."""
-        return Comment.of(self._http.json("POST", self._comments, query=self._by, body={"text": text}))
+        view = self._http.json("POST", self._comments, query=self._by, body={"text": text}, once=True)
+        return Comment.of(view)
 
     def comments(self) -> list[Comment]:
         """What people said of it, oldest first."""
@@ -351,10 +367,14 @@ class Run(ProgressView):
     def _by(self) -> dict[str, Any]:
         return {"by": user()}
 
-    def _describe(self, change: Mapping[str, Any]) -> Run:
+    def _describe(self, change: Mapping[str, Any], if_match: str | None = None) -> Run:
         body = {key: value for key, value in change.items() if value is not None}
         path = f"/api/v1/runs/{part(self.id)}"
-        self._view = self._http.json("PATCH", path, query=self._by, body=body, repeatable=True)
+        # Sent again, a change of what was seen would be refused for its own doing.
+        is_harmless = True if if_match is None else None
+        self._view = self._http.json(
+            "PATCH", path, query=self._by, body=body, repeatable=is_harmless, if_match=if_match
+        )
         return self
 
     def metrics(self, *, history: bool = False) -> list[dict[str, Any]]:

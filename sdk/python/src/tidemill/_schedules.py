@@ -152,7 +152,7 @@ class Schedules:
         }
         body = {key: value for key, value in spec.items() if value is not None}
         headers = {} if replace else {"if-none-match": "*"}
-        view = self._http.json("PUT", f"{SCHEDULES}/{part(name)}", body=body, headers=headers)
+        view = self._http.json("PUT", f"{SCHEDULES}/{part(name)}", body=body, headers=headers, once=True)
         return Schedule(self._http, view)
 
     def get(self, name: str) -> Schedule:

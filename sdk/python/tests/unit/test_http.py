@@ -54,6 +54,29 @@ def test_what_is_harmless_to_repeat_is_asked_again(pauses: list[float]) -> None:
     assert pauses[2] >= 7, "the server says when to come back"
 
 
+def test_what_makes_something_is_sent_again_under_its_own_key(pauses: list[float]) -> None:
+    gone = errors.UnavailableError("the answer broke off")
+    unknown = answer(status=503, tidemill_outcome="unknown")
+    fake = Fake().on("POST", "/x", gone, unknown, answer({"id": "a"}), answer({"id": "b"}))
+    http = http_of(fake)
+    assert http.json("POST", "/x", body={}, once=True) == {"id": "a"}
+    assert http.json("POST", "/x", body={}, once=True) == {"id": "b"}
+    keys = [sent.headers["idempotency-key"] for sent in fake.requests]
+    assert len(pauses) == 2
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_only_what_was_seen_is_changed(pauses: list[float]) -> None:
+    changed = answer({"code": "precondition_failed", "message": "it changed"}, 412)
+    fake = Fake().on("GET", "/x", answer({}, etag='"7"')).on("PUT", "/x", answer({}), changed)
+    http = http_of(fake)
+    seen = http.etag("/x")
+    http.json("PUT", "/x", body={}, if_match=seen)
+    with pytest.raises(errors.ConflictError):
+        http.json("PUT", "/x", body={}, if_match=seen)
+    assert [sent.headers.get("if-match") for sent in fake.requests] == [None, '"7"', '"7"']
+
+
 def test_what_may_have_had_its_effect_is_not_sent_twice(pauses: list[float]) -> None:
     fake = Fake().on("POST", "/x", errors.UnavailableError("nobody answers"), answer({}))
     with pytest.raises(errors.UnavailableError):

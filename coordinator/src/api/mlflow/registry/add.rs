@@ -9,7 +9,7 @@ use crate::api::mlflow::fault::Fault;
 use crate::api::mlflow::find::shown as shown_run;
 use crate::api::mlflow::place::place;
 use crate::api::tokens::name_of as by;
-use crate::catalog::{Catalog, CatalogCommand, CatalogFact, Changes, NewVersion, Which};
+use crate::catalog::{Catalog, CatalogCommand, Changes, NewVersion, Which};
 use crate::handle::CoordinatorHandle;
 use crate::tracking::{Own, TrackedId, TrackingChange};
 use serde::Deserialize;
@@ -80,23 +80,20 @@ pub(super) async fn add(
         labels: Vec::new(),
         origin: origin(handle, run.as_ref()).await?,
     };
-    let facts = catalog(handle, caller, &name, Changes::Add(version)).await?;
-    let added = facts.into_iter().find_map(|fact| match fact {
-        CatalogFact::VersionAdded { version, .. } => Some(version),
-        _ => None,
-    });
+    let added = catalog(handle, caller, &name, Changes::Add(version)).await?;
+    let added = added.and_then(|version| version.parse().ok());
     let version = added.ok_or_else(|| Fault::invalid("no version was added"))?;
     settle(handle, caller, &name).await?;
     Ok((name, version))
 }
 
-/// Has a model of the catalog changed.
+/// Has a model of the catalog changed; answers the version that was added, if one was.
 pub(super) async fn catalog(
     handle: &CoordinatorHandle,
     caller: &Caller,
     name: &Name,
     change: Changes,
-) -> Result<Vec<CatalogFact>, Fault> {
+) -> Result<Option<String>, Fault> {
     let command = CatalogCommand {
         kind: AssetKind::Model,
         name: name.clone(),
@@ -104,7 +101,7 @@ pub(super) async fn catalog(
         by: by(caller, None),
         change,
     };
-    let done = handle.change::<Catalog>(command).await?;
+    let done = handle.create::<Catalog>(command).await?;
     Ok(done.map_err(ApiError::from)?)
 }
 

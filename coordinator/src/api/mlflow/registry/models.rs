@@ -60,7 +60,7 @@ pub(in crate::api::mlflow) async fn create(
     Asked(asked): Asked<Named>,
 ) -> Result<(Extension<Made>, Json<Value>), Fault> {
     let name = name_of(&asked.name)?;
-    if found(&handle, &name).await.is_ok() {
+    if found(&handle, &name).await.is_ok() && !handle.may_be_done().await? {
         return Err(Fault::taken(format!(
             "there is a registered model `{}` already",
             asked.name

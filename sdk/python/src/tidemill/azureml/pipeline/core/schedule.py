@@ -367,7 +367,8 @@ class Schedule:
         headers = {"if-none-match": "*"} if is_new else {}
         body = {key: value for key, value in spec.items() if value is not None}
         http = workspace._client._http
-        return Schedule(workspace, http.json("PUT", f"{SCHEDULES}/{part(name)}", body=body, headers=headers))
+        path = f"{SCHEDULES}/{part(name)}"
+        return Schedule(workspace, http.json("PUT", path, body=body, headers=headers, once=True))
 
     def __repr__(self) -> str:
         return f"Pipeline(Name: {self.name}, Pipeline Id: {self.pipeline_id}, Status: {self.status})"
