@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tidemill_protocol::ids::{AttemptId, FencingToken, RunId, StepIndex, WorkerId};
-use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{StepTask, StopReason};
 
 /// What must be done.
@@ -22,10 +22,13 @@ pub enum Effect {
         /// Why.
         reason: StopReason,
     },
-    /// Wake the engine with this alarm at or after this moment.
+    /// Wake the engine with this alarm when its moment has come, or when so much time has passed as lay between the decision and that moment: whoever decided may
+    /// have had a wall clock that was far ahead.
     SetAlarm {
         /// When.
         at: Timestamp,
+        /// How long that was from the decision; no wait is longer.
+        pause: Millis,
         /// With what.
         alarm: Alarm,
     },

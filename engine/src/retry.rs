@@ -9,6 +9,10 @@ use tidemill_protocol::time::Timestamp;
 /// How many attempts of a step may fail through the machines' fault before the step fails: the author's retries do not count for these.
 pub(crate) const CRASHES_MAX: u16 = 5;
 
+/// How often a store that is away may keep a step from beginning before the step fails. Each try takes its worker minutes, and the pauses grow to five minutes unless
+/// the author says less: more than a day.
+pub(crate) const OUTAGES_MAX: u16 = 300;
+
 /// The moment of the next attempt, if there is to be one after `attempt` failed for `reason`.
 pub(crate) fn retry_at(
     run: &Run,
@@ -21,6 +25,9 @@ pub(crate) fn retry_at(
     let policy = &run.graph.template(step).rules.retry;
     let failed = if reason.is_final() {
         return None;
+    } else if reason.is_outage() {
+        let outages = tries.outages.saturating_add(1);
+        (outages < OUTAGES_MAX).then_some(outages)
     } else if reason.is_infrastructure() {
         let crashes = tries.crashes.saturating_add(1);
         (crashes < CRASHES_MAX).then_some(crashes)

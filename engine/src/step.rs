@@ -66,6 +66,9 @@ pub struct Tries {
     /// Attempts whose machine was taken away.
     #[serde(default)]
     pub preemptions: u16,
+    /// Attempts that did not begin because a store was away.
+    #[serde(default)]
+    pub outages: u16,
 }
 
 /// How a step stands, with what only this state needs.

@@ -47,6 +47,8 @@ pub enum FailureReason {
     },
     /// The worker's disk or the store would not take an output.
     StoreFailed,
+    /// The store could not be reached for what the step reads, so the step did not begin.
+    StoreUnavailable,
     /// The worker's disk was full.
     DiskFull,
     /// A secret that the step names does not exist, or cannot be given as the step wants it.
@@ -71,6 +73,7 @@ impl FailureReason {
         match self {
             Self::Lost
             | Self::StoreFailed
+            | Self::StoreUnavailable
             | Self::DiskFull
             | Self::SecretsUnavailable
             | Self::DeadLettered
@@ -88,6 +91,11 @@ impl FailureReason {
             | Self::ExecutorMissing
             | Self::Unknown => false,
         }
+    }
+
+    /// Whether what all steps need was away, so that others failed likewise and the step is tried again for as long as such an outage may last.
+    pub const fn is_outage(&self) -> bool {
+        matches!(self, Self::StoreUnavailable)
     }
 
     /// Whether another try cannot end differently, so that none is made.
@@ -109,6 +117,7 @@ impl FailureReason {
             Self::OutputMissing { output } => format!("output `{output}` was not written"),
             Self::OutputRefused { output } => format!("output `{output}` could not be collected"),
             Self::StoreFailed => "outputs could not be stored".into(),
+            Self::StoreUnavailable => "the store could not be reached".into(),
             Self::DiskFull => "the worker's disk was full".into(),
             Self::SecretMissing => "a secret of the step is missing".into(),
             Self::SecretsUnavailable => "the step's secrets could not be had".into(),

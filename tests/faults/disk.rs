@@ -1,9 +1,9 @@
 //! A disk whose power can be cut: a file system in a file, which is copied while everything runs, without a sync. That is what a disk holds when the power
-//! goes; then the copy takes its place. Needs the right to mount.
+//! goes; then the copy takes its place. It can also be made to take nothing. Needs the right to mount.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Sparse: it takes what is written.
 const DISK_BYTES: u64 = 512 * 1024 * 1024;
@@ -40,6 +40,16 @@ impl Disk {
             .arg(&self.place));
     }
 
+    /// From now on whoever writes to it is held by the kernel.
+    pub(crate) fn freeze(&self) {
+        run(Command::new("fsfreeze").arg("-f").arg(&self.place));
+    }
+
+    /// Whoever was held goes on.
+    pub(crate) fn thaw(&self) {
+        run(Command::new("fsfreeze").arg("-u").arg(&self.place));
+    }
+
     /// What was on the disk at this moment is all that is left of it; `end` ends whoever uses it.
     pub(crate) fn cut(&mut self, end: impl FnOnce()) {
         let rest = self.image.with_extension("rest");
@@ -53,6 +63,13 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
+        // A disk that a failed trial left frozen would hold its processes for ever.
+        let mut thaw = Command::new("fsfreeze");
+        thaw.arg("-u")
+            .arg(&self.place)
+            .stderr(Stdio::null())
+            .status()
+            .ok();
         Command::new("umount").arg("-l").arg(&self.place).status().ok();
     }
 }
@@ -63,6 +80,6 @@ fn run(command: &mut Command) {
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         status.success(),
-        "{command:?} failed: power cuts are tried as root"
+        "{command:?} failed: such disks are made as root"
     );
 }

@@ -24,6 +24,7 @@ mod settings;
 mod silence;
 mod small_disk;
 mod standby;
+mod stuck;
 mod trial;
 mod watched;
 mod worker;

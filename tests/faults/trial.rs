@@ -2,7 +2,7 @@
 
 use crate::{
     broker, chaos, checker, clock, coordinator, crowd, loops, metrics, nodes, objects, power, results,
-    secrets, silence, standby, watched, worker,
+    secrets, silence, standby, stuck, watched, worker,
 };
 
 /// How long it takes.
@@ -55,9 +55,10 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 17] = [
+    let groups: [&[Trial]; 18] = [
         checker::TRIALS,
         watched::TRIALS,
+        stuck::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
         clock::TRIALS,

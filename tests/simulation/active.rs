@@ -3,7 +3,7 @@
 
 use crate::archive::{BEAT_TICKS, SURE_TICKS, Segment};
 use crate::bus::{Bus, ToWorker};
-use crate::coordinator::{Coordinator, Halt, Output, Turn};
+use crate::coordinator::{Coordinator, Halt, Output, Turn, monotonic};
 use crate::coverage::{Coverage, Sight};
 use crate::disk::{Disk, decode};
 use crate::oracle::Oracle;
@@ -217,7 +217,10 @@ impl Active {
                     with.people
                         .hear(with.tick, (request, proposed), &answer, with.oracle, with.seen)?;
                 }
-                Output::Effect(Effect::SetAlarm { at, alarm }) => self.coordinator.set_alarm(at, alarm),
+                Output::Effect(Effect::SetAlarm { at, pause, alarm }) => {
+                    let wait = at.since(with.now).min(pause);
+                    self.coordinator.set_alarm(monotonic(with.tick) + wait, alarm);
+                }
                 output => self.outbox.push_back(output),
             }
         }

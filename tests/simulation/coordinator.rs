@@ -73,7 +73,8 @@ pub(crate) struct Coordinator {
     pub(crate) engine: Engine,
     epoch: u64,
     fleet: Fleet,
-    alarms: BTreeSet<(Timestamp, Alarm)>,
+    /// By the clock that never steps.
+    alarms: BTreeSet<(Millis, Alarm)>,
     /// Small steps until it dies, once that is decided.
     pub(crate) dies_after: Option<u64>,
     fresh: bool,
@@ -130,7 +131,7 @@ impl Coordinator {
         self.paused = away;
     }
 
-    pub(crate) fn set_alarm(&mut self, at: Timestamp, alarm: Alarm) {
+    pub(crate) fn set_alarm(&mut self, at: Millis, alarm: Alarm) {
         self.alarms.insert((at, alarm));
     }
 
@@ -294,7 +295,7 @@ impl Coordinator {
             answer.map_err(|rejection| format!("the lease of {attempt} could not run out: {rejection}"))?;
         }
         while let Some((at, alarm)) = self.alarms.first().copied() {
-            if at > turn.now {
+            if at > monotonic(turn.tick) {
                 break;
             }
             self.alarms.pop_first();

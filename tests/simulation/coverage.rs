@@ -47,6 +47,7 @@ sights! {
     QueueWiped,
     BrokerAway,
     ClockSteppedBack,
+    ClockWasAhead,
     HostDied,
     DaemonRestarted,
     Partitioned,

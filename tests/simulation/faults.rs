@@ -59,6 +59,8 @@ pub(crate) enum FaultKind {
     Preempted { worker: usize, ticks: u64 },
     /// The coordinator's wall clock steps back.
     ClockBack { ms: u64 },
+    /// Everybody's wall clock is a day ahead, and right again later.
+    ClockAhead { ticks: u64 },
     /// The coordinator writes a snapshot.
     Snapshot,
 }
@@ -117,8 +119,9 @@ fn random_kind(random: &mut Random, workers: usize) -> FaultKind {
         23 => FaultKind::StoreAway {
             ticks: 1 + random.below(60),
         },
-        24 => FaultKind::ClockBack {
-            ms: random.below(5_000),
+        24 => match random.below(5_000) {
+            odd if odd % 2 == 1 => FaultKind::ClockAhead { ticks: 1 + odd % 60 },
+            ms => FaultKind::ClockBack { ms },
         },
         25 => FaultKind::Sweep {
             held: if random.chance(500) { random.below(80) } else { 0 },

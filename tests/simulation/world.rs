@@ -19,6 +19,8 @@ use tidemill_protocol::time::Timestamp;
 
 /// Ticks after which everything must have ended.
 const TICKS_MAX: u64 = 12_000;
+/// How far a wall clock is ahead when it is: longer than any world lasts.
+const DAY_MS: u64 = 86_400_000;
 /// Ticks for which an ended world is watched.
 const REST_TICKS: u64 = 90;
 
@@ -26,6 +28,7 @@ pub(crate) struct World {
     random: Random,
     tick: u64,
     clock_back_ms: u64,
+    clock_ahead_until: u64,
     bus: Bus,
     store: Store,
     workers: Vec<Worker>,
@@ -54,6 +57,7 @@ pub(crate) fn play(scenario: &Scenario) -> Result<Coverage, String> {
         random: Random::new(scenario.seed ^ 0x5eed),
         tick: 0,
         clock_back_ms: 0,
+        clock_ahead_until: 0,
         bus: Bus::new(scenario.noise),
         store: Store::default(),
         worker_ids: workers.iter().map(|worker| worker.id.clone()).collect(),
@@ -146,6 +150,10 @@ impl World {
             FaultKind::ClockBack { ms } => {
                 self.seen.see(Sight::ClockSteppedBack);
                 self.clock_back_ms += ms;
+            }
+            FaultKind::ClockAhead { ticks } => {
+                self.seen.see(Sight::ClockWasAhead);
+                self.clock_ahead_until = self.until(ticks);
             }
         }
     }
@@ -263,7 +271,12 @@ impl World {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp(1_000_000 + self.tick * 100 - self.clock_back_ms)
+        let ahead_ms = if self.tick < self.clock_ahead_until {
+            DAY_MS
+        } else {
+            0
+        };
+        Timestamp(1_000_000 + self.tick * 100 - self.clock_back_ms + ahead_ms)
     }
 
     /// One tick of every machine, in any order.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidemill_protocol::codec;
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::time::Clock;
-use tidemill_protocol::wire::{Audience, Control, Kind, TrustedKeys, open};
+use tidemill_protocol::wire::{Audience, Control, EnvelopeError, Kind, TrustedKeys, open};
 use tidemill_transport::{Consumer, Delivery};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,17 @@ impl ControlIntake {
             self.clock.now(),
             &delivery.bytes,
         )
-        .map_err(|error| error.to_string())?;
+        .map_err(refusal)?;
         codec::decode(opened.body).map_err(|error| error.to_string())
+    }
+}
+
+/// What the log says of an instruction that is not followed.
+fn refusal(error: EnvelopeError) -> String {
+    match error {
+        EnvelopeError::Expired => {
+            format!("{error}; help: is this machine's clock more than a minute ahead of the coordinator's?")
+        }
+        error => error.to_string(),
     }
 }

@@ -5,14 +5,13 @@ mod alarms;
 mod publisher;
 mod reconcile;
 
-pub(crate) use alarms::run_alarms;
+pub(crate) use alarms::{SetAlarm, run_alarms};
 pub(crate) use publisher::{Outgoing, Publisher};
 pub(crate) use reconcile::Reconciler;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tidemill_engine::{Alarm, Effect};
-use tidemill_protocol::time::Timestamp;
+use tidemill_engine::Effect;
 use tidemill_protocol::wire::Control;
 use tokio::sync::mpsc;
 
@@ -25,7 +24,7 @@ pub(crate) const ALARMS_MAX: usize = 16_384;
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox {
     pub(crate) outgoing: mpsc::Sender<Outgoing>,
-    pub(crate) alarms: mpsc::Sender<(Timestamp, Alarm)>,
+    pub(crate) alarms: mpsc::Sender<SetAlarm>,
     /// Set when an effect was dropped: the reconciler then asks the state for all of them.
     pub(crate) dropped: Arc<AtomicBool>,
 }
@@ -48,7 +47,9 @@ impl Outbox {
                 };
                 self.outgoing.try_send(Outgoing::Control(worker, control)).is_ok()
             }
-            Effect::SetAlarm { at, alarm } => self.alarms.try_send((at, alarm)).is_ok(),
+            Effect::SetAlarm { at, pause, alarm } => {
+                self.alarms.try_send(SetAlarm { at, pause, alarm }).is_ok()
+            }
         };
         if !taken {
             self.dropped.store(true, Ordering::Release);

@@ -9,7 +9,7 @@ use crate::audit::{self, AUDIT_DIR, AuditLog};
 use crate::blocking::blocking;
 use crate::config::{ArchiveMode, CoordinatorConfig};
 use crate::driver::{Driver, Keeper, Published, REQUESTS_MAX, Recovered, Request};
-use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing};
+use crate::effects::{ALARMS_MAX, OUTGOING_MAX, Outbox, Outgoing, SetAlarm};
 use crate::enrolment::Roster;
 use crate::error::{CommandError, CoordinatorError, StartError, Stopped};
 use crate::handle::{CoordinatorHandle, Inner};
@@ -26,9 +26,9 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tidemill_artifacts::{ArtifactStore, Poster, Reserve};
-use tidemill_engine::{Alarm, Command, Fleet, FleetSettings};
+use tidemill_engine::{Command, Fleet, FleetSettings};
 use tidemill_protocol::api::{ArchiveView, CoordinatorView};
-use tidemill_protocol::time::{Clock, Timestamp};
+use tidemill_protocol::time::Clock;
 use tidemill_protocol::wire::{SignerKey, TrustedKey};
 use tidemill_transport::Broker;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -63,7 +63,7 @@ pub struct Coordinator {
 struct Mailboxes {
     requests: mpsc::Receiver<Request>,
     outgoing: mpsc::Receiver<Outgoing>,
-    alarms: mpsc::Receiver<(Timestamp, Alarm)>,
+    alarms: mpsc::Receiver<SetAlarm>,
 }
 
 /// What of the state folder the API asks.

@@ -4,7 +4,7 @@
 use super::Coordinator;
 use crate::archive::Sure;
 use crate::config::CoordinatorConfig;
-use crate::effects::{Outbox, Outgoing, Publisher, Reconciler, run_alarms};
+use crate::effects::{Outbox, Outgoing, Publisher, Reconciler, SetAlarm, run_alarms};
 use crate::error::CoordinatorError;
 use crate::inbox::{
     Ear, LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs,
@@ -16,9 +16,7 @@ use crate::schedules::{run_schedules, run_watches};
 use crate::tracking::run_sealer;
 use std::future::Future;
 use std::sync::Arc;
-use tidemill_engine::Alarm;
 use tidemill_protocol::mailing::MailingSpec;
-use tidemill_protocol::time::Timestamp;
 use tidemill_protocol::webhook::WebhookSpec;
 use tidemill_protocol::wire::{SignerKey, TrustedKeys};
 use tidemill_transport::{BrokerError, Queue};
@@ -32,7 +30,7 @@ impl Coordinator {
         config: &CoordinatorConfig,
         (key, sure): (SignerKey, Sure),
         outbox: Outbox,
-        (outgoing, alarms): (mpsc::Receiver<Outgoing>, mpsc::Receiver<(Timestamp, Alarm)>),
+        (outgoing, alarms): (mpsc::Receiver<Outgoing>, mpsc::Receiver<SetAlarm>),
     ) {
         let inner = Arc::clone(&self.handle.inner);
         let publisher = Publisher {

@@ -165,7 +165,9 @@ impl Engine {
                 retry_at: failed.retry_at,
             },
             |step| {
-                if reason.is_infrastructure() {
+                if reason.is_outage() {
+                    step.tries.outages = step.tries.outages.saturating_add(1);
+                } else if reason.is_infrastructure() {
                     step.tries.crashes = step.tries.crashes.saturating_add(1);
                 } else {
                     step.tries.failures = step.tries.failures.saturating_add(1);
@@ -269,12 +271,15 @@ pub(crate) fn stop_effect(run: &Run, step: StepIndex) -> Option<Effect> {
 
 /// The alarm that ends the pause of a waiting step.
 pub(crate) fn set_alarm(run: &Run, place: Place, at: Timestamp) -> Effect {
-    let attempt = run
+    let (attempt, decided_at) = run
         .state(place.step)
         .last_attempt()
-        .map_or(0, |(number, _)| number);
+        .map_or((0, at), |(number, attempt)| {
+            (number, attempt.end().map_or(at, |end| end.at))
+        });
     Effect::SetAlarm {
         at,
+        pause: at.since(decided_at),
         alarm: Alarm::RetryStep {
             run: run.id(),
             step: place.step,

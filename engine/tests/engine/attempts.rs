@@ -7,7 +7,7 @@ use tidemill_engine::{Alarm, Command, Effect, Fact, Rejection};
 use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::ids::FencingToken;
 use tidemill_protocol::status::{AttemptStatus, RunStatus, StepStatus};
-use tidemill_protocol::time::Timestamp;
+use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{AttemptUsage, Phase, ReportBody, StepTask, StopReason};
 
 fn one_step(retries: u32) -> (Bed, tidemill_protocol::ids::RunId, Arc<StepTask>) {
@@ -20,7 +20,7 @@ fn one_step(retries: u32) -> (Bed, tidemill_protocol::ids::RunId, Arc<StepTask>)
 /// Ends the pause of the step and answers with the task of its next attempt.
 fn after_pause(bed: &mut Bed) -> Arc<StepTask> {
     let effects = bed.effects();
-    let [Effect::SetAlarm { at, alarm }] = effects.as_slice() else {
+    let [Effect::SetAlarm { at, alarm, .. }] = effects.as_slice() else {
         panic!("one alarm was expected: {effects:?}")
     };
     bed.now = *at;
@@ -221,7 +221,7 @@ fn failures_of_machines_are_retried_without_the_authors_leave_and_not_for_ever()
             usize::from(crash < 5),
             "an alarm, but not after the last"
         );
-        if let Some(Effect::SetAlarm { at, alarm }) = effects.pop() {
+        if let Some(Effect::SetAlarm { at, alarm, .. }) = effects.pop() {
             bed.now = at;
             bed.command(&Command::Alarm(alarm));
             bed.settle();
@@ -231,6 +231,47 @@ fn failures_of_machines_are_retried_without_the_authors_leave_and_not_for_ever()
     assert_eq!(bed.step_status(run, "a"), StepStatus::Failed);
     assert_eq!(bed.step(run, "a").attempts()[0].status(), AttemptStatus::Lost);
     bed.nothing_else();
+}
+
+#[test]
+fn a_store_that_is_away_for_a_day_fails_no_step_and_uses_up_none_of_its_tries() {
+    let (mut bed, run, mut task) = one_step(0);
+    let begun = bed.now;
+    for outage in 1..300 {
+        assert_eq!(task.attempt.attempt, outage);
+        bed.claim(&task);
+        bed.fail_for(&task, FailureReason::StoreUnavailable);
+        bed.settle();
+        task = after_pause(&mut bed);
+    }
+    assert!(
+        bed.now.since(begun) > Millis::from_secs(24 * 3600),
+        "a day at least"
+    );
+    bed.claim(&task);
+    bed.fail_for(&task, FailureReason::Lost);
+    bed.settle();
+    task = after_pause(&mut bed);
+    bed.claim(&task);
+    bed.fail_for(&task, FailureReason::StoreUnavailable);
+    bed.settle();
+    assert_eq!(bed.step_status(run, "a"), StepStatus::Failed, "but not for ever");
+    bed.nothing_else();
+}
+
+#[test]
+fn an_alarm_says_how_long_the_pause_is_whatever_the_clock_says_later() {
+    let (mut bed, _, task) = one_step(1);
+    bed.claim(&task);
+    bed.fail(&task);
+    bed.settle();
+    let failed = bed.now;
+    let effects = bed.effects();
+    let [set @ Effect::SetAlarm { at, pause, .. }] = effects.as_slice() else {
+        panic!("one alarm was expected: {effects:?}")
+    };
+    assert_eq!(*pause, at.since(failed));
+    assert_eq!(bed.engine.outstanding(), [set.clone()], "also after a restart");
 }
 
 #[test]

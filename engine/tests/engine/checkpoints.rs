@@ -35,7 +35,7 @@ fn lose(bed: &mut Bed, task: &StepTask) -> Arc<StepTask> {
         token: task.token,
     });
     let effects = bed.effects();
-    let [Effect::SetAlarm { at, alarm }] = effects.as_slice() else {
+    let [Effect::SetAlarm { at, alarm, .. }] = effects.as_slice() else {
         panic!("a pause was expected: {effects:?}")
     };
     bed.now = *at;

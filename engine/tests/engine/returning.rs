@@ -30,7 +30,7 @@ fn lose(bed: &mut Bed, task: &StepTask) {
 /// Ends the pause: the replacement's task is out.
 fn replaced(bed: &mut Bed) -> Arc<StepTask> {
     let effects = bed.effects();
-    let [Effect::SetAlarm { at, alarm }] = effects.as_slice() else {
+    let [Effect::SetAlarm { at, alarm, .. }] = effects.as_slice() else {
         panic!("nobody is told to stop while the worker may come back: {effects:?}")
     };
     bed.now = *at;

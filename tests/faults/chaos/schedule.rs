@@ -14,8 +14,7 @@ pub(super) enum Fault {
     /// The coordinator is cut off from broker and store while a standby follows, which takes over.
     StandbySupersedes,
     CoordinatorDiskFull,
-    /// The coordinator's wall clock is two hours behind. Ahead it is in the trials of clocks: a pause before the next attempt is over at a moment of the
-    /// wall clock, and what was decided a day ahead waits for a day once the clock is right again.
+    /// The coordinator's wall clock is two hours behind, or a day ahead.
     CoordinatorClock,
     WorkerDiskFull,
     WorkerClock,

@@ -167,7 +167,7 @@ impl World {
                 self.own.iter().for_each(Wire::hold);
             }
             Fault::CoordinatorDiskFull => self.fill_disk(strike.fault, 0, 8),
-            Fault::CoordinatorClock => self.set_clock(0, BEHIND),
+            Fault::CoordinatorClock => self.set_clock(0, wrong(strike.worker)),
             Fault::BrokerKilled => self.rabbit.kill(),
             Fault::BrokerAlarm => self.order(&["set_vm_memory_high_watermark", "0.0000001"]),
             Fault::PasswordRevoked => {
@@ -200,7 +200,7 @@ impl World {
             Fault::SupervisorKilled => drop(cluster.kill_supervisor(name)),
             Fault::WorkerFrozen => cluster.worker(name).freeze(),
             Fault::WorkerDiskFull => self.fill_disk(fault, 1, 1),
-            Fault::WorkerClock => self.set_clock(1, if place == 0 { BEHIND } else { AHEAD }),
+            Fault::WorkerClock => self.set_clock(1, wrong(place)),
             Fault::WorkerCut => self.wires[place].cut(),
             Fault::WorkerDeaf => self.wires[place].hold_answers(),
             _ => self.wires[place].reset(),
@@ -326,4 +326,9 @@ fn clocks(cluster: &Cluster) -> Option<[WallClock; 2]> {
 #[expect(clippy::print_stdout, reason = "what led to a failure")]
 fn tell_end(who: &str) {
     println!("{who} has ended by itself and is started again");
+}
+
+/// How a clock is wrong: which worker a fault is drawn for decides, so that it is part of the seed.
+const fn wrong(place: usize) -> &'static str {
+    if place == 0 { BEHIND } else { AHEAD }
 }

@@ -172,7 +172,7 @@ fn fetched_note(name: &PortName, uri: &str, fetched: &Fetched) -> String {
 fn unfetched(name: &PortName, error: &FetchError) -> Failure {
     let reason = match error {
         FetchError::File(StoreError::File { source, .. }) => return disk(source),
-        error if error.is_retryable() => FailureReason::StoreFailed,
+        error if error.is_retryable() => FailureReason::StoreUnavailable,
         _ => FailureReason::InputUnreadable,
     };
     let help = match error {
@@ -323,10 +323,10 @@ impl Sources {
 
 fn unreadable(what: &str, error: &StoreError) -> Failure {
     // A store that cannot be reached is the machines' fault, damaged bytes are not mended by another try.
-    let reason = if error.is_retryable() {
-        FailureReason::StoreFailed
-    } else {
-        FailureReason::InputUnreadable
+    let reason = match error {
+        StoreError::File { source, .. } if error.is_retryable() => return disk(source),
+        error if error.is_retryable() => FailureReason::StoreUnavailable,
+        _ => FailureReason::InputUnreadable,
     };
     Failure::with_message(reason, format!("{what}: {}", crate::error::chain(error)))
 }

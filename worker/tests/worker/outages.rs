@@ -1,9 +1,12 @@
 //! A store that is away when a step has ended costs time and no attempt. For how long it is borne is tested beside the pauses themselves.
 
 use crate::bench::{Bench, DEADLINE, Step};
+use bytes::Bytes;
 use std::fs;
 use std::path::{Path, PathBuf};
+use tidemill_protocol::failure::FailureReason;
 use tidemill_protocol::ids::AttemptId;
+use tidemill_protocol::key::InputValue;
 use tidemill_protocol::name::PortName;
 use tidemill_protocol::plan::PortType;
 use tidemill_protocol::wire::{Phase, ReportBody, Success};
@@ -106,4 +109,19 @@ async fn a_worker_that_drains_leaves_when_what_waited_is_stored() {
     check(&bench, &success).await;
     let left = tokio::time::timeout(DEADLINE, bench.worker.wait()).await;
     assert!(left.is_ok(), "the worker has left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_whose_inputs_cannot_be_reached_did_not_begin_and_says_whose_fault_that_is() {
+    let mut bench = Bench::start().await;
+    let data = bench.store.put_bytes(Bytes::from_static(b"rows")).await.unwrap();
+    let away = Away::from(bench.dir.path());
+    let step = Step::argv(&["/bin/true"]).input("data", InputValue::Artifact(data));
+    let body = bench.run(step).await;
+    let ReportBody::Failed { failure, .. } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason, FailureReason::StoreUnavailable, "{failure:?}");
+    away.comes_back();
+    bench.end().await;
 }

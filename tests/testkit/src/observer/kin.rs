@@ -60,6 +60,8 @@ pub(super) struct Kin {
     among: BTreeMap<Id, BTreeSet<Made>>,
     /// How much of each worker's log was read, and which daemon wrote it last.
     read: BTreeMap<String, (u64, u32)>,
+    /// When the kernel last held a process, so that nobody could end it.
+    held: BTreeMap<Id, Instant>,
     overdue: BTreeMap<Id, Overdue>,
     looks: u32,
 }
@@ -74,6 +76,7 @@ impl Kin {
             last_seen: BTreeMap::new(),
             among: BTreeMap::new(),
             read: BTreeMap::new(),
+            held: BTreeMap::new(),
             overdue: BTreeMap::new(),
             looks: 0,
         }
@@ -103,6 +106,11 @@ impl Kin {
         self.known.retain(|id, _| is_there(id));
         self.unburied.retain(|id, _| is_there(id));
         self.among.retain(|id, _| is_there(id));
+        self.held.retain(|id, _| is_there(id));
+        let held = lines.iter().filter(|(_, line)| line.state == 'D');
+        let now = Instant::now();
+        self.held
+            .extend(held.map(|(pid, line)| ((*pid, line.start), now)));
         self.meet(&lines);
         self.hear_of_stops(&lines);
         if self.looks.is_multiple_of(ASKS_EVERY) {
@@ -273,7 +281,8 @@ impl Kin {
                 ends.map(|ends| ends.into_iter().max().unwrap_or(*since))
             };
             if let Some(over_since) = over_since {
-                let after = now.saturating_duration_since(over_since);
+                let since = self.held.get(id).map_or(over_since, |held| over_since.max(*held));
+                let after = now.saturating_duration_since(since);
                 let what = || format!("process {} lives on: {}", id.0, in_words(kind));
                 note(&mut self.overdue, *id, after, what);
             }
