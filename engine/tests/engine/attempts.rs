@@ -271,7 +271,11 @@ fn an_alarm_says_how_long_the_pause_is_whatever_the_clock_says_later() {
         panic!("one alarm was expected: {effects:?}")
     };
     assert_eq!(*pause, at.since(failed));
-    assert_eq!(bed.engine.outstanding(), [set.clone()], "also after a restart");
+    assert_eq!(
+        bed.engine.outstanding(),
+        std::slice::from_ref(set),
+        "also after a restart"
+    );
 }
 
 #[test]
