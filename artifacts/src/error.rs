@@ -141,6 +141,23 @@ impl StoreError {
         }
     }
 
+    /// Whether the store did not answer what it was asked, and may later without anybody's doing; of a folder, that the disk which machines share is away.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Backend { .. } => self.is_retryable(),
+            Self::File { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::NotADirectory
+                    | io::ErrorKind::StaleNetworkFileHandle
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::NetworkDown
+            ),
+            _ => false,
+        }
+    }
+
     /// Whether the store, or the way to it, fails rather than what was asked: whoever has much to lose waits until somebody has mended it. Wider than
     /// [`Self::is_retryable`]: rights that ran out, a bucket that is gone and a disk that is not mounted are mended by people.
     pub fn is_outage(&self) -> bool {

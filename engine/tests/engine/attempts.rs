@@ -249,7 +249,7 @@ fn a_store_that_is_away_for_a_day_fails_no_step_and_uses_up_none_of_its_tries() 
         "a day at least"
     );
     bed.claim(&task);
-    bed.fail_for(&task, FailureReason::Lost);
+    bed.fail_for(&task, FailureReason::DiskFull);
     bed.settle();
     task = after_pause(&mut bed);
     bed.claim(&task);

@@ -324,8 +324,8 @@ impl Sources {
 fn unreadable(what: &str, error: &StoreError) -> Failure {
     // A store that cannot be reached is the machines' fault, damaged bytes are not mended by another try.
     let reason = match error {
+        error if error.is_unreachable() => FailureReason::StoreUnavailable,
         StoreError::File { source, .. } if error.is_retryable() => return disk(source),
-        error if error.is_retryable() => FailureReason::StoreUnavailable,
         _ => FailureReason::InputUnreadable,
     };
     Failure::with_message(reason, format!("{what}: {}", crate::error::chain(error)))
