@@ -55,6 +55,7 @@ pub(crate) fn from_file(
     spec.parameters = loaded.parameters;
     spec.display_name = loaded.display_name;
     spec.experiment = loaded.experiment;
+    spec.project = loaded.project;
     spec.tags = loaded.tags;
     spec.continue_on_step_failure = loaded.continue_on_step_failure;
     spec.force_rerun = loaded.force_rerun;
@@ -130,6 +131,7 @@ fn blank(trigger: Trigger, pipeline: Name) -> ScheduleSpec {
         parameters: std::collections::BTreeMap::new(),
         display_name: None,
         experiment: None,
+        project: None,
         tags: std::collections::BTreeMap::new(),
         priority: 0,
         force_rerun: false,
@@ -146,6 +148,9 @@ fn apply(spec: &mut ScheduleSpec, args: &ScheduleCreateArgs) {
     spec.tags.extend(loading::map(&args.tags));
     if args.experiment.is_some() {
         spec.experiment.clone_from(&args.experiment);
+    }
+    if args.project.is_some() {
+        spec.project.clone_from(&args.project);
     }
     if let Some(catch_up) = args.catch_up {
         spec.catch_up = catch_up.into();

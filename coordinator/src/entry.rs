@@ -60,6 +60,7 @@ pub(crate) struct Spelled {
     access: Option<AccessFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     enrolment: Option<EnrolmentFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets: Option<SecretFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     catalog: Option<CatalogFact>,
@@ -77,6 +78,7 @@ pub(crate) struct Spelled {
     projects: Option<ProjectFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     drafts: Option<DraftFact>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     mailings: Option<MailingFact>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     idempotency: Option<IdempotencyFact>,
@@ -202,6 +204,15 @@ mod tests {
             assert_eq!(Entry::decode(&codec::encode(&entry)).unwrap(), entry);
             let json = serde_json::to_string(&entry).unwrap();
             assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_export_says_what_happened_and_nothing_of_the_ledgers_in_which_nothing_did() {
+        for entry in samples() {
+            let line = serde_json::to_value(Spelled::numbered(7, entry)).unwrap();
+            let fields = line.as_object().unwrap();
+            assert_eq!(fields.len(), 3, "its number, its moment and one thing: {line}");
         }
     }
 

@@ -189,7 +189,10 @@ fn files_of<'a>(
 }
 
 /// `azureml://…datastores/D/paths/P` as an address, with the datastore that it lies in.
-fn in_datastore(datastores: &Datastores, text: &str) -> Result<(String, (Name, Datastore)), String> {
+pub(crate) fn in_datastore(
+    datastores: &Datastores,
+    text: &str,
+) -> Result<(String, (Name, Datastore)), String> {
     let bad = || format!("`{text}` is no path in a datastore");
     let (_, rest) = text.split_once("datastores/").ok_or_else(bad)?;
     let (store, inner) = rest

@@ -8,7 +8,7 @@ use tidemill_coordinator::catalog::{CatalogFact, Verdict};
 use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::{
-    AssetBody, AssetKind, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage, Version,
+    AssetBody, AssetKind, FilesBody, Location, ModelStage, Origin, ParameterDoc, PipelineBody, Stage, Version,
 };
 use tidemill_protocol::digest::Digest;
 use tidemill_protocol::name::Name;
@@ -24,6 +24,8 @@ fn kind(fact: &CatalogFact) -> String {
         CatalogFact::LabelSet { .. } => "label-set".to_owned(),
         CatalogFact::LabelRemoved { .. } => "label-removed".to_owned(),
         CatalogFact::VersionRemoved { .. } => "version-removed".to_owned(),
+        CatalogFact::VersionPromoted { .. } => "version-promoted".to_owned(),
+        CatalogFact::AssetRenamed { .. } => "asset-renamed".to_owned(),
         CatalogFact::OutputSettled {
             verdict: Verdict::Version(_),
             ..
@@ -151,6 +153,19 @@ fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
             kind: model,
             name: name.clone(),
             version: version("7"),
+            by: by.clone(),
+        },
+        CatalogFact::VersionPromoted {
+            kind: model,
+            name: name.clone(),
+            version: version("7"),
+            model_stage: ModelStage::Production,
+            by: by.clone(),
+        },
+        CatalogFact::AssetRenamed {
+            kind: model,
+            name: name.clone(),
+            to: s::name("leavers"),
             by,
         },
         settled(&name, Verdict::Version(version("7"))),

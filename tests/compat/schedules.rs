@@ -19,6 +19,7 @@ use tidemill_protocol::time::{Millis, Timestamp};
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
 fn kind(fact: &ScheduleFact) -> String {
     match fact {
+        ScheduleFact::ScheduleSet { spec, .. } if spec.project.is_some() => "set-in-project".to_owned(),
         ScheduleFact::ScheduleSet { spec, .. } => match &spec.trigger {
             Trigger::Cron(_) => "set-cron".to_owned(),
             Trigger::Recurrence(_) => "set-recurrence".to_owned(),
@@ -53,6 +54,7 @@ fn spec(trigger: Trigger) -> ScheduleSpec {
         parameters: pairs("trees", "${{creation_context.trigger_time}}"),
         display_name: Some("nightly".into()),
         experiment: Some("vision".into()),
+        project: None,
         tags: pairs("team", "mill"),
         priority: -2,
         force_rerun: true,
@@ -112,6 +114,15 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
         spec: Box::new(spec(trigger)),
         by: by.clone(),
     });
+    let [by_the_clock, ..] = triggers();
+    let in_project = ScheduleFact::ScheduleSet {
+        name: name.clone(),
+        spec: Box::new(ScheduleSpec {
+            project: Some(s::name("cars")),
+            ..spec(by_the_clock)
+        }),
+        by: by.clone(),
+    };
     let outcomes = [
         FiringOutcome::Started { run: s::run() },
         FiringOutcome::Queued,
@@ -165,7 +176,13 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
             by,
         },
     ];
-    let facts: Vec<ScheduleFact> = set.into_iter().chain(fired).chain(others).chain(looked).collect();
+    let facts: Vec<ScheduleFact> = set
+        .into_iter()
+        .chain([in_project])
+        .chain(fired)
+        .chain(others)
+        .chain(looked)
+        .collect();
     let names: Vec<String> = facts.iter().map(kind).collect();
     let entries = facts.into_iter().zip(&names).map(|(fact, name)| {
         let event = LedgerEvent {

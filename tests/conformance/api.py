@@ -32,8 +32,6 @@ NEVER_GRANTED = {
     "POST /api/v1/webhooks/{name}/test": "nobody takes what it sends",
     "POST /api/v1/mailings/{name}/test": "the same",
     "PUT /api/v1/trees/{digest}": "the bytes of a tree are no text; the package for Python sends them",
-    "POST /api/2.0/mlflow/model-versions/transition-stage": "there are no stages",
-    "POST /api/2.0/mlflow/registered-models/rename": "models keep their names",
 }
 
 

@@ -98,6 +98,11 @@ def _service(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
     worker = {"worker": known["worker"]}
     project = {"name": "orchard"}
     return {
+        "GET /api/v1/experiments": {"limit": 10, "prefix": "o"},
+        "GET /api/v1/experiments/{name}": {"name": "oaks"},
+        "PATCH /api/v1/experiments/{name}": {"name": "oaks", "body": {"description": "trees", "tags": {"a": "b"}}},
+        "GET /api/v1/compute-targets": {"limit": 10},
+        "GET /api/v1/compute-targets/{name}": {"name": known["target"]},
         "GET /api/v1/projects/{name}": project,
         "PUT /api/v1/projects/{name}": {"name": "other", "body": {"description": "another"}},
         "DELETE /api/v1/projects/{name}": {"name": "spare"},
@@ -233,6 +238,7 @@ def _registry(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "DELETE model-versions/delete": {"name": "oak", "version": "2"},
         "DELETE model-versions/delete-tag": {**version, "key": "spare"},
         "POST model-versions/set-tag": {**version, "key": "a", "value": "b"},
+        "POST model-versions/transition-stage": {**version, "stage": "Production", "archive_existing_versions": True},
         "PATCH model-versions/update": {**version, "description": "the first"},
         "POST registered-models/alias": {**version, "alias": "best"},
         "DELETE registered-models/alias": {"name": "oak", "alias": "spare"},
@@ -240,6 +246,7 @@ def _registry(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "DELETE registered-models/delete": {"name": "spare_oak"},
         "DELETE registered-models/delete-tag": {"name": "oak", "key": "spare"},
         "POST registered-models/get-latest-versions": {"name": "oak"},
+        "POST registered-models/rename": {"name": "renamed_oak", "new_name": "ash"},
         "POST registered-models/set-tag": {"name": "oak", "key": "a", "value": "b"},
         "PATCH registered-models/update": {"name": "oak", "description": "a tree"},
     }

@@ -145,7 +145,9 @@ def _service(server: Server, known: dict[str, Any]) -> None:
         server.ask("PUT", f"/api/v1/teams/{name}", {"people": ["ada"]})
     known["token"] = server.ask("POST", "/api/v1/tokens", {"scope": "reader", "subject": "ada"})["id"]
     known["join_token"] = server.ask("POST", "/api/v1/join-tokens", {})["id"]
-    known["worker"] = server.ask("GET", "/api/v1/workers")[0]["id"]
+    worker = server.ask("GET", "/api/v1/workers")[0]
+    known["worker"] = worker["id"]
+    known["target"] = worker["targets"][0]["name"]
 
 
 def _tracking(server: Server, known: dict[str, Any]) -> None:
@@ -175,7 +177,7 @@ def _tracking(server: Server, known: dict[str, Any]) -> None:
     server.ask(
         "PATCH", f"/api/2.0/mlflow/logged-models/{known['logged']}/tags", {"tags": [{"key": "spare", "value": "x"}]}
     )
-    for name in ("oak", "spare_oak"):
+    for name in ("oak", "spare_oak", "renamed_oak"):
         ask("registered-models/create", name=name)
         ask("registered-models/set-tag", name=name, key="spare", value="x")
     source = f"mlflow-artifacts:/{known['experiment']}/{run}/artifacts"

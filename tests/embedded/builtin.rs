@@ -2,8 +2,11 @@
 //! step that made them.
 
 use serde_json::Value;
-use testkit::{S3Server, Sandbox, Steps};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use testkit::{END_DEADLINE, S3Server, Sandbox, Steps, Up};
 use tidemill_protocol::api::VersionView;
+use tidemill_protocol::status::RunStatus;
 
 /// The exit code of a run that ended badly.
 const ENDED_BADLY: i32 = 5;
@@ -198,4 +201,62 @@ fn files_that_are_no_model_become_none() {
     let logged = sandbox.ok(["logs", "last/register", "--stream", "stderr"]);
     assert!(logged.stderr.contains("MLmodel"), "{logged}");
     drop(sandbox.tidemill(["model", "show", "churn"]).expect_code(6));
+}
+
+const MODELLING: &str = "
+type: pipeline
+outputs: {best: {type: uri_folder}}
+jobs:
+  fit:
+    type: command
+    command: echo weights > ${{outputs.model}}/w.txt
+    outputs: {model: '${{parent.outputs.best}}'}
+";
+
+/// Sends a body to a coordinator of this machine; answers the status line and the body of what comes back.
+fn posted(url: &str, path: &str, body: &str) -> (String, String) {
+    let address = url.strip_prefix("http://").expect("an address of this machine");
+    let mut stream = TcpStream::connect(address).expect("somebody listens");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).expect("it is sent");
+    stream.write_all(body.as_bytes()).expect("it is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head.lines().next().unwrap_or_default();
+    (status.to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_call_of_a_batch_endpoint_has_an_output_copied_to_a_datastore() {
+    let sandbox = Sandbox::new();
+    let share = sandbox.path().join("share");
+    sandbox.write("share/other.txt", "stays");
+    sandbox.write("train.yml", MODELLING);
+    sandbox.ok(["publish", "train.yml", "--name", "train"]);
+    sandbox.ok(["datastore", "add", "out", &format!("file://{}", share.display())]);
+    let up = Up::start(&sandbox, "up.log");
+    let call = |uri: &str| {
+        let body = serde_json::json!({"properties": {"OutputData": {"best": {"JobOutputType": "UriFolder", "Uri": uri}}}});
+        posted(up.url(), "/azureml/endpoints/train/jobs", &body.to_string())
+    };
+    let (status, job) = call("azureml://datastores/out/paths/models/1");
+    assert!(status.contains(" 201 "), "{status}: {job}");
+    let job: Value = serde_json::from_str(&job).expect("a job");
+    let run = job["name"].as_str().expect("a run");
+    up.wait_for_run(run, RunStatus::Succeeded, END_DEADLINE);
+    let copied = std::fs::read_to_string(share.join("models/1/w.txt")).expect("it was copied");
+    assert_eq!(copied, "weights\n");
+    let kept = up
+        .ok(["artifacts", "cat", &format!("{run}/fit/model/w.txt")])
+        .stdout;
+    assert_eq!(kept, "weights\n", "it is in the store as well");
+    let (status, refused) = call("file:///tmp/elsewhere");
+    assert!(
+        status.contains(" 400 ") && refused.contains("no path in a datastore"),
+        "{status}: {refused}"
+    );
 }

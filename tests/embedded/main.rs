@@ -36,6 +36,8 @@ mod parameters;
 #[cfg(test)]
 mod published;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod retry;
 #[cfg(test)]
 mod reuse;

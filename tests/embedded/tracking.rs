@@ -19,7 +19,7 @@ fn done(command: &mut Command) -> String {
 
 /// Runs a script against a coordinator to its last line.
 #[track_caller]
-fn script(url: &str, text: &str) {
+pub(crate) fn script(url: &str, text: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(mlflow_python());
     command
@@ -104,38 +104,6 @@ fn scikit_learn_is_logged_by_itself_and_its_model_comes_back() {
     let sandbox = Sandbox::new();
     let up = Up::start(&sandbox, "up.log");
     script(up.url(), AUTOLOG);
-}
-
-const REGISTRY: &str = "
-import mlflow, numpy
-from mlflow import MlflowClient
-from sklearn.linear_model import LogisticRegression
-model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-with mlflow.start_run() as run:
-    first = mlflow.sklearn.log_model(model, name='tree', registered_model_name='churn', pip_requirements=[])
-    mlflow.sklearn.log_model(model, name='tree', registered_model_name='churn', pip_requirements=[])
-client = MlflowClient()
-versions = client.search_model_versions(\"name = 'churn'\")
-assert [version.version for version in versions] == ['2', '1'], versions
-assert versions[1].run_id == run.info.run_id and versions[1].status == 'READY', versions[1]
-client.set_registered_model_alias('churn', 'champion', '1')
-client.set_model_version_tag('churn', '1', 'checked', 'yes')
-client.update_model_version('churn', '1', description='the first')
-found = client.get_model_version_by_alias('churn', 'champion')
-assert (found.version, found.description, found.tags) == ('1', 'the first', {'checked': 'yes'}), found
-assert client.get_registered_model('churn').aliases == {'champion': '1'}
-assert [one.name for one in client.search_registered_models(\"name LIKE 'chu%'\")] == ['churn']
-for name in ['models:/churn/1', 'models:/churn@champion', 'models:/churn/latest', first.model_uri]:
-    back = mlflow.sklearn.load_model(name)
-    assert (back.predict([[0.0], [1.0]]) == [0, 1]).all(), name
-print('ok')
-";
-
-#[test]
-fn a_model_is_registered_given_an_alias_and_loaded_by_it() {
-    let sandbox = Sandbox::new();
-    let up = Up::start(&sandbox, "up.log");
-    script(up.url(), REGISTRY);
 }
 
 /// A step that logs as any script does, with the Python of the tests.

@@ -3,7 +3,7 @@
 use super::{Caution, Pair};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
-use tidemill_protocol::catalog::{AssetKind, AssetRef, Version};
+use tidemill_protocol::catalog::{AssetKind, AssetRef, ModelStage, Version};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::spec::DataType;
 
@@ -64,6 +64,22 @@ EXAMPLES
   tidemill model describe churn --description 'who leaves' --tag owner=ada
   tidemill model describe churn:7 --untag draft")]
     Describe(AssetDescribeArgs),
+    /// Bring a version of a model into a stage of the registry
+    #[command(after_help = "\
+EXAMPLES
+  tidemill model stage churn:7 production
+  tidemill model stage churn:7 production --archive-existing
+  tidemill model stage churn@candidate staging
+
+The stages are those of MLflow's registry: none, staging, production and
+archived. They say nothing about whether a version may be used.")]
+    Stage(AssetStageArgs),
+    /// Give one another name; the old one goes on to mean it
+    #[command(after_help = "\
+EXAMPLES
+  tidemill model rename churn leavers
+  tidemill data rename iris flowers")]
+    Rename(AssetRenameArgs),
     /// Let a version be used again without a word
     #[command(after_help = "EXAMPLES\n  tidemill model enable churn:7")]
     Enable(AssetArg),
@@ -191,6 +207,31 @@ pub(crate) struct AssetUnlabelArgs {
     /// The label
     #[arg(value_name = "LABEL")]
     pub(crate) label: Version,
+}
+
+/// `stage`.
+#[derive(Debug, Args)]
+pub(crate) struct AssetStageArgs {
+    /// The version, itself or by a label [default: the latest]
+    #[arg(value_name = "NAME[:VERSION|@LABEL]")]
+    pub(crate) asset: AssetRef,
+    /// none, staging, production or archived
+    #[arg(value_name = "STAGE")]
+    pub(crate) stage: ModelStage,
+    /// Archive the other versions in that stage
+    #[arg(long)]
+    pub(crate) archive_existing: bool,
+}
+
+/// `rename`.
+#[derive(Debug, Args)]
+pub(crate) struct AssetRenameArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Name,
+    /// Its new name
+    #[arg(value_name = "NEW NAME")]
+    pub(crate) to: Name,
 }
 
 /// `describe`.

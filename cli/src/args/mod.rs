@@ -5,11 +5,13 @@ mod access;
 mod assets;
 mod author;
 mod broker;
+mod compute;
 mod data;
 mod datastores;
 mod drafts;
 mod ends;
 mod enrolment;
+mod experiments;
 mod inspect;
 mod mailings;
 mod metrics;
@@ -24,18 +26,20 @@ mod webhooks;
 pub(crate) use access::{AuditArgs, AuditCommand, LoginArgs, LogoutArgs, TokenCommand, TokenCreateArgs};
 pub(crate) use assets::{
     AssetAddArgs, AssetCommand, AssetDescribeArgs, AssetGetArgs, AssetLabelArgs, AssetListArgs,
-    AssetRemoveArgs, AssetUnlabelArgs, LineageArgs,
+    AssetRemoveArgs, AssetRenameArgs, AssetStageArgs, AssetUnlabelArgs, LineageArgs,
 };
 pub(crate) use author::{
     GraphArgs, InitArgs, PlanArgs, RunArgs, Staying, Submission, SubmitArgs, ValidateArgs,
 };
 pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
+pub(crate) use compute::ComputeCommand;
 pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, JournalCommand, RecoverArgs};
 pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
 pub(crate) use drafts::{
     DraftCreateArgs, DraftEditArgs, DraftPublishArgs, DraftSaid, DraftSubmitArgs, DraftsCommand,
 };
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
+pub(crate) use experiments::{ExperimentCommand, ExperimentDescribeArgs, ExperimentListArgs};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use mailings::{MailingAddArgs, MailingCommand};
 pub(crate) use metrics::{MetricsArgs, RunsCompareArgs};
@@ -86,6 +90,7 @@ Look at runs:
   runs         List, show, watch, cancel, retry and compare runs
   logs         Print or follow what steps wrote
   metrics      List the metrics that steps logged
+  experiment   List, show and describe experiments
   explain      Say why a step stands as it does, or what an error code means
   artifacts    List, fetch, print and compare outputs
   cache        Say why a step was or was not reused
@@ -101,6 +106,7 @@ Names and versions:
 Operate:
   serve        Run the coordinator of a cluster
   worker       Start workers, let them join, drain or quarantine them
+  compute      Show compute targets with their workers and what waits
   queue        Show queues and backlogs side by side
   broker       Set up RabbitMQ's users and rights
   journal      Verify, export, repair or recover a coordinator's journal
@@ -291,6 +297,9 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// List the metrics that steps logged
     Metrics(MetricsArgs),
+    /// List, show and describe experiments
+    #[command(subcommand)]
+    Experiment(ExperimentCommand),
     /// Say why a step stands as it does, or what an error code means
     Explain(ExplainArgs),
     /// List, fetch, print and compare outputs
@@ -321,6 +330,9 @@ pub(crate) enum Command {
     /// Start workers, let them join, drain or quarantine them
     #[command(subcommand)]
     Worker(WorkerCommand),
+    /// Show compute targets with their workers and what waits
+    #[command(subcommand)]
+    Compute(ComputeCommand),
     /// Show queues and backlogs side by side
     #[command(subcommand)]
     Queue(QueueCommand),

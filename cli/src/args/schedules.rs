@@ -111,6 +111,9 @@ pub(crate) struct ScheduleCreateArgs {
     /// File the runs under this experiment
     #[arg(long, value_name = "NAME")]
     pub(crate) experiment: Option<String>,
+    /// Count the runs for this project
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project: Option<Name>,
     /// Label the runs; may be given several times
     #[arg(long = "tag", value_name = "NAME=VALUE")]
     pub(crate) tags: Vec<Pair>,

@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// Every item of a list that comes in pages, up to a limit.
-    async fn pages<T: DeserializeOwned>(
+    pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
         narrowed: &[(&str, Option<String>)],

@@ -6,6 +6,7 @@ mod datastores;
 mod drafts;
 mod enrolment;
 mod events;
+mod experiments;
 mod log_tail;
 mod patience;
 mod projects;

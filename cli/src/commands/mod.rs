@@ -8,10 +8,12 @@ mod broker;
 mod cache;
 mod compare;
 mod completions;
+mod compute;
 mod config;
 mod datastore;
 mod doctor;
 mod drafts;
+mod experiment;
 mod explain;
 mod following;
 mod graph;
@@ -104,6 +106,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Runs(_) => "runs",
         Command::Logs(_) => "logs",
         Command::Metrics(_) => "metrics",
+        Command::Experiment(_) => "experiment",
         Command::Explain(_) => "explain",
         Command::Artifacts(_) => "artifacts",
         Command::Cache(_) => "cache",
@@ -115,6 +118,7 @@ const fn verb(command: &Command) -> &'static str {
         Command::Lineage(_) => "lineage",
         Command::Serve(_) => "serve",
         Command::Worker(_) => "worker",
+        Command::Compute(_) => "compute",
         Command::Queue(_) => "queue",
         Command::Broker(_) => "broker",
         Command::Journal(_) => "journal",
@@ -289,6 +293,8 @@ async fn dispatch(session: &mut Session, command: Command) -> Result<Exit, Failu
         Command::Broker(args) => broker::run(session, args),
         Command::Journal(args) => Box::pin(journal::run(session, args)).await,
         Command::Token(args) => Box::pin(token::run(session, args)).await,
+        Command::Experiment(args) => Box::pin(experiment::run(session, args)).await,
+        Command::Compute(args) => Box::pin(compute::run(session, args)).await,
         Command::Project(args) => Box::pin(project::run(session, args)).await,
         Command::Team(args) => Box::pin(project::team(session, args)).await,
         Command::Secret(args) => Box::pin(secret::run(session, args)).await,

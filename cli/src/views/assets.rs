@@ -4,15 +4,15 @@ use crate::failure::Failure;
 use crate::output::table::Column;
 use crate::output::tone::Tone;
 use crate::output::{Printer, humane};
-use tidemill_protocol::api::{AssetView, VersionView};
+use tidemill_protocol::api::{AssetView, VersionMetric, VersionView};
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
-use tidemill_protocol::catalog::{AssetBody, FilesBody, Location, Origin, ParameterDoc, Stage};
+use tidemill_protocol::catalog::{AssetBody, AssetKind, FilesBody, Location, Origin, ParameterDoc, Stage};
 use tidemill_protocol::plan::Environment;
 use tidemill_protocol::time::Timestamp;
 
 /// The columns of a list of names.
-pub(crate) fn columns(now: Timestamp) -> Vec<Column<AssetView>> {
-    vec![
+pub(crate) fn columns(kind: AssetKind, now: Timestamp) -> Vec<Column<AssetView>> {
+    let mut columns = vec![
         Column::new("NAME", |asset: &AssetView| asset.name.to_string()).fixed(),
         Column::new("LATEST", |asset: &AssetView| asset.latest.to_string()),
         Column::new("VERSIONS", |asset: &AssetView| humane::thousands(asset.versions)).number(),
@@ -31,12 +31,23 @@ pub(crate) fn columns(now: Timestamp) -> Vec<Column<AssetView>> {
         Column::new("BY", |asset: &AssetView| asset.created_by.clone()).wide(),
         Column::new("TAGS", |asset: &AssetView| pairs(&asset.tags)).wide(),
         Column::new("ABOUT", |asset: &AssetView| first_line(&asset.description)).spare(),
-    ]
+    ];
+    if kind == AssetKind::Model {
+        let stages = Column::new("STAGES", |asset: &AssetView| {
+            let stages = asset.model_stages.iter();
+            let pairs: Vec<String> = stages
+                .map(|(stage, version)| format!("{stage}={version}"))
+                .collect();
+            pairs.join(" ")
+        });
+        columns.insert(4, stages);
+    }
+    columns
 }
 
 /// The columns of a list of versions.
-pub(crate) fn version_columns(now: Timestamp) -> Vec<Column<VersionView>> {
-    vec![
+pub(crate) fn version_columns(kind: AssetKind, now: Timestamp) -> Vec<Column<VersionView>> {
+    let mut columns = vec![
         Column::new("VERSION", |one: &VersionView| one.version.to_string()).fixed(),
         Column::toned("STAGE", |one: &VersionView| stage(one.stage)).fixed(),
         Column::new("LABELS", |one: &VersionView| one.labels.join(" ")),
@@ -52,7 +63,15 @@ pub(crate) fn version_columns(now: Timestamp) -> Vec<Column<VersionView>> {
         Column::new("BY", |one: &VersionView| one.created_by.clone()).spare(),
         Column::new("TAGS", |one: &VersionView| pairs(&one.tags)).wide(),
         Column::new("ABOUT", |one: &VersionView| first_line(&one.description)).wide(),
-    ]
+    ];
+    if kind == AssetKind::Model {
+        let stage = Column::new("REGISTRY", |one: &VersionView| {
+            let stage = one.model_stage.filter(|stage| !stage.is_none());
+            stage.map_or_else(|| "-".to_owned(), |stage| stage.to_string())
+        });
+        columns.insert(2, stage);
+    }
+    columns
 }
 
 /// Shows one version.
@@ -67,6 +86,8 @@ pub(crate) fn show(printer: &mut Printer, one: &VersionView, now: Timestamp) -> 
     if !one.labels.is_empty() {
         facts.push(("labels", one.labels.join(", ")));
     }
+    let registry = one.model_stage.filter(|stage| !stage.is_none());
+    facts.extend(registry.map(|stage| ("registry", stage.to_string())));
     facts.extend(body(&one.body));
     facts.extend(origin(&one.origin).map(|from| ("from", from)));
     let added = humane::ago(one.created_at, now);
@@ -74,6 +95,7 @@ pub(crate) fn show(printer: &mut Printer, one: &VersionView, now: Timestamp) -> 
     if !one.description.is_empty() {
         facts.push(("about", one.description.trim().to_owned()));
     }
+    facts.extend(one.metrics.iter().map(|metric| ("metric", measured(metric))));
     let tags = one.tags.iter();
     facts.extend(tags.map(|(name, value)| ("tag", format!("{name} = {value}"))));
     facts.extend(one.parameters().iter().map(|input| ("input", parameter(input))));
@@ -152,6 +174,17 @@ fn software(environment: &Environment) -> Vec<String> {
         version.chain(python.requirements.iter().cloned())
     });
     image.chain(python).collect()
+}
+
+fn measured(metric: &VersionMetric) -> String {
+    let on = metric
+        .dataset
+        .as_ref()
+        .map_or_else(String::new, |dataset| format!(" on {dataset}"));
+    format!(
+        "{} = {:?} at {}{on}",
+        metric.key, metric.last.value, metric.last.step
+    )
 }
 
 fn parameter(input: &ParameterDoc) -> String {

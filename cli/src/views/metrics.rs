@@ -1,5 +1,6 @@
 //! Metrics in lists.
 
+use crate::output::humane;
 use crate::output::table::Column;
 use tidemill_protocol::api::MetricView;
 
@@ -22,6 +23,13 @@ pub(crate) fn columns() -> Vec<Column<MetricView>> {
                 .map_or_else(|| "-".to_owned(), |attempt| attempt.to_string())
         })
         .number()
+        .wide(),
+        Column::new("REUSED FROM", |metric: &MetricView| {
+            metric
+                .reused_from
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |from| humane::short_runs(from))
+        })
         .wide(),
         Column::new("TRACKED RUN", |metric: &MetricView| metric.tracked_run.clone())
             .wide()

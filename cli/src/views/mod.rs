@@ -2,8 +2,10 @@
 
 pub(crate) mod assets;
 pub(crate) mod audit;
+pub(crate) mod compute;
 pub(crate) mod datastores;
 pub(crate) mod drafts;
+pub(crate) mod experiments;
 pub(crate) mod explanation;
 pub(crate) mod join_tokens;
 pub(crate) mod lineage;

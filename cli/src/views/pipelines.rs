@@ -6,6 +6,8 @@ use crate::output::tone::Tone;
 use crate::output::{Printer, humane};
 use tidemill_protocol::api::{AssetView, VersionView};
 use tidemill_protocol::catalog::{DEFAULT, LATEST, ParameterDoc, Stage};
+use tidemill_protocol::digest::Digest;
+use tidemill_protocol::spec::DataType;
 use tidemill_protocol::time::Timestamp;
 
 /// The columns of a list of published pipelines.
@@ -99,13 +101,22 @@ pub(crate) fn parameters() -> Vec<Column<ParameterDoc>> {
         Column::new("PARAMETER", |one: &ParameterDoc| one.name.to_string()).fixed(),
         Column::new("TYPE", |one: &ParameterDoc| one.type_name.clone()),
         Column::new("DEFAULT", |one: &ParameterDoc| match &one.default {
-            Some(default) => default.clone(),
+            Some(default) => default_text(one, default),
             None if one.optional => "(optional)".to_owned(),
             None => "(required)".to_owned(),
         }),
         Column::new("ALLOWED", allowed),
         Column::new("DESCRIPTION", |one: &ParameterDoc| one.description.clone()).whole(),
     ]
+}
+
+/// A default: files that came along with the pipeline have no name, only their content's.
+fn default_text(one: &ParameterDoc, default: &str) -> String {
+    match (DataType::parse(&one.type_name), default.parse::<Digest>()) {
+        (Some(DataType::UriFile), Ok(digest)) => format!("file {}", digest.short()),
+        (Some(_), Ok(digest)) => format!("files {}", digest.short()),
+        (None, _) | (_, Err(_)) => default.to_owned(),
+    }
 }
 
 fn allowed(one: &ParameterDoc) -> String {

@@ -178,6 +178,12 @@ pub(crate) fn show(
     }
     facts.extend(
         one.spec
+            .project
+            .iter()
+            .map(|project| ("project", project.to_string())),
+    );
+    facts.extend(
+        one.spec
             .parameters
             .iter()
             .map(|(name, value)| ("parameter", format!("{name} = {value}"))),
@@ -186,7 +192,9 @@ pub(crate) fn show(
         facts.push(("looked", looked(look, now)));
     }
     facts.push(("overlap", overlap(one.spec.overlap).to_owned()));
-    facts.push(("catch up", catch_up(one.spec.catch_up).to_owned()));
+    if is_of_clock(&one.spec.trigger) {
+        facts.push(("catch up", catch_up(one.spec.catch_up).to_owned()));
+    }
     if !one.spec.description.is_empty() {
         facts.push(("about", one.spec.description.clone()));
     }
@@ -281,6 +289,9 @@ pub(crate) fn sentences(one: &ScheduleView, now: Timestamp) -> Vec<String> {
         )),
     }
     lines.push(overlap(one.spec.overlap).to_owned());
-    lines.push(catch_up(one.spec.catch_up).to_owned());
+    // What happens is read from the state when the coordinator comes back: nothing of it is missed.
+    if is_of_clock(&one.spec.trigger) {
+        lines.push(catch_up(one.spec.catch_up).to_owned());
+    }
     lines
 }

@@ -107,6 +107,39 @@ fn an_output_becomes_a_model_and_its_label_moves() {
 }
 
 #[test]
+fn a_model_comes_into_stages_and_gets_another_name() {
+    let place = Place::new();
+    for weights in ["one", "two"] {
+        place.write("w.txt", weights);
+        assert_eq!(place.outcome(&["model", "add", "churn", "w.txt"]).0, 0);
+    }
+    assert_eq!(
+        place.outcome(&["model", "stage", "churn:1", "production"]).1,
+        "model churn:1 is in production\n"
+    );
+    let replace = ["model", "stage", "churn", "Production", "--archive-existing"];
+    assert_eq!(place.outcome(&replace).1, "model churn:2 is in production\n");
+    let (_, listed, _) = place.outcome(&["model", "list"]);
+    assert!(listed.contains("production=2 archived=1"), "{listed}");
+    let (_, shown, _) = place.outcome(&["model", "show", "churn:1"]);
+    assert!(shown.contains("registry   archived"), "{shown}");
+    let (code, _, stderr) = place.outcome(&["model", "stage", "churn:1", "live"]);
+    assert!(
+        code == 2 && stderr.contains("none, staging, production and archived"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = place.outcome(&["data", "stage", "churn:1", "staging"]);
+    assert!(code == 2 && stderr.contains("data label"), "{stderr}");
+    assert_eq!(
+        place.outcome(&["model", "rename", "churn", "leavers"]).1,
+        "model churn is leavers from now on\n"
+    );
+    let (_, old, _) = place.outcome(&["model", "show", "churn:1"]);
+    assert!(old.starts_with("model leavers:1"), "{old}");
+    assert_eq!(place.outcome(&["model", "list", "-q"]).1, "leavers\n");
+}
+
+#[test]
 fn components_and_environments_come_from_their_files() {
     let place = Place::new();
     place.write("greet.yml", COMPONENT);

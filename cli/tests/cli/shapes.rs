@@ -149,6 +149,13 @@ fn the_shapes_of_runs_and_their_outputs_are_kept() {
             ("artifacts_list", &["artifacts", "list"]),
             ("graph_run", &["graph", "last"]),
             ("graph_file", &["graph", "p.yml"]),
+            ("experiment_list", &["experiment", "list", "--prefix", "p"]),
+            ("experiment_show", &["experiment", "show", "p"]),
+            (
+                "experiment_describe",
+                &["experiment", "describe", "p", "--description", "shapes"],
+            ),
+            ("compute_list", &["compute", "list"]),
             ("queue_list", &["queue", "list"]),
             ("worker_list", &["worker", "list"]),
             ("journal_verify", &["journal", "verify"]),
@@ -208,6 +215,11 @@ fn the_shapes_of_a_service_and_its_rights_are_kept() {
         &["queue", "list"],
         "target backlog dispatched running workers slots window oldest_age_ms ended_last_minute broker",
     );
+    hold_fields(
+        &place,
+        &["compute", "list"],
+        "name compute_type slots_free queue workers",
+    );
     let submitted = shape(&place, &["submit", "p.yml"]);
     for field in ["id", "pipeline", "display_name", "status", "steps", "tags"] {
         assert!(
@@ -243,6 +255,9 @@ fn the_shapes_of_named_things_are_kept() {
             ),
             ("data_unlabel", &["data", "unlabel", "iris", "good"]),
             ("environment_add", &["environment", "add", "py", "env.yml"]),
+            ("model_add", &["model", "add", "churn", "iris.csv"]),
+            ("model_stage", &["model", "stage", "churn:1", "production"]),
+            ("model_rename", &["model", "rename", "churn", "leavers"]),
             ("data_remove", &["data", "remove", "iris:1"]),
         ],
     );

@@ -49,7 +49,7 @@ fn found(sight: &Sight<'_>, run: &str, step: Option<&StepPath>) -> Result<Vec<Me
     let tracking = &sight.ledgers.tracking;
     let id = TrackedId::named(run);
     let mut all = match (select::run(sight, run), tracking.run(&id)) {
-        (Ok(run), _) => measured(run, tracking),
+        (Ok(run), _) => measured(sight.engine, run, tracking),
         (Err(_), Some(logged)) => vec![Measured::alone(id, Arc::clone(logged))],
         (Err(error), None) => return Err(error),
     };
@@ -62,7 +62,7 @@ fn found(sight: &Sight<'_>, run: &str, step: Option<&StepPath>) -> Result<Vec<Me
     Ok(all)
 }
 
-/// Lists the metrics that a run's steps logged, each with its last point: those of the last attempt at each step.
+/// Lists the metrics that a run's steps logged, each with its last point: those of the last attempt at each step, or of one that took its result over those of the step that made it.
 #[utoipa::path(get, path = "/api/v1/runs/{run}/metrics", tag = "runs", security(("token" = ["reader"])), params(("run" = String, Path), MetricsQuery, Asked<MetricView>), responses(
     (status = 200, description = "The metrics, in plan order, then by name.", body = Listing<MetricView>),
     (status = 404, description = "There is no such run or step.", body = ErrorBody),

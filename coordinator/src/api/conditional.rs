@@ -12,6 +12,7 @@ use crate::idempotency;
 use crate::ledger::Ledgers;
 use crate::notifications::Subscription;
 use crate::precondition::{self, Met, Precondition};
+use crate::views::tracked;
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
@@ -27,7 +28,7 @@ use tidemill_protocol::ids::RunId;
 use tidemill_protocol::name::Name;
 
 /// Calls that show a revision as `ETag`.
-pub(super) const SHOWING: [&str; 12] = [
+pub(super) const SHOWING: [&str; 13] = [
     "/api/v1/runs/{run}",
     "/api/v1/runs/{run}/comments/{comment}",
     "/api/v1/projects/{name}",
@@ -40,10 +41,11 @@ pub(super) const SHOWING: [&str; 12] = [
     "/api/v1/datastores/{name}",
     "/api/v1/drafts/{name}",
     "/api/v1/schedules/{name}",
+    "/api/v1/experiments/{name}",
 ];
 
 /// Calls that heed `If-Match`: methods, and path.
-pub(super) const HEEDING: [(&[&str], &str); 21] = [
+pub(super) const HEEDING: [(&[&str], &str); 22] = [
     (&["PATCH"], "/api/v1/runs/{run}"),
     (&["PATCH", "DELETE"], "/api/v1/runs/{run}/comments/{comment}"),
     (&["PUT", "DELETE"], "/api/v1/projects/{name}"),
@@ -68,6 +70,7 @@ pub(super) const HEEDING: [(&[&str], &str); 21] = [
     (&["PUT", "DELETE"], "/api/v1/schedules/{name}"),
     (&["POST"], "/api/v1/schedules/{name}/pause"),
     (&["POST"], "/api/v1/schedules/{name}/resume"),
+    (&["PATCH"], "/api/v1/experiments/{name}"),
 ];
 
 /// Something with a revision.
@@ -81,6 +84,7 @@ enum Thing {
     Mailing(Name),
     Secret(Name),
     Asset(AssetKind, Name),
+    Experiment(String),
 }
 
 /// The same as a path names it.
@@ -186,6 +190,7 @@ async fn named(request: Request) -> (Request, Option<Named>) {
                 let comment = value("comment").map(|number| number.parse().unwrap_or(0));
                 Named::Run(run.to_owned(), comment)
             }),
+            Some("experiments") => value("name").map(|name| Named::Other(Thing::Experiment(name.to_owned()))),
             Some("assets") => of_asset(value("kind"), value("name")),
             Some(kind) => value("name").and_then(|name| of_name(kind, name)),
             None => None,
@@ -247,6 +252,10 @@ impl Thing {
             Self::Secret(name) => {
                 let secret = ledgers.secrets.get(name);
                 secret.map(|secret| hash(&(secret.version, secret.set_at)))
+            }
+            Self::Experiment(name) => {
+                let found = tracked::experiment_by_name(engine, &ledgers.tracking, name);
+                found.map(|shown| hash(&(shown.id, shown.tags, shown.lifecycle)))
             }
             Self::Asset(kind, name) => ledgers.catalog.asset(*kind, name).map(|asset| asset.revision),
         };

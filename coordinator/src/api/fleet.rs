@@ -111,7 +111,8 @@ pub(super) async fn queues_now(handle: &CoordinatorHandle) -> Result<Vec<QueueVi
     Ok(views)
 }
 
-async fn depth(handle: &CoordinatorHandle, queue: Queue) -> Option<BrokerQueueView> {
+/// What the broker says of a queue; nothing when it could not be asked.
+pub(super) async fn depth(handle: &CoordinatorHandle, queue: Queue) -> Option<BrokerQueueView> {
     let asked = tokio::time::timeout(DEPTH_WITHIN, handle.inner.broker.depth(&queue)).await;
     let depth = asked.ok()?.ok()?;
     let unsettled = depth

@@ -141,11 +141,11 @@ fn asset(sight: &Sight<'_>, text: &str, kind: Option<AssetKind>) -> Result<Asset
         .filter(|one| kind.is_none_or(|kind| *one == kind));
     let found: Vec<AssetKey> = kinds
         .filter_map(|kind| {
-            let asset = sight.ledgers.catalog.asset(kind, &reference.name)?;
+            let (name, asset) = sight.ledgers.catalog.named(kind, &reference.name)?;
             let (version, _) = asset.resolve(&wanted)?;
             Some(AssetKey {
                 kind,
-                name: reference.name.clone(),
+                name: name.clone(),
                 version: version.clone(),
             })
         })

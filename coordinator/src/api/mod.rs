@@ -10,6 +10,7 @@ mod azure;
 mod blob;
 mod bodies;
 mod charts;
+mod compute_targets;
 mod conditional;
 mod contents;
 mod datastores;
@@ -20,6 +21,7 @@ mod drafts;
 mod enrolment;
 mod error;
 mod events;
+mod experiments;
 mod fleet;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
@@ -152,6 +154,8 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         ))
         .routes(routes!(assets::label, assets::unlabel))
         .merge(starting())
+        .routes(routes!(experiments::list))
+        .routes(routes!(experiments::show, experiments::describe))
         .routes(routes!(lineage::show))
         .routes(routes!(datastores::list))
         .routes(routes!(datastores::test))
@@ -220,6 +224,8 @@ fn operating() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(enrolment::create, enrolment::list))
         .routes(routes!(enrolment::revoke))
         .routes(routes!(fleet::queues))
+        .routes(routes!(compute_targets::list))
+        .routes(routes!(compute_targets::show))
         .merge(people())
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::create, tokens::list))

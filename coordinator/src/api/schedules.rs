@@ -3,6 +3,7 @@
 
 use super::error::ApiError;
 use super::listing::{Asked, Listing};
+use super::projects;
 use super::revision::{etag, expected, must_be_new};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
@@ -19,6 +20,7 @@ use tidemill_protocol::access::Scope;
 use tidemill_protocol::api::{ErrorBody, ErrorCode, MomentView, PauseRequest, PauseView, ScheduleView};
 use tidemill_protocol::datastore::DatastoreKind;
 use tidemill_protocol::name::Name;
+use tidemill_protocol::project::is_default_project;
 use tidemill_protocol::schedule::{Firing, ScheduleSpec, Trigger};
 use tidemill_protocol::time::Timestamp;
 
@@ -54,8 +56,8 @@ impl From<ScheduleRejection> for ApiError {
     request_body = ScheduleSpec, responses(
     (status = 200, description = "The schedule as it is now.", body = ScheduleView),
     (status = 400, description = "The trigger makes no sense, or would never fire.", body = ErrorBody),
-    (status = 403, description = "Somebody else made it.", body = ErrorBody),
-    (status = 404, description = "There is no such pipeline, version or datastore.", body = ErrorBody),
+    (status = 403, description = "Somebody else made it, or whoever asks may not start runs in the project.", body = ErrorBody),
+    (status = 404, description = "There is no such pipeline, version, datastore or project.", body = ErrorBody),
     (status = 409, description = "There is one of this name already.", body = ErrorBody),
     (status = 412, description = "It changed since the revision in `If-Match`.", body = ErrorBody),
 ))]
@@ -65,13 +67,16 @@ pub(super) async fn set(
     Path(name): Path<Name>,
     Query(query): Query<ByQuery>,
     headers: HeaderMap,
-    Json(spec): Json<ScheduleSpec>,
+    Json(mut spec): Json<ScheduleSpec>,
 ) -> Result<Tagged<ScheduleView>, ApiError> {
     let (pipeline, version) = (spec.pipeline.clone(), spec.version.clone());
     let looking =
         handle.look(move |sight| crate::published::find(sight, &pipeline, version.as_ref()).map(drop));
     looking.await??;
     check_watched(&handle, &spec).await?;
+    let filed = projects::filed(&handle, &caller, spec.project.take()).await?;
+    // What everybody has is not kept: schedules of before say nothing of projects either.
+    spec.project = Some(filed.into_name()).filter(|name| !is_default_project(name));
     let command = ScheduleCommand::Set {
         name: name.clone(),
         spec: Box::new(spec),

@@ -1,7 +1,7 @@
 //! What may be asked of the catalog, and why something is not done.
 
 use std::collections::BTreeMap;
-use tidemill_protocol::catalog::{AssetBody, AssetKind, Origin, Stage, Version};
+use tidemill_protocol::catalog::{AssetBody, AssetKind, ModelStage, Origin, Stage, Version};
 use tidemill_protocol::name::Name;
 
 /// A change to one asset.
@@ -46,6 +46,17 @@ pub enum Changes {
     Unlabel(Version),
     /// Remove a version.
     Remove(Version),
+    /// Bring a version of a model into a stage of the registry.
+    Promote {
+        /// The version.
+        version: Version,
+        /// The stage.
+        stage: ModelStage,
+        /// Whether the other versions in that stage are archived.
+        archive_existing: bool,
+    },
+    /// Give the asset another name. The old one goes on to mean it.
+    Rename(Name),
 }
 
 /// What a description is of.
@@ -119,6 +130,22 @@ pub enum CatalogRejection {
         /// What it is.
         found: u64,
     },
+    /// Another asset has the name, or had it and is still meant by it.
+    #[error("there is a {kind} `{name}` already{}", by_now(*.is_former))]
+    NameTaken {
+        /// What the asset is.
+        kind: AssetKind,
+        /// The name.
+        name: Name,
+        /// Whether it is a name that the other asset had.
+        is_former: bool,
+    },
+    /// Only models have stages of the registry.
+    #[error("a {0} has no stages as models have them")]
+    NotStaged(AssetKind),
+    /// What comes into this stage replaces nothing.
+    #[error("nothing is archived for a version that becomes `{0}`: only `staging` and `production` are")]
+    ReplacesNothing(ModelStage),
     /// Something of another kind was to be added.
     #[error("this is no {0}")]
     OtherKind(AssetKind),
@@ -128,4 +155,13 @@ pub enum CatalogRejection {
     /// All the room is taken.
     #[error("there is no room: {0}")]
     TooMany(&'static str),
+}
+
+/// That the name is a former one.
+const fn by_now(is_former: bool) -> &'static str {
+    if is_former {
+        ", under another name by now"
+    } else {
+        ""
+    }
 }

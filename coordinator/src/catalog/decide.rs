@@ -2,11 +2,13 @@
 
 use super::command::{CatalogCommand, CatalogRejection, Changes, NewVersion, Which};
 use super::fact::CatalogFact;
+use super::stages::promote;
 use super::state::{Asset, Catalog};
 use crate::idempotency::Created;
 use crate::ledger::{Ledger, Ledgers};
 use std::collections::BTreeMap;
 use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Stage, Version};
+use tidemill_protocol::name::Name;
 use tidemill_protocol::time::Timestamp;
 
 /// Assets of all kinds that are known at once.
@@ -15,6 +17,8 @@ pub const ASSETS_MAX: usize = 100_000;
 pub const VERSIONS_MAX: usize = 10_000;
 /// Labels of one asset.
 const LABELS_MAX: usize = 1_000;
+/// Names that one asset may have had.
+const FORMER_NAMES_MAX: usize = 100;
 /// Longest description in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
 /// Tags of one asset or version.
@@ -39,6 +43,21 @@ impl Ledger for Catalog {
     }
 
     fn decide(&self, _: Timestamp, command: &CatalogCommand) -> Result<Vec<CatalogFact>, CatalogRejection> {
+        let name = self.current(command.kind, &command.name);
+        if *name == command.name {
+            return self.decide_named(command);
+        }
+        let command = CatalogCommand {
+            name: name.clone(),
+            ..command.clone()
+        };
+        self.decide_named(&command)
+    }
+}
+
+impl Catalog {
+    /// The same about an asset by the name that it has now.
+    fn decide_named(&self, command: &CatalogCommand) -> Result<Vec<CatalogFact>, CatalogRejection> {
         let asset = self.asset(command.kind, &command.name);
         let found = asset.map_or(0, |asset| asset.revision);
         if let Some(expected) = command.expect.filter(|expected| *expected != found) {
@@ -54,8 +73,40 @@ impl Ledger for Catalog {
             kind: command.kind,
             name: command.name.clone(),
         })?;
-        let fact = change(asset, command)?;
+        if let Changes::Promote { .. } = &command.change {
+            return promote(asset, command);
+        }
+        let fact = match &command.change {
+            Changes::Rename(to) => self.decide_rename(asset, command, to)?,
+            _ => change(asset, command)?,
+        };
         Ok(fact.into_iter().collect())
+    }
+
+    fn decide_rename(
+        &self,
+        asset: &Asset,
+        command: &CatalogCommand,
+        to: &Name,
+    ) -> Result<Option<CatalogFact>, CatalogRejection> {
+        let CatalogCommand { kind, name, .. } = command;
+        if let Some((taken, _)) = self.named(*kind, to).filter(|(taken, _)| *taken != name) {
+            return Err(CatalogRejection::NameTaken {
+                kind: *kind,
+                name: to.clone(),
+                is_former: taken != to,
+            });
+        }
+        let is_former = asset.former_names.contains(to);
+        if !is_former && asset.former_names.len() >= FORMER_NAMES_MAX {
+            return Err(CatalogRejection::TooMany("the asset has had 100 names already"));
+        }
+        Ok((to != name).then(|| CatalogFact::AssetRenamed {
+            kind: *kind,
+            name: name.clone(),
+            to: to.clone(),
+            by: command.by.clone(),
+        }))
     }
 }
 
@@ -118,7 +169,8 @@ fn add(
 
 fn change(asset: &Asset, command: &CatalogCommand) -> Result<Option<CatalogFact>, CatalogRejection> {
     match &command.change {
-        Changes::Add(_) => Ok(None),
+        // Decided where the other assets are known, or where several facts may follow.
+        Changes::Add(_) | Changes::Rename(_) | Changes::Promote { .. } => Ok(None),
         Changes::Describe {
             which,
             description,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tidemill_protocol::catalog::{AssetBody, AssetKind, Origin, Stage, Version};
+use tidemill_protocol::catalog::{AssetBody, AssetKind, ModelStage, Origin, Stage, Version};
 use tidemill_protocol::ids::{RunId, StepPath};
 use tidemill_protocol::name::{Name, PortName};
 
@@ -97,6 +97,30 @@ pub enum CatalogFact {
         /// Who removed it.
         by: String,
     },
+    /// A version of a model came into a stage of the registry.
+    VersionPromoted {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name.
+        name: Name,
+        /// The version.
+        version: Version,
+        /// The stage.
+        model_stage: ModelStage,
+        /// Who changed it.
+        by: String,
+    },
+    /// The asset has another name from now on. The old one goes on to mean it, until the asset is gone.
+    AssetRenamed {
+        /// What the asset is.
+        kind: AssetKind,
+        /// Its name until now.
+        name: Name,
+        /// Its name from now on.
+        to: Name,
+        /// Who renamed it.
+        by: String,
+    },
     /// It was decided what becomes of an output that its pipeline gives a name: once, and for good.
     OutputSettled {
         /// What the asset is.
@@ -139,6 +163,8 @@ impl CatalogFact {
             | Self::LabelSet { kind, name, .. }
             | Self::LabelRemoved { kind, name, .. }
             | Self::VersionRemoved { kind, name, .. }
+            | Self::VersionPromoted { kind, name, .. }
+            | Self::AssetRenamed { kind, name, .. }
             | Self::OutputSettled { kind, name, .. } => Some((*kind, name)),
             Self::OutputsForgotten { .. } => None,
         }

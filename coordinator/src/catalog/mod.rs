@@ -5,6 +5,7 @@ mod command;
 mod decide;
 mod fact;
 mod settle;
+mod stages;
 mod state;
 
 pub use command::{CatalogCommand, CatalogRejection, Changes, NewVersion, Which};

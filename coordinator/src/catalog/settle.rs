@@ -63,7 +63,7 @@ impl Catalog {
         };
         facts.push(CatalogFact::OutputSettled {
             kind,
-            name: output.registration.name.clone(),
+            name: self.current(kind, &output.registration.name).clone(),
             run: output.run,
             step: output.step.clone(),
             output: output.output.clone(),

@@ -4,7 +4,7 @@ use super::fact::{CatalogFact, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, Origin, Stage, Version};
+use tidemill_protocol::catalog::{AssetBody, AssetKind, LATEST, ModelStage, Origin, Stage, Version};
 use tidemill_protocol::ids::{RunId, StepPath};
 use tidemill_protocol::name::{Name, PortName};
 use tidemill_protocol::time::Timestamp;
@@ -16,6 +16,9 @@ pub struct Catalog {
     /// What became of the outputs that their pipelines give names, of the runs that are known.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     settled: BTreeMap<RunId, BTreeMap<StepPath, BTreeMap<PortName, Settled>>>,
+    /// Names that assets had, each with the name that the asset has now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    renamed: BTreeMap<AssetKind, BTreeMap<Name, Name>>,
 }
 
 /// What became of an output.
@@ -50,6 +53,9 @@ pub struct Asset {
     pub created_at: Timestamp,
     /// Who added it.
     pub created_by: String,
+    /// Names that it had, the one before this last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<Name>,
 }
 
 /// A version of it.
@@ -63,6 +69,9 @@ pub struct AssetVersion {
     pub tags: BTreeMap<String, String>,
     /// How it stands.
     pub stage: Stage,
+    /// Its stage in the registry; `none` of what is no model.
+    #[serde(default, skip_serializing_if = "ModelStage::is_none")]
+    pub model_stage: ModelStage,
     /// Where it came from.
     pub origin: Origin,
     /// When it was added.
@@ -91,6 +100,22 @@ impl Asset {
         found.map(|(version, _)| version)
     }
 
+    /// The newest version in each stage of the registry: the one with the largest number, else the one that was added last.
+    pub fn in_stages(&self) -> BTreeMap<ModelStage, &Version> {
+        let mut newest: BTreeMap<ModelStage, (&Version, &AssetVersion)> = BTreeMap::new();
+        let age = |(version, kept): (&Version, &AssetVersion)| (version.as_number(), kept.created_at);
+        for one in &self.versions {
+            let kept = newest.entry(one.1.model_stage).or_insert(one);
+            if age(one) > age(*kept) {
+                *kept = one;
+            }
+        }
+        newest
+            .into_iter()
+            .map(|(stage, (version, _))| (stage, version))
+            .collect()
+    }
+
     /// The labels that point at a version.
     pub fn labels_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a Version> {
         let pointing = self.labels.iter().filter(move |(_, target)| *target == version);
@@ -99,9 +124,20 @@ impl Asset {
 }
 
 impl Catalog {
-    /// An asset by its name.
+    /// An asset by its name, or by one that it had.
     pub fn asset(&self, kind: AssetKind, name: &Name) -> Option<&Asset> {
-        self.assets.get(&kind)?.get(name)
+        self.named(kind, name).map(|(_, asset)| asset)
+    }
+
+    /// The same with the name that it has now.
+    pub fn named(&self, kind: AssetKind, name: &Name) -> Option<(&Name, &Asset)> {
+        self.assets.get(&kind)?.get_key_value(self.current(kind, name))
+    }
+
+    /// The name that the asset has now which has, or had, this one.
+    pub fn current<'a>(&'a self, kind: AssetKind, name: &'a Name) -> &'a Name {
+        let renamed = self.renamed.get(&kind);
+        renamed.and_then(|renamed| renamed.get(name)).unwrap_or(name)
     }
 
     /// The assets of one kind in the order of their names, those after `after` only.
@@ -142,6 +178,7 @@ impl Catalog {
         match fact {
             CatalogFact::VersionAdded { .. } => return self.add(at, fact),
             CatalogFact::OutputSettled { .. } => return self.settle_output(fact),
+            CatalogFact::AssetRenamed { kind, name, to, .. } => return self.rename(*kind, name, to),
             CatalogFact::OutputsForgotten { run } => {
                 self.settled.remove(run);
                 return;
@@ -155,9 +192,27 @@ impl Catalog {
             return;
         };
         asset.change(fact);
-        if asset.versions.is_empty() {
-            self.assets.entry(kind).or_default().remove(name);
+        if asset.versions.is_empty()
+            && let Some(gone) = self.assets.entry(kind).or_default().remove(name)
+            && let Some(renamed) = self.renamed.get_mut(&kind)
+        {
+            renamed.retain(|former, _| !gone.former_names.contains(former));
         }
+    }
+
+    fn rename(&mut self, kind: AssetKind, name: &Name, to: &Name) {
+        let table = self.assets.entry(kind).or_default();
+        let Some(mut asset) = table.remove(name) else {
+            return;
+        };
+        asset.revision += 1;
+        asset.former_names.retain(|former| former != to);
+        asset.former_names.push(name.clone());
+        let renamed = self.renamed.entry(kind).or_default();
+        renamed.remove(to);
+        let former = asset.former_names.iter();
+        renamed.extend(former.map(|former| (former.clone(), to.clone())));
+        table.insert(to.clone(), asset);
     }
 
     fn settle_output(&mut self, fact: &CatalogFact) {
@@ -207,6 +262,7 @@ impl Catalog {
             next_number: 1,
             created_at: at,
             created_by: by.clone(),
+            former_names: Vec::new(),
         });
         asset.revision += 1;
         asset.latest = version.clone();
@@ -218,6 +274,7 @@ impl Catalog {
             description: description.clone(),
             tags: tags.clone(),
             stage: Stage::Active,
+            model_stage: ModelStage::None,
             origin: origin.clone(),
             created_at: at,
             created_by: by.clone(),
@@ -231,6 +288,7 @@ impl Asset {
         self.revision += 1;
         match fact {
             CatalogFact::VersionAdded { .. }
+            | CatalogFact::AssetRenamed { .. }
             | CatalogFact::OutputSettled { .. }
             | CatalogFact::OutputsForgotten { .. } => {}
             CatalogFact::AssetDescribed {
@@ -250,6 +308,13 @@ impl Asset {
                     version.description.clone_from(description);
                     version.tags.clone_from(tags);
                     version.stage = *stage;
+                }
+            }
+            CatalogFact::VersionPromoted {
+                version, model_stage, ..
+            } => {
+                if let Some(version) = self.versions.get_mut(version) {
+                    version.model_stage = *model_stage;
                 }
             }
             CatalogFact::LabelSet { label, version, .. } => {

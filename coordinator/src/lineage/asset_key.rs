@@ -1,5 +1,6 @@
 //! Versions of assets by their names: what lineage knows of the catalog, and what runs say that they used.
 
+use crate::catalog::Catalog;
 use tidemill_protocol::catalog::{AssetKind, AssetUse, Version};
 use tidemill_protocol::name::Name;
 
@@ -12,11 +13,11 @@ pub(crate) struct AssetKey {
 }
 
 impl AssetKey {
-    /// The version that a run used.
-    pub(super) fn of(used: &AssetUse) -> Self {
+    /// The version that a run used, by the name that its asset has now.
+    pub(super) fn of(catalog: &Catalog, used: &AssetUse) -> Self {
         Self {
             kind: used.kind,
-            name: used.name.clone(),
+            name: catalog.current(used.kind, &used.name).clone(),
             version: used.version.clone(),
         }
     }

@@ -1,6 +1,7 @@
 //! What lineage needs to know of runs and of the catalog, gathered a piece at a time: newest runs first, up to a limit.
 
 use super::asset_key::AssetKey;
+use crate::catalog::Catalog;
 use crate::driver::Sight;
 use crate::error::Stopped;
 use crate::handle::CoordinatorHandle;
@@ -38,7 +39,8 @@ pub(crate) struct Gathered {
 #[derive(Debug)]
 pub(super) struct RunRecord {
     pub(super) id: RunId,
-    pub(super) uses: Vec<AssetUse>,
+    /// What it used, each with the name that the asset has now.
+    pub(super) uses: Vec<(AssetUse, AssetKey)>,
     /// The published pipeline that it is a run of.
     pub(super) pipeline: Option<AssetKey>,
 }
@@ -139,7 +141,7 @@ fn runs_from(sight: &Sight<'_>, cursor: Cursor) -> (Gathered, Option<Cursor>) {
     let mut piece = Gathered::default();
     for (run, first) in begun.into_iter().chain(others) {
         let place = piece.runs.len();
-        piece.runs.push(run_record(run));
+        piece.runs.push(run_record(&sight.ledgers.catalog, run));
         for index in (first..run.counts().total).map(StepIndex) {
             if piece.steps.len() >= STEPS_AT_ONCE {
                 let within = Some((run.id(), index.0));
@@ -155,18 +157,22 @@ fn runs_from(sight: &Sight<'_>, cursor: Cursor) -> (Gathered, Option<Cursor>) {
     (piece, None)
 }
 
-fn run_record(run: &Run) -> RunRecord {
+fn run_record(catalog: &Catalog, run: &Run) -> RunRecord {
     let pipeline = run.plan().tags.get(PIPELINE_TAG).and_then(|text| {
         let (name, version) = text.rsplit_once(':')?;
+        let name: Name = name.parse().ok()?;
         Some(AssetKey {
             kind: AssetKind::Pipeline,
-            name: name.parse().ok()?,
+            name: catalog.current(AssetKind::Pipeline, &name).clone(),
             version: version.parse().ok()?,
         })
     });
+    let uses = run.plan().assets.iter();
     RunRecord {
         id: run.id(),
-        uses: run.plan().assets.clone(),
+        uses: uses
+            .map(|used| (used.clone(), AssetKey::of(catalog, used)))
+            .collect(),
         pipeline,
     }
 }

@@ -205,14 +205,14 @@ impl Index {
 
 /// An input as its run knows it: the version that the pipeline took it from, else the content or the address.
 fn input_node(source: &Source, run: &RunRecord) -> Node {
-    let used = run.uses.iter().find(|used| match source {
+    let used = run.uses.iter().find(|(used, _)| match source {
         Source::Content(artifact) => used
             .content
             .is_some_and(|content| content.digest == artifact.digest),
         Source::Address(address) => used.uri.as_deref() == Some(address),
     });
     match (used, source) {
-        (Some(used), _) => Node::Asset(AssetKey::of(used)),
+        (Some((_, key)), _) => Node::Asset(key.clone()),
         (None, Source::Content(artifact)) => Node::Artifact(artifact.digest),
         (None, Source::Address(address)) => Node::Address(Arc::clone(address)),
     }
@@ -221,17 +221,23 @@ fn input_node(source: &Source, run: &RunRecord) -> Node {
 /// The version of the catalog that a step's environment is.
 fn environment_of(step: &StepRecord, run: &RunRecord) -> Option<AssetKey> {
     let name = step.environment.as_deref()?;
-    let used = run.uses.iter().filter(|used| used.kind == AssetKind::Environment);
-    let mut keys = used.map(AssetKey::of);
-    keys.find(|key| {
-        name.strip_prefix(key.name.as_str())
+    let mut used = run
+        .uses
+        .iter()
+        .filter(|(used, _)| used.kind == AssetKind::Environment);
+    let found = used.find(|(used, _)| {
+        name.strip_prefix(used.name.as_str())
             .and_then(|rest| rest.strip_prefix(':'))
-            == Some(key.version.as_str())
-    })
+            == Some(used.version.as_str())
+    });
+    found.map(|(_, key)| key.clone())
 }
 
 /// The components and the published pipeline that a run as a whole was made of.
 fn made_of(run: &RunRecord) -> impl Iterator<Item = AssetKey> + '_ {
-    let components = run.uses.iter().filter(|used| used.kind == AssetKind::Component);
-    components.map(AssetKey::of).chain(run.pipeline.clone())
+    let components = run
+        .uses
+        .iter()
+        .filter(|(used, _)| used.kind == AssetKind::Component);
+    components.map(|(_, key)| key.clone()).chain(run.pipeline.clone())
 }

@@ -1,6 +1,7 @@
 //! Who may start runs in a project, and change or comment on those that are there. In the project `default` everything is as scopes say. In a project that somebody made, a
 //! role is needed, unless the token operates the whole service. A token that is bound to a project starts and changes runs there and nowhere else.
 
+use super::decide::ProjectRejection;
 use super::state::Projects;
 use crate::access::Caller;
 use tidemill_engine::Run;
@@ -13,9 +14,14 @@ use tidemill_protocol::project::{Role, default_project, is_default_project};
 pub(crate) struct Filed(Name);
 
 impl Filed {
-    /// In the project that is everybody's, for what starts by itself.
-    pub(crate) fn in_default() -> Self {
-        Self(default_project())
+    /// For what starts by itself: whether its maker may file runs there was asked when it was made, but the project may be gone by now.
+    pub(crate) fn by_schedule(projects: &Projects, wanted: Option<Name>) -> Result<Self, ProjectRejection> {
+        let project = wanted.unwrap_or_else(default_project);
+        if projects.is_known(&project) {
+            Ok(Self(project))
+        } else {
+            Err(ProjectRejection::UnknownProject(project))
+        }
     }
 
     /// The project.

@@ -1,11 +1,15 @@
 //! Published pipelines: which version a call means, and the start of a run of it. Who calls (a person over REST, another system in its own words, a schedule) is the
 //! callers' business; what a version is, the catalog's.
 
+mod copies;
+
+pub(crate) use copies::Copies;
+
 use crate::catalog::{Asset, CatalogRejection};
 use crate::driver::Sight;
 use crate::error::Stopped;
 use crate::handle::{CoordinatorHandle, SubmitError, Submitted};
-use crate::projects::Filed;
+use crate::projects::{Filed, ProjectRejection};
 use crate::specs::{self, SpecError};
 use tidemill_protocol::api::{StartRequest, SubmitRequest};
 use tidemill_protocol::artifact::ArtifactRef;
@@ -30,6 +34,12 @@ pub(crate) enum PublishedError {
         /// The version.
         version: Version,
     },
+    /// The project of whatever starts it is gone.
+    #[error(transparent)]
+    NoProject(#[from] ProjectRejection),
+    /// An output that is to be copied is made by no step.
+    #[error("no step of the pipeline makes its output `{0}`, so it cannot be copied")]
+    NotMade(PortName),
     /// The version cannot be read.
     #[error(transparent)]
     Spec(#[from] SpecError),
@@ -49,6 +59,8 @@ pub(crate) struct Startable {
     /// The version, never a label.
     pub(crate) version: Version,
     spec: ArtifactRef,
+    /// Where outputs of its run are copied to.
+    pub(crate) copies: Copies,
 }
 
 /// The version that a call means: the one that it names, itself or by a label; else the one labelled `default`, else the one added last.
@@ -81,6 +93,7 @@ pub(crate) fn find(
             name: name.clone(),
             version: version.clone(),
             spec: body.spec,
+            copies: Copies::new(),
         }),
         _ => Err(CatalogRejection::OtherKind(kind).into()),
     }
@@ -119,6 +132,7 @@ pub(crate) async fn start(
     let from = format!("{}:{}", startable.name, startable.version);
     tags.insert(PIPELINE_TAG.to_owned(), from);
     let mut spec = specs::read(&handle.inner.store, &startable.spec).await?;
+    copies::add(&mut spec, &startable.copies).map_err(PublishedError::NotMade)?;
     if let Some(goes_on) = request.continue_on_step_failure {
         spec.on_step_failure = if goes_on {
             OnStepFailure::Continue

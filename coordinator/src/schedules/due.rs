@@ -100,6 +100,7 @@ mod tests {
             parameters: BTreeMap::new(),
             display_name: None,
             experiment: None,
+            project: None,
             tags: BTreeMap::new(),
             priority: 0,
             force_rerun: false,

@@ -71,13 +71,14 @@ async fn begin(
     let (pipeline, version) = (schedule.spec.pipeline.clone(), schedule.spec.version.clone());
     let looking = handle.look(move |sight| published::find(sight, &pipeline, version.as_ref()));
     let startable = looking.await??;
+    let project = schedule.spec.project.clone();
+    let filing = handle.look(move |sight| Filed::by_schedule(&sight.ledgers.projects, project));
+    let filed = filing.await??;
     let request = words::request(name, schedule, moment);
     let by = Some(schedule.created_by.clone());
-    Ok(
-        published::start(handle, &startable, request, (by, Filed::in_default()))
-            .await?
-            .run,
-    )
+    Ok(published::start(handle, &startable, request, (by, filed))
+        .await?
+        .run)
 }
 
 /// What an error means for the firing.
@@ -100,6 +101,8 @@ fn judge(error: &PublishedError) -> Judgement {
             | SubmitError::Command(CommandError::Rejected(Rejection::QueueFull { .. })),
         ) => Judgement::MayPass,
         PublishedError::Unknown(_)
+        | PublishedError::NoProject(_)
+        | PublishedError::NotMade(_)
         | PublishedError::Disabled { .. }
         | PublishedError::Spec(_)
         | PublishedError::Refused(_) => Judgement::Stays,

@@ -2,10 +2,11 @@
 //! forgotten; what a schedule has settled is left out.
 
 use super::state::Schedule;
+use crate::catalog::Catalog;
 use crate::driver::Sight;
 use crate::published::PIPELINE_TAG;
 use tidemill_engine::Run;
-use tidemill_protocol::catalog::Version;
+use tidemill_protocol::catalog::{AssetKind, Version};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::schedule::{Moment, NewVersion, RunEnded, Trigger};
 
@@ -38,7 +39,9 @@ fn versions(sight: &Sight<'_>, wanted: &NewVersion, schedule: &Schedule) -> Vec<
 
 fn runs(sight: &Sight<'_>, wanted: &RunEnded, schedule: &Schedule) -> Vec<Moment> {
     let runs = sight.engine.runs_newest_first(None);
-    let ended = runs.filter(|run| wanted.outcomes.contains(&run.status()) && is_of(run, &wanted.pipeline));
+    let ended = runs.filter(|run| {
+        wanted.outcomes.contains(&run.status()) && is_of(&sight.ledgers.catalog, run, &wanted.pipeline)
+    });
     let moments = ended.filter_map(|run| {
         Some(Moment {
             nominal: run.finished_at()?,
@@ -53,10 +56,13 @@ fn changes(schedule: &Schedule) -> Vec<Moment> {
     moments.filter(|moment| is_open(schedule, moment)).collect()
 }
 
-fn is_of(run: &Run, pipeline: &Name) -> bool {
+fn is_of(catalog: &Catalog, run: &Run, pipeline: &Name) -> bool {
     let plan = run.plan();
     let published = plan.tags.get(PIPELINE_TAG).and_then(|tag| tag.split_once(':'));
-    plan.pipeline == *pipeline || published.is_some_and(|(name, _)| name == pipeline.as_str())
+    let published: Option<Name> = published.and_then(|(name, _)| name.parse().ok());
+    let wanted = catalog.current(AssetKind::Pipeline, pipeline);
+    plan.pipeline == *pipeline
+        || published.is_some_and(|name| catalog.current(AssetKind::Pipeline, &name) == wanted)
 }
 
 fn is_open(schedule: &Schedule, moment: &Moment) -> bool {

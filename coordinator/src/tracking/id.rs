@@ -72,6 +72,11 @@ impl TrackedId {
         is_canonical.then_some(Own::Attempt(attempt))
     }
 
+    /// Whether it is of a run that a client made: of random bytes, where the ids of tidemill's own runs begin with the time.
+    pub fn is_of_client(&self) -> bool {
+        matches!(self.own(), Some(Own::Run(run)) if run.0.get_version_num() == 4)
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -128,6 +133,19 @@ mod tests {
         assert_eq!(id.as_str(), "01930000000070008000000000000007-12-3");
         assert_eq!(id.own(), Some(Own::Attempt(attempt)));
         assert_eq!(TrackedId::of_run(run).own(), Some(Own::Run(run)));
+    }
+
+    #[test]
+    fn a_clients_run_is_told_from_our_own_by_its_id() {
+        let run = RunId(Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0007));
+        let attempt = AttemptId {
+            run,
+            step: StepIndex(0),
+            attempt: 1,
+        };
+        assert!(TrackedId::from_random([7; 16]).is_of_client());
+        assert!(!TrackedId::of_run(run).is_of_client());
+        assert!(!TrackedId::of_attempt(attempt).is_of_client());
     }
 
     #[test]

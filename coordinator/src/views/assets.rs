@@ -1,8 +1,8 @@
-//! Assets as the API shows them, and what a published pipeline tells its callers of its parameters.
+//! Assets as the API shows them, and what a published pipeline tells its callers of its parameters. Their versions are in `version`.
 
-use crate::catalog::{Asset, AssetVersion};
-use tidemill_protocol::api::{AssetView, VersionView};
-use tidemill_protocol::catalog::{AssetKind, LATEST, ParameterDoc, Version};
+use crate::catalog::Asset;
+use tidemill_protocol::api::AssetView;
+use tidemill_protocol::catalog::{AssetKind, ParameterDoc};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::spec::{InputSpec, InputType, PipelineSpec, ValueSpec};
 
@@ -19,31 +19,16 @@ pub(crate) fn asset_view(kind: AssetKind, name: &Name, asset: &Asset) -> AssetVi
         labels: labels
             .map(|(label, version)| (label.to_string(), version.clone()))
             .collect(),
+        model_stages: asset
+            .in_stages()
+            .into_iter()
+            .filter(|(stage, _)| kind == AssetKind::Model && !stage.is_none())
+            .map(|(stage, version)| (stage, version.clone()))
+            .collect(),
+        former_names: asset.former_names.clone(),
         revision: asset.revision,
         created_at: asset.created_at,
         created_by: asset.created_by.clone(),
-    }
-}
-
-/// One of its versions.
-pub(crate) fn version_view(
-    (kind, name, asset): (AssetKind, &Name, &Asset),
-    (version, kept): (&Version, &AssetVersion),
-) -> VersionView {
-    let latest = (asset.latest == *version).then(|| LATEST.to_owned());
-    let labels = asset.labels_of(version).map(ToString::to_string);
-    VersionView {
-        kind,
-        name: name.clone(),
-        version: version.clone(),
-        body: (*kept.body).clone(),
-        labels: latest.into_iter().chain(labels).collect(),
-        description: kept.description.clone(),
-        tags: kept.tags.clone(),
-        stage: kept.stage,
-        origin: kept.origin.clone(),
-        created_at: kept.created_at,
-        created_by: kept.created_by.clone(),
     }
 }
 

@@ -119,24 +119,31 @@ pub(crate) fn queue_views(
     let targets: BTreeSet<&Name> = used.chain(fleet.targets()).collect();
     targets
         .into_iter()
-        .map(|target| {
-            let backlog = engine.backlog(target);
-            let capacity = fleet.capacity(target);
-            QueueView {
-                target: target.clone(),
-                compute_type: compute_type(fleet, target),
-                backlog: backlog.queued,
-                dispatched: backlog.dispatched.into(),
-                running: backlog.running.into(),
-                workers: capacity.workers,
-                slots: capacity.slots,
-                window: fleet.window(target).into(),
-                oldest_age_ms: backlog.oldest.map_or(0, |oldest| now.since(oldest).0),
-                ended_last_minute: fleet.ended_last_minute(monotonic, target),
-                broker: None,
-            }
-        })
+        .map(|target| queue_view((engine, fleet), target, (now, monotonic)))
         .collect()
+}
+
+/// The queue of one compute target, likewise.
+pub(super) fn queue_view(
+    (engine, fleet): (&Engine, &Fleet),
+    target: &Name,
+    (now, monotonic): (Timestamp, Millis),
+) -> QueueView {
+    let backlog = engine.backlog(target);
+    let capacity = fleet.capacity(target);
+    QueueView {
+        target: target.clone(),
+        compute_type: compute_type(fleet, target),
+        backlog: backlog.queued,
+        dispatched: backlog.dispatched.into(),
+        running: backlog.running.into(),
+        workers: capacity.workers,
+        slots: capacity.slots,
+        window: fleet.window(target).into(),
+        oldest_age_ms: backlog.oldest.map_or(0, |oldest| now.since(oldest).0),
+        ended_last_minute: fleet.ended_last_minute(monotonic, target),
+        broker: None,
+    }
 }
 
 fn compute_type(fleet: &Fleet, target: &Name) -> Option<Name> {

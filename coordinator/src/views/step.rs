@@ -79,7 +79,7 @@ pub(crate) fn named_outputs(catalog: &Catalog, run: RunId, step: &StepPath) -> V
         NamedOutputView {
             output: output.clone(),
             kind: settled.kind,
-            name: settled.name.clone(),
+            name: catalog.current(settled.kind, &settled.name).clone(),
             version,
             refused,
         }

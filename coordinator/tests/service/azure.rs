@@ -176,3 +176,62 @@ async fn a_batch_endpoint_is_a_published_pipeline_and_its_deployments_are_the_ve
         "{refused}"
     );
 }
+
+/// The same pipeline with an output, and nothing that says where its steps run but the step itself.
+fn modelling() -> Value {
+    let mut spec = pipeline();
+    let folder = json!({"data_type": "uri_folder"});
+    spec["components"][0]["outputs"] = json!({"model": folder});
+    spec["components"][0]["body"]["command"]["command"] = json!("echo ${{inputs.n}} > ${{outputs.model}}/m");
+    spec["components"][1]["outputs"] = json!({"best": folder});
+    spec["components"][1]["body"]["graph"]["outputs"] = json!({"best": {"step": "fit", "output": "model"}});
+    spec
+}
+
+#[tokio::test]
+async fn an_output_that_shall_go_to_a_datastore_is_copied_there_by_a_step_of_the_run() {
+    let service = Service::start().await;
+    publish(&service, "train", &modelling()).await;
+    let share = Body::from(json!({"url": "file:///mnt/share"}).to_string());
+    let (status, made) = service.call("PUT", "/api/v1/datastores/share", share).await;
+    assert_eq!(status, StatusCode::OK, "{made}");
+    let to = |uri: &str| json!({"OutputData": {"best": {"JobOutputType": "UriFolder", "Uri": uri}}});
+    let (status, job) = call(&service, None, &to("azureml://datastores/share/paths/models/1")).await;
+    assert_eq!(status, StatusCode::CREATED, "{job}");
+    let (_, run) = service
+        .get(&format!("/api/v1/runs/{}", job["name"].as_str().unwrap()))
+        .await;
+    let steps = run["steps_list"].as_array().unwrap();
+    assert_eq!(steps.len(), 2, "{run}");
+    let copy = &steps[1];
+    assert_eq!(
+        (&copy["path"], &copy["kind"], &copy["depends_on"], &copy["target"]),
+        (
+            &json!("copy_best"),
+            &json!("copy"),
+            &json!(["fit"]),
+            &json!("cpu")
+        )
+    );
+    assert_eq!(
+        run["outputs"]["best"], "fit.model",
+        "the output itself stays what it is"
+    );
+    for (uri, word) in [
+        ("s3://bucket/models", "no path in a datastore"),
+        ("file:///etc/models", "no path in a datastore"),
+        ("azureml://datastores/nowhere/paths/models", "nowhere"),
+        ("azureml://datastores/share/paths/../../etc", "leads out"),
+    ] {
+        let (status, refused) = call(&service, None, &to(uri)).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{uri}: {refused}");
+        let message = refused["error"]["message"].as_str().unwrap();
+        assert!(message.contains(word), "{uri}: {message}");
+    }
+    let (_, runs) = service.get("/api/v1/runs").await;
+    assert_eq!(
+        runs["items"].as_array().unwrap().len(),
+        1,
+        "nothing else was started"
+    );
+}

@@ -148,6 +148,14 @@ fn of_people(run: &str) -> Vec<Thing> {
                 ("POST", "/pause", json!({"reason": "a holiday"})),
             ],
         ),
+        thing(
+            "/api/v1/experiments/Default",
+            [
+                ("PATCH", "", described("good")),
+                ("PATCH", "", json!({"tags": {"season": "autumn"}})),
+                ("PATCH", "", described("better")),
+            ],
+        ),
     ]
 }
 

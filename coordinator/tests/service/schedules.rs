@@ -368,3 +368,90 @@ async fn each_run_that_ends_as_wished_starts_the_next_pipeline_and_no_other_end_
     assert_eq!(run["display_name"], json!(format!("after {bad}")));
     assert_eq!(firings.as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn the_runs_of_a_schedule_count_for_its_project_and_for_none_that_is_gone() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    let made = service
+        .call("PUT", "/api/v1/projects/cars", Body::from("{}"))
+        .await;
+    assert_eq!(made.0, StatusCode::OK, "{}", made.1);
+    let unknown = put(&service, "often", &minutely(&json!({"project": "planes"}))).await;
+    assert_eq!(unknown.0, StatusCode::NOT_FOUND, "{}", unknown.1);
+    let spec = minutely(&json!({"project": "cars", "overlap": "allow"}));
+    let (status, set) = put(&service, "often", &spec).await;
+    assert_eq!(
+        (status, &set["spec"]["project"]),
+        (StatusCode::OK, &json!("cars"))
+    );
+    service.clock.advance(MINUTE);
+    outcomes(&service, 1).await;
+    assert_eq!(runs(&service).await[0]["project"], "cars");
+    // A project is not removed while runs of it go on.
+    let run = runs(&service).await[0]["id"].as_str().unwrap().to_owned();
+    let cancel = format!("/api/v1/runs/{run}/cancel");
+    service.call("POST", &cancel, Body::empty()).await;
+    let (status, refusal) = service
+        .call("DELETE", "/api/v1/projects/cars", Body::empty())
+        .await;
+    assert_eq!(status, StatusCode::NO_CONTENT, "{refusal}");
+    service.clock.advance(MINUTE);
+    let outcomes = outcomes(&service, 2).await;
+    let why = outcomes[1]["refused"]["why"].as_str().unwrap_or_default();
+    assert!(why.contains("no project `cars`"), "{outcomes:?}");
+    assert_eq!(runs(&service).await.len(), 1, "nothing is filed elsewhere");
+}
+
+#[tokio::test]
+async fn nobody_makes_a_schedule_in_a_project_where_they_may_start_nothing() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    service
+        .call("PUT", "/api/v1/projects/cars", Body::from("{}"))
+        .await;
+    let role = json!({"person": "ada", "role": "submitter"});
+    service
+        .call("PUT", "/api/v1/projects/cars/role", Body::from(role.to_string()))
+        .await;
+    let token = async |body: Value| {
+        let (_, created) = service.post("/api/v1/tokens", &body).await;
+        created["token"].as_str().unwrap().to_owned()
+    };
+    let ada = token(json!({"scope": "submitter", "subject": "ada"})).await;
+    let bob = token(json!({"scope": "submitter", "subject": "bob"})).await;
+    let bound = token(json!({"scope": "submitter", "subject": "ada", "project": "cars"})).await;
+    let set = async |name: &str, token: &str, more: Value| {
+        let request = Request::put(format!("/api/v1/schedules/{name}"))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Body::from(minutely(&more).to_string()))
+            .unwrap();
+        let nearby = std::net::SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let answer = service.api.clone().answer(nearby, request).await;
+        let status = answer.status();
+        let bytes = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice::<Value>(&bytes).unwrap())
+    };
+    let (status, refused) = set("bobs", &bob, json!({"project": "cars"})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
+    let (status, made) = set("adas", &ada, json!({"project": "cars"})).await;
+    assert_eq!(
+        (status, &made["spec"]["project"]),
+        (StatusCode::OK, &json!("cars"))
+    );
+    let (status, plain) = set("plain", &bob, json!({})).await;
+    assert_eq!(
+        (status, plain["spec"].get("project")),
+        (StatusCode::OK, None),
+        "the default project is everybody's"
+    );
+    let (status, made) = set("bound", &bound, json!({})).await;
+    assert_eq!(
+        (status, &made["spec"]["project"]),
+        (StatusCode::OK, &json!("cars")),
+        "a token that is bound to a project files nothing elsewhere"
+    );
+    let (status, refused) = set("away", &bound, json!({"project": "default"})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{refused}");
+}

@@ -33,6 +33,8 @@ pub struct LoadedSchedule {
     pub parameters: BTreeMap<String, String>,
     /// The experiment; the pipeline's when absent.
     pub experiment: Option<String>,
+    /// The project that the runs count for.
+    pub project: Option<Name>,
     /// What people call the runs; the pipeline's display name when absent.
     pub display_name: Option<String>,
     /// Labels of the runs.
@@ -65,6 +67,7 @@ struct Job {
     what: Option<ScheduledJob>,
     parameters: BTreeMap<String, String>,
     experiment: Option<String>,
+    project: Option<Name>,
     display_name: Option<String>,
     tags: BTreeMap<String, String>,
     continue_on_step_failure: Option<bool>,
@@ -95,6 +98,7 @@ pub fn load_schedule(file: &Path, workspace: &Workspace) -> Result<LoadedSchedul
         job: what,
         parameters: job.parameters,
         experiment: job.experiment,
+        project: job.project,
         display_name: job.display_name,
         tags: job.tags,
         continue_on_step_failure: job.continue_on_step_failure,
@@ -325,6 +329,7 @@ impl Loader<'_> {
         let mut job = Job {
             parameters: self.given_inputs(own),
             experiment: own.text("experiment_name", &mut self.findings).map(str::to_owned),
+            project: self.project(own),
             display_name: own.text("display_name", &mut self.findings).map(str::to_owned),
             tags: self.tags(own),
             ..Job::default()
@@ -338,6 +343,18 @@ impl Loader<'_> {
             settings.finish(Code::UnknownSetting, &mut self.findings);
         }
         job
+    }
+
+    /// The project that runs are to count for. Ours: Azure ML has none.
+    fn project(&mut self, own: &mut Fields<'_>) -> Option<Name> {
+        let (text, node) = own.text_node("project", &mut self.findings)?;
+        let name = text.parse();
+        if name.is_err() {
+            let message = format!("`{text}` is no name of a project");
+            self.findings
+                .add(Code::BadName, node.place, "create_job.project", message);
+        }
+        name.ok()
     }
 
     /// Literals as written; of files, their address or the name of a data asset.

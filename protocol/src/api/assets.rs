@@ -1,7 +1,8 @@
 //! Assets over REST: named things with versions.
 
+use super::metrics::MetricPoint;
 use crate::artifact::ArtifactRef;
-use crate::catalog::{AssetBody, AssetKind, Origin, ParameterDoc, Stage, Version};
+use crate::catalog::{AssetBody, AssetKind, ModelStage, Origin, ParameterDoc, Stage, Version};
 use crate::ids::StepPath;
 use crate::name::{Name, PortName};
 use crate::plan::Environment;
@@ -97,6 +98,15 @@ pub struct DescribeRequest {
     /// How a version stands. An asset as a whole has no stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
+    /// The stage of the registry into which a version of a model comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_stage: Option<ModelStage>,
+    /// Whether the other versions in that stage, `staging` or `production`, are archived.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archive_existing: bool,
+    /// The asset's new name. The old one goes on to mean it. A version has no name of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
 }
 
 /// Points a label at a version.
@@ -127,6 +137,12 @@ pub struct AssetView {
     /// Labels that point at versions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, Version>,
+    /// Of a model: the newest version in each stage of the registry but `none`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub model_stages: BTreeMap<ModelStage, Version>,
+    /// Names that it had, and that still mean it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_names: Vec<Name>,
     /// Counts every change; also the answer's `ETag`.
     pub revision: u64,
     /// When its first version was added.
@@ -157,6 +173,12 @@ pub struct VersionView {
     pub tags: BTreeMap<String, String>,
     /// How it stands.
     pub stage: Stage,
+    /// Its stage in the registry, of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_stage: Option<ModelStage>,
+    /// What was measured of a model, where its version is shown alone: of the logged model that it is, else by the run or step that made it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<VersionMetric>,
     /// Where it came from.
     #[serde(default)]
     pub origin: Origin,
@@ -164,6 +186,20 @@ pub struct VersionView {
     pub created_at: Timestamp,
     /// Who added it.
     pub created_by: String,
+}
+
+/// A metric of a version of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct VersionMetric {
+    /// The metric's name.
+    pub key: String,
+    /// Its last point: by step, then by time.
+    pub last: MetricPoint,
+    /// The tracked run that measured it.
+    pub tracked_run: String,
+    /// The data set on which it was measured, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
 }
 
 impl VersionView {

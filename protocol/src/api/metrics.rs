@@ -27,6 +27,9 @@ pub struct MetricView {
     pub attempt: Option<u32>,
     /// The id by which tracking knows it.
     pub tracked_run: String,
+    /// The step that logged it, as `RUN/STEP`, where this one took its result over; the attempt is one at that step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused_from: Option<String>,
     /// The metric's name.
     pub key: String,
     /// Its last point: by step, then by time.

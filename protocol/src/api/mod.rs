@@ -3,11 +3,13 @@
 mod artifacts;
 mod assets;
 mod audit;
+mod compute_targets;
 mod contents;
 mod datastores;
 mod drafts;
 mod enrolment;
 mod error;
+mod experiments;
 mod lineage;
 mod load;
 mod mailings;
@@ -28,9 +30,11 @@ mod workers;
 
 pub use artifacts::{ArtifactView, MissingRequest, MissingResponse};
 pub use assets::{
-    AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionView,
+    AddVersionRequest, AssetSource, AssetView, DescribeRequest, LabelRequest, StartRequest, VersionMetric,
+    VersionView,
 };
 pub use audit::{AuditDecision, AuditEntry};
+pub use compute_targets::ComputeTargetView;
 pub use contents::{AssembleRequest, ContentsRequest, ContentsResponse};
 pub use datastores::{DatastoreTestView, DatastoreView};
 pub use drafts::{DraftRequest, DraftSource, DraftView, PublishDraftRequest};
@@ -39,6 +43,7 @@ pub use enrolment::{
     QuarantineRequest, QuarantineView,
 };
 pub use error::{ErrorBody, ErrorCode};
+pub use experiments::{DescribeExperimentRequest, ExperimentView};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
 pub use mailings::{MailingTestView, MailingView};

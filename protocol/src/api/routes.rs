@@ -56,6 +56,10 @@
 //! GET  /api/v1/teams                                  → [TeamView]
 //! GET, PUT, DELETE /api/v1/teams/{name}  TeamRequest  → TeamView
 //! GET  /api/v1/queues                                 → [QueueView]
+//! GET  /api/v1/compute-targets      ?limit&cursor     → Page<ComputeTargetView>, by name
+//! GET  /api/v1/compute-targets/{name}                 → ComputeTargetView
+//! GET  /api/v1/experiments          ?limit&cursor&prefix&deleted → Page<ExperimentView>, by name
+//! GET, PATCH /api/v1/experiments/{name} DescribeExperimentRequest → ExperimentView
 //! GET  /api/v1/whoami                                 → CallerView
 //! POST /api/v1/tokens               CreateTokenRequest → CreatedToken       the only answer with the token itself
 //! GET  /api/v1/tokens                                 → [TokenView]
@@ -129,6 +133,10 @@ pub const JOIN_TOKENS: &str = "/api/v1/join-tokens";
 pub const PROJECTS: &str = "/api/v1/projects";
 /// Teams.
 pub const TEAMS: &str = "/api/v1/teams";
+/// Compute targets.
+pub const COMPUTE_TARGETS: &str = "/api/v1/compute-targets";
+/// Experiments.
+pub const EXPERIMENTS: &str = "/api/v1/experiments";
 /// Queues.
 pub const QUEUES: &str = "/api/v1/queues";
 /// Who asks.

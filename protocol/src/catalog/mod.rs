@@ -3,12 +3,14 @@
 
 mod asset;
 mod kind;
+mod model_stage;
 mod reference;
 mod used;
 mod version;
 
 pub use asset::{AssetBody, FilesBody, Location, Origin, ParameterDoc, PipelineBody, Stage};
 pub use kind::{AssetKind, AssetKindError};
+pub use model_stage::{ModelStage, ModelStageError};
 pub use reference::{AssetRef, AssetRefError};
 pub use used::AssetUse;
 pub use version::{DEFAULT, LATEST, Version, VersionError};

@@ -126,7 +126,9 @@ impl StepKind {
             "spark" => {
                 "a `command` step that calls `spark-submit`, on a compute target whose workers have it"
             }
-            "data_transfer" => "a `command` step that copies its input to its output",
+            "data_transfer" => {
+                "a step of `type: copy`, which copies files, folders and outputs to a datastore"
+            }
             "automl" => "a `command` step whose script runs an AutoML library",
             _ => "a `command` step",
         }

@@ -37,6 +37,9 @@ pub struct ScheduleSpec {
     /// The experiment of its runs; the pipeline's when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<String>,
+    /// The project that its runs belong to; the one to which the token is bound that makes the schedule, else `default`, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
     /// Labels of its runs beside the pipeline's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

@@ -1,14 +1,16 @@
 //! What may change of a named thing: its labels, its text and tags, how a version stands, and whether a version is there at all.
 
 use super::id;
-use crate::args::{AssetDescribeArgs, AssetLabelArgs, AssetRemoveArgs, AssetUnlabelArgs};
+use crate::args::{
+    AssetDescribeArgs, AssetLabelArgs, AssetRemoveArgs, AssetRenameArgs, AssetStageArgs, AssetUnlabelArgs,
+};
 use crate::asking;
 use crate::client::Client;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
-use tidemill_protocol::api::{DescribeRequest, VersionView};
-use tidemill_protocol::catalog::{AssetKind, AssetRef, Stage};
+use tidemill_protocol::api::{AssetView, DescribeRequest, VersionView};
+use tidemill_protocol::catalog::{AssetKind, AssetRef, ModelStage, Stage};
 
 /// Points a label at a version.
 pub(super) async fn label(
@@ -57,7 +59,7 @@ pub(super) async fn describe(
     let request = DescribeRequest {
         description: args.description,
         tags: set.chain(removed).collect(),
-        stage: None,
+        ..DescribeRequest::default()
     };
     if request == DescribeRequest::default() {
         return Err(Failure::new(Exit::Usage, "nothing is to be changed")
@@ -65,7 +67,7 @@ pub(super) async fn describe(
     }
     if args.asset.wanted.is_none() {
         let asset = client.describe_asset(kind, &args.asset.name, &request).await?;
-        let name = |asset: &tidemill_protocol::api::AssetView| asset.name.to_string();
+        let name = |asset: &AssetView| asset.name.to_string();
         return session.printer.one(&asset, name, |printer, asset| {
             printer.line(format_args!("{kind} {} is described", asset.name))
         });
@@ -97,6 +99,51 @@ pub(super) async fn stage(
             Stage::Disabled => "is disabled: new uses are refused",
         },
     )
+}
+
+/// Brings a version of a model into a stage of the registry.
+pub(super) async fn promote(
+    session: &mut Session,
+    client: &Client,
+    kind: AssetKind,
+    args: &AssetStageArgs,
+) -> Result<(), Failure> {
+    if kind != AssetKind::Model {
+        let what = format!("a {kind} has no stages as models have them");
+        let help = format!("tidemill {kind} label {} {}", args.asset, args.stage);
+        return Err(Failure::new(Exit::Usage, what).help(help));
+    }
+    let version = client.version(kind, &args.asset).await?;
+    let request = DescribeRequest {
+        model_stage: Some(args.stage),
+        archive_existing: args.archive_existing,
+        ..DescribeRequest::default()
+    };
+    let version = client.describe_version(&version, &request).await?;
+    let what = match args.stage {
+        ModelStage::None => "is in no stage".to_owned(),
+        ModelStage::Archived => "is archived".to_owned(),
+        stage => format!("is in {stage}"),
+    };
+    say(session, &version, &what)
+}
+
+/// Gives an asset another name.
+pub(super) async fn rename(
+    session: &mut Session,
+    client: &Client,
+    kind: AssetKind,
+    args: &AssetRenameArgs,
+) -> Result<(), Failure> {
+    let request = DescribeRequest {
+        name: Some(args.to.clone()),
+        ..DescribeRequest::default()
+    };
+    let asset = client.describe_asset(kind, &args.name, &request).await?;
+    let name = |asset: &AssetView| asset.name.to_string();
+    session.printer.one(&asset, name, |printer, asset| {
+        printer.line(format_args!("{kind} {} is {} from now on", args.name, asset.name))
+    })
 }
 
 /// Removes a version.

@@ -55,6 +55,8 @@ async fn dispatch(
         AssetCommand::Label(args) => change::label(session, client, kind, args).await,
         AssetCommand::Unlabel(args) => change::unlabel(session, client, kind, args).await,
         AssetCommand::Describe(args) => change::describe(session, client, kind, args).await,
+        AssetCommand::Stage(args) => change::promote(session, client, kind, &args).await,
+        AssetCommand::Rename(args) => change::rename(session, client, kind, &args).await,
         AssetCommand::Enable(args) => {
             change::stage(session, client, (kind, &args.asset), Stage::Active).await
         }
@@ -92,7 +94,7 @@ async fn list(
             .help(format_args!("`tidemill {kind} add --help` says how to add one"));
         return Ok(());
     }
-    let columns = views::assets::columns(session.now());
+    let columns = views::assets::columns(kind, session.now());
     session
         .printer
         .list(&assets, &columns, |asset| asset.name.to_string())
@@ -118,7 +120,7 @@ async fn versions(
     name: &Name,
 ) -> Result<(), Failure> {
     let versions = client.versions(kind, name).await?;
-    let columns = views::assets::version_columns(session.now());
+    let columns = views::assets::version_columns(kind, session.now());
     session.printer.list(&versions, &columns, id)
 }
 

@@ -86,8 +86,8 @@ pub(in crate::api) async fn show(
     Path((kind, name)): Path<(AssetKind, Name)>,
 ) -> Result<([(HeaderName, HeaderValue); 1], Json<AssetView>), ApiError> {
     let view = handle.look(move |sight| {
-        let found = asset(sight, kind, &name)?;
-        Ok::<_, ApiError>(views::asset_view(kind, &name, found))
+        let (name, found) = asset(sight, kind, &name)?;
+        Ok::<_, ApiError>(views::asset_view(kind, name, found))
     });
     let view = view.await??;
     Ok(([(header::ETAG, etag(view.revision))], Json(view)))
@@ -105,7 +105,7 @@ pub(in crate::api) async fn versions(
     mut asked: Asked<VersionView>,
 ) -> Result<Json<Page<VersionView>>, ApiError> {
     let page = handle.look(move |sight| {
-        let found = asset(sight, kind, &name)?;
+        let (name, found) = asset(sight, kind, &name)?;
         asked.resolve(|text| {
             let (version, kept) = found.versions.get_key_value(&text.parse::<Version>().ok()?)?;
             Some((Key::from(kept.created_at.0), key_of(version).into_owned()))
@@ -121,7 +121,7 @@ pub(in crate::api) async fn versions(
             };
             (key, key_of(version))
         });
-        let view = |one| views::version_view((kind, &name, found), one);
+        let view = |one| views::version_view((kind, name, found), one);
         Ok::<_, ApiError>(shown(page, view))
     });
     Ok(Json(page.await??))
@@ -144,9 +144,13 @@ pub(in crate::api) async fn show_version(
     Path((kind, name, wanted)): Path<(AssetKind, Name, Version)>,
 ) -> Result<Json<VersionView>, ApiError> {
     let view = handle.look(move |sight| {
-        let found = asset(sight, kind, &name)?;
-        let one = version((kind, &name, found), &wanted)?;
-        Ok::<_, ApiError>(views::version_view((kind, &name, found), one))
+        let (name, found) = asset(sight, kind, &name)?;
+        let one = version((kind, name, found), &wanted)?;
+        Ok::<_, ApiError>(views::measured_version(
+            (sight.engine, &sight.ledgers.tracking),
+            (kind, name, found),
+            one,
+        ))
     });
     Ok(Json(view.await??))
 }

@@ -6,7 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::record::Made;
 use crate::api::revision::expected;
 use crate::api::tokens::name_of;
-use crate::catalog::{Catalog, CatalogCommand, Changes, NewVersion, Which};
+use crate::catalog::{Catalog, CatalogCommand, CatalogRejection, Changes, NewVersion, Which};
 use crate::handle::CoordinatorHandle;
 use crate::views;
 use axum::extract::{Path, State};
@@ -86,18 +86,24 @@ async fn view_of(
     wanted: Version,
 ) -> Result<VersionView, ApiError> {
     let view = handle.look(move |sight| {
-        let found = asset(sight, kind, &name)?;
-        let one = version((kind, &name, found), &wanted)?;
-        Ok::<_, ApiError>(views::version_view((kind, &name, found), one))
+        let (name, found) = asset(sight, kind, &name)?;
+        let one = version((kind, name, found), &wanted)?;
+        Ok::<_, ApiError>(views::measured_version(
+            (sight.engine, &sight.ledgers.tracking),
+            (kind, name, found),
+            one,
+        ))
     });
     view.await?
 }
 
-/// Changes an asset's text and tags.
+/// Changes an asset's text and tags, or its name: what it had before goes on to mean it, so runs, lineage and pipelines that name it find it.
 #[utoipa::path(patch, path = "/api/v1/assets/{kind}/{name}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path)),
     request_body = DescribeRequest, responses(
     (status = 200, description = "The asset as it is now.", body = AssetView),
+    (status = 400, description = "A name is to be changed together with something else, or a version's stage is given.", body = ErrorBody),
     (status = 404, description = "There is no such asset.", body = ErrorBody),
+    (status = 409, description = "Another asset has the name, or had it.", body = ErrorBody),
     (status = 412, description = "It changed since the revision in `If-Match`.", body = ErrorBody),
 ))]
 pub(in crate::api) async fn describe(
@@ -107,23 +113,23 @@ pub(in crate::api) async fn describe(
     headers: HeaderMap,
     Json(request): Json<DescribeRequest>,
 ) -> Result<Json<AssetView>, ApiError> {
-    if request.stage.is_some() {
-        let message = "an asset as a whole has no stage";
-        return Err(ApiError::new(ErrorCode::BadRequest, message).hint("change that of a version"));
+    let change = of_asset(request)?;
+    if let Changes::Rename(to) = &change {
+        check_unannounced(&handle, kind, to).await?;
     }
-    let change = described(Which::Asset, request);
     carry_out(&handle, &caller, (kind, &name), &headers, change).await?;
     let view = handle.look(move |sight| {
-        let found = asset(sight, kind, &name)?;
-        Ok::<_, ApiError>(views::asset_view(kind, &name, found))
+        let (name, found) = asset(sight, kind, &name)?;
+        Ok::<_, ApiError>(views::asset_view(kind, name, found))
     });
     Ok(Json(view.await??))
 }
 
-/// Changes a version's text, tags and stage. What it is never changes.
+/// Changes a version's text, tags and stage, or its stage in the registry of models. What it is never changes.
 #[utoipa::path(patch, path = "/api/v1/assets/{kind}/{name}/versions/{version}", tag = "assets", security(("token" = ["submitter"])), params(("kind" = AssetKind, Path), ("name" = String, Path), ("version" = String, Path)),
     request_body = DescribeRequest, responses(
     (status = 200, description = "The version as it is now.", body = VersionView),
+    (status = 400, description = "What is to be changed cannot be changed together, or not of this.", body = ErrorBody),
     (status = 404, description = "There is no such version.", body = ErrorBody),
     (status = 412, description = "The asset changed since the revision in `If-Match`.", body = ErrorBody),
 ))]
@@ -134,9 +140,65 @@ pub(in crate::api) async fn describe_version(
     headers: HeaderMap,
     Json(request): Json<DescribeRequest>,
 ) -> Result<Json<VersionView>, ApiError> {
-    let change = described(Which::Version(version.clone()), request);
+    let change = of_version(&version, request)?;
     carry_out(&handle, &caller, (kind, &name), &headers, change).await?;
     Ok(Json(view_of(&handle, kind, name, version).await?))
+}
+
+fn refused(message: &str, hint: &str) -> ApiError {
+    ApiError::new(ErrorCode::BadRequest, message).hint(hint)
+}
+
+/// What is asked of an asset as a whole: a description, or a name.
+fn of_asset(request: DescribeRequest) -> Result<Changes, ApiError> {
+    if request.stage.is_some() || request.model_stage.is_some() || request.archive_existing {
+        let message = "an asset as a whole has no stage";
+        return Err(refused(message, "change that of a version"));
+    }
+    let Some(to) = request.name.clone() else {
+        return Ok(described(Which::Asset, request));
+    };
+    let alone = DescribeRequest {
+        name: Some(to.clone()),
+        ..DescribeRequest::default()
+    };
+    if request != alone {
+        let message = "a name is changed by itself";
+        return Err(refused(message, "ask once for `name`, and once for the rest"));
+    }
+    Ok(Changes::Rename(to))
+}
+
+/// What is asked of a version: a description, or a stage of the registry.
+fn of_version(version: &Version, request: DescribeRequest) -> Result<Changes, ApiError> {
+    if request.name.is_some() {
+        let message = "a version has no name of its own";
+        return Err(refused(message, "change that of the asset"));
+    }
+    let Some(stage) = request.model_stage else {
+        if request.archive_existing {
+            let message = "nothing is archived without a stage of the registry";
+            return Err(refused(message, "give `model_stage`, too"));
+        }
+        return Ok(described(Which::Version(version.clone()), request));
+    };
+    let alone = DescribeRequest {
+        model_stage: Some(stage),
+        archive_existing: request.archive_existing,
+        ..DescribeRequest::default()
+    };
+    if request != alone {
+        let message = "a stage of the registry is changed by itself";
+        return Err(refused(
+            message,
+            "ask once for `model_stage`, and once for the rest",
+        ));
+    }
+    Ok(Changes::Promote {
+        version: version.clone(),
+        stage,
+        archive_existing: request.archive_existing,
+    })
 }
 
 fn described(which: Which, request: DescribeRequest) -> Changes {
@@ -146,6 +208,21 @@ fn described(which: Which, request: DescribeRequest) -> Changes {
         tags: request.tags,
         stage: request.stage,
     }
+}
+
+/// Refuses the name of a registered model that has no version yet: the catalog does not know of it.
+async fn check_unannounced(handle: &CoordinatorHandle, kind: AssetKind, name: &Name) -> Result<(), ApiError> {
+    let wanted = name.clone();
+    let is_announced = handle.look(move |sight| sight.ledgers.tracking.announcement(&wanted).is_some());
+    if kind != AssetKind::Model || !is_announced.await? {
+        return Ok(());
+    }
+    Err(CatalogRejection::NameTaken {
+        kind,
+        name: name.clone(),
+        is_former: false,
+    }
+    .into())
 }
 
 /// Points a label at a version.

@@ -33,21 +33,30 @@ impl From<CatalogRejection> for ApiError {
         let code = match &rejection {
             R::UnknownAsset { .. } | R::UnknownVersion { .. } | R::UnknownLabel { .. } => ErrorCode::NotFound,
             R::Changed { .. } => ErrorCode::PreconditionFailed,
-            R::VersionTaken(_) | R::LabelTaken(_) | R::TooMany(_) => ErrorCode::Conflict,
-            R::OtherKind(_) | R::TooLong(_) => ErrorCode::BadRequest,
+            R::VersionTaken(_) | R::LabelTaken(_) | R::NameTaken { .. } | R::TooMany(_) => {
+                ErrorCode::Conflict
+            }
+            R::OtherKind(_) | R::TooLong(_) | R::NotStaged(_) | R::ReplacesNothing(_) => {
+                ErrorCode::BadRequest
+            }
         };
         let error = Self::new(code, rejection.to_string());
         match rejection {
             R::VersionTaken(_) => error.hint("leave the version out to add the next one"),
             R::Changed { .. } => error.hint("look again, then decide again"),
+            R::NameTaken { .. } => {
+                error.hint("a name that was given up goes on to mean its asset; choose another")
+            }
+            R::NotStaged(_) => error.hint("labels point at versions of everything"),
+            R::ReplacesNothing(_) => error.hint("leave `archive_existing` out"),
             _ => error,
         }
     }
 }
 
-/// The asset that a request names.
-fn asset<'a>(sight: &Sight<'a>, kind: AssetKind, name: &Name) -> Result<&'a Asset, ApiError> {
-    let found = sight.ledgers.catalog.asset(kind, name);
+/// The asset that a request names, with the name that it has now.
+fn asset<'a>(sight: &Sight<'a>, kind: AssetKind, name: &'a Name) -> Result<(&'a Name, &'a Asset), ApiError> {
+    let found = sight.ledgers.catalog.named(kind, name);
     found.ok_or_else(|| {
         CatalogRejection::UnknownAsset {
             kind,

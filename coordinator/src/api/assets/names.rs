@@ -51,8 +51,8 @@ fn answer(sight: &Sight<'_>, wanted: &Wanted) -> Answer {
 }
 
 fn version(sight: &Sight<'_>, kind: AssetKind, reference: &AssetRef) -> Option<VersionView> {
-    let asset = sight.ledgers.catalog.asset(kind, &reference.name)?;
+    let (name, asset) = sight.ledgers.catalog.named(kind, &reference.name)?;
     let latest = LATEST.parse().expect("a label by its grammar");
     let found = asset.resolve(reference.wanted.as_ref().unwrap_or(&latest))?;
-    Some(views::version_view((kind, &reference.name, asset), found))
+    Some(views::version_view((kind, name, asset), found))
 }

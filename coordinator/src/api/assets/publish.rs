@@ -35,6 +35,8 @@ impl From<PublishedError> for ApiError {
                     "`tidemill pipelines enable {name} --version {version}`, or start another version"
                 ))
             }
+            PublishedError::NoProject(rejection) => rejection.into(),
+            PublishedError::NotMade(_) => Self::new(ErrorCode::BadRequest, error.to_string()),
             PublishedError::Spec(error) => error.into(),
             PublishedError::Stopped(stopped) => stopped.into(),
             PublishedError::Refused(error) => error.into(),

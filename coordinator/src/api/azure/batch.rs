@@ -1,5 +1,5 @@
-//! A batch endpoint of the newer API: a published pipeline is the endpoint, its versions are the deployments. Outputs go to the store, so a call that says where else
-//! they shall go is refused, not ignored.
+//! A batch endpoint of the newer API: a published pipeline is the endpoint, its versions are the deployments. Outputs go to the store; one that shall go elsewhere is
+//! copied to a datastore as well, and what is no datastore is refused, not ignored.
 
 use super::words::{BatchCall, BatchInput, BatchProperties, job_status, text_of};
 use super::{body, problem, version_of};
@@ -7,8 +7,9 @@ use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::api::projects;
 use crate::api::record::Made;
+use crate::given;
 use crate::handle::CoordinatorHandle;
-use crate::published;
+use crate::published::{self, Copies};
 use crate::views::run_summary;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -27,7 +28,7 @@ const DEPLOYMENT: &str = "azureml-model-deployment";
     params(("name" = String, Path), ("azureml-model-deployment" = Option<String>, Header, description = "A version or a label; the one labelled `default` when absent.")),
     request_body = BatchCall, responses(
     (status = 201, description = "The job: `{id, name, type, properties: {status, …}}`.", body = Object),
-    (status = 400, description = "An output is none of the pipeline's, or shall go elsewhere; the body is `{error: {code, message, details}}`, as for every refusal."),
+    (status = 400, description = "An output is none of the pipeline's, or shall go to what is no datastore; the body is `{error: {code, message, details}}`, as for every refusal."),
     (status = 404, description = "There is no such pipeline or version."),
     (status = 422, description = "The inputs are not valid: every problem."),
 ))]
@@ -47,8 +48,8 @@ pub(in crate::api) async fn call(
     let parameters = parameters(&properties)?;
     let looked_up = name.clone();
     let looking = handle.look(move |sight| published::find(sight, &looked_up, version.as_ref()));
-    let startable = looking.await??;
-    check_outputs(&handle, &startable, &properties).await?;
+    let mut startable = looking.await??;
+    startable.copies = copies(&handle, &startable, &properties).await?;
     let filed = projects::filed(&handle, &caller, None).await?;
     let request = StartRequest {
         parameters,
@@ -94,28 +95,34 @@ fn value_of(input: &BatchInput) -> Result<Option<String>, &'static str> {
     input.uri.clone().map(Some).ok_or("files have a `Uri`")
 }
 
-async fn check_outputs(
+/// Where outputs are copied to.
+async fn copies(
     handle: &CoordinatorHandle,
     startable: &published::Startable,
     properties: &BatchProperties,
-) -> Result<(), ApiError> {
+) -> Result<Copies, ApiError> {
+    let mut copies = Copies::new();
     if properties.output_data.is_empty() {
-        return Ok(());
+        return Ok(copies);
     }
     let bad = |message: String| ApiError::new(ErrorCode::BadRequest, message);
     let known = published::outputs(handle, startable).await?;
     for (name, output) in &properties.output_data {
-        if !known.iter().any(|known| known.as_str() == name) {
-            return Err(bad(format!("the pipeline has no output `{name}`")));
+        let known = known.iter().find(|known| known.as_str() == name);
+        let known = known.ok_or_else(|| bad(format!("the pipeline has no output `{name}`")))?;
+        let Some(uri) = &output.uri else { continue };
+        if !uri.starts_with("azureml://") {
+            let message = format!("output `{name}` cannot be sent to `{uri}`: it is no path in a datastore");
+            return Err(bad(message).hint("write it as azureml://datastores/NAME/paths/PATH"));
         }
-        if output.uri.is_some() {
-            let message = format!("output `{name}` cannot be sent elsewhere: it is kept in the store");
-            return Err(bad(message).hint(
-                "leave its `Uri` out, and fetch it when the run has ended: GET /api/v1/runs/{run}/artifacts",
-            ));
-        }
+        let wanted = uri.clone();
+        let looking = handle.look(move |sight| given::in_datastore(&sight.ledgers.datastores, &wanted));
+        let to = looking.await?.map_err(|message| {
+            bad(format!("output `{name}`: {message}")).hint("`tidemill datastore list` shows what there is")
+        })?;
+        copies.insert(known.clone(), to);
     }
-    Ok(())
+    Ok(copies)
 }
 
 fn job(endpoint: &Name, run: &RunSummary) -> Value {

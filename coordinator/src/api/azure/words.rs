@@ -114,7 +114,7 @@ pub(crate) struct BatchInput {
 #[derive(Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(default, rename_all = "PascalCase")]
 pub(crate) struct BatchOutput {
-    /// Where the caller wants it; refused, because outputs are kept in the store under their content's name.
+    /// Where the caller wants a copy of it: `azureml://datastores/NAME/paths/PATH`. Without one it is kept in the store and nowhere else.
     #[serde(alias = "uri")]
     pub(super) uri: Option<String>,
 }

@@ -3,9 +3,9 @@
 
 use super::key::Key;
 use tidemill_protocol::api::{
-    ArtifactView, AssetView, AuditEntry, CommentView, DatastoreView, DraftView, JoinTokenView, MailingView,
-    MetricView, MomentView, ProjectView, QueueView, RunSummary, ScheduleView, SecretView, TeamView,
-    TokenView, VersionView, WebhookView, WorkerView,
+    ArtifactView, AssetView, AuditEntry, CommentView, ComputeTargetView, DatastoreView, DraftView,
+    ExperimentView, JoinTokenView, MailingView, MetricView, MomentView, ProjectView, QueueView, RunSummary,
+    ScheduleView, SecretView, TeamView, TokenView, VersionView, WebhookView, WorkerView,
 };
 use tidemill_protocol::artifact::TreeEntry;
 use tidemill_protocol::delivery::Delivery;
@@ -172,6 +172,8 @@ macro_rules! chosen {
 chosen! {
     AssetView: "assets", "name", Bounds::pages(50, 1_000), in (name); name, created_at, created_by, versions;
     AuditEntry: "entries", "sequence", Bounds::one_way(200, 2_000), in (); sequence;
+    ComputeTargetView: "compute targets", "name", Bounds::pages(50, 1_000), in (name); name, slots_free;
+    ExperimentView: "experiments", "name", Bounds::pages(50, 1_000), in (name); name, created_at, runs;
     ProjectView: "projects", "name", Bounds::WHOLE, in (name); name, created_at, created_by;
     RunSummary: "runs", "-submitted_at", Bounds::pages(50, 1_000), in (display_name); submitted_at, finished_at, display_name, status;
     TreeEntry: "files", "path", Bounds::pages(200, 10_000), in (); path, size_bytes;

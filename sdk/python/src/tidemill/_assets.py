@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill._artifacts import Artifact
 from tidemill._contents import make_artifact
+from tidemill._events import required_moment
 from tidemill._http import part
 from tidemill._load import from_file, load
 from tidemill._runs import Run
@@ -58,6 +59,23 @@ class AssetVersion(NamedView):
     def stage(self) -> str:
         """active, deprecated or disabled."""
         return str(self._view["stage"])
+
+    @property
+    def model_stage(self) -> str | None:
+        """The stage of a model in the registry: none, staging, production or archived."""
+        stage = self._view.get("model_stage")
+        return None if stage is None else str(stage)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """What was measured of a model: of the logged model that it is, else by the run or step that made it.
+
+        Rows with key, value, iteration, at, tracked_run, and the name of the dataset, where it is known.
+        """
+        if self.kind == "model" and "metrics" not in self._view:
+            # A list of versions does not tell.
+            self._refresh()
+        return [_measured(metric) for metric in self._view.get("metrics", [])]
 
     @property
     def origin(self) -> dict[str, str]:
@@ -114,6 +132,12 @@ class AssetVersion(NamedView):
         self._view = self._http.json("PATCH", self._path, body=body, if_match=if_match)
         return self
 
+    def promote(self, stage: str, *, archive_existing: bool = False, if_match: str | None = None) -> AssetVersion:
+        """Brings a model into a stage of the registry, and with `archive_existing` archives the other versions in it."""
+        body = {"model_stage": stage, "archive_existing": archive_existing}
+        self._view = self._http.json("PATCH", self._path, body=body, if_match=if_match)
+        return self
+
     def remove(self, *, if_match: str | None = None) -> None:
         """Removes it, and the labels that point at it; takes an operator."""
         self._http.json("DELETE", self._path, if_match=if_match)
@@ -133,6 +157,18 @@ class AssetVersion(NamedView):
         return self
 
 
+def _measured(metric: Mapping[str, Any]) -> dict[str, Any]:
+    last = metric["last"]
+    return {
+        "key": metric["key"],
+        "value": float(last["value"]),
+        "iteration": int(last["step"]),
+        "at": required_moment(last["time"]),
+        "tracked_run": metric["tracked_run"],
+        "dataset": metric.get("dataset"),
+    }
+
+
 class Asset(NamedView):
     """A named thing with versions."""
 
@@ -140,6 +176,21 @@ class Asset(NamedView):
     def labels(self) -> dict[str, str]:
         """Labels, each with the version that it points at."""
         return dict(self._view.get("labels", {}))
+
+    @property
+    def model_stages(self) -> dict[str, str]:
+        """The newest version of a model in each stage of the registry that has one."""
+        return dict(self._view.get("model_stages", {}))
+
+    @property
+    def former_names(self) -> list[str]:
+        """Names that it had, and that still mean it."""
+        return list(self._view.get("former_names", []))
+
+    def rename(self, name: str, *, if_match: str | None = None) -> Asset:
+        """Gives it another name. The old one goes on to mean it."""
+        self._view = self._http.json("PATCH", self._asset_path, body={"name": name}, if_match=if_match)
+        return self
 
     @property
     def latest(self) -> AssetVersion:

@@ -14,6 +14,7 @@ from tidemill._config import Config
 from tidemill._contents import make_artifact
 from tidemill._datastores import Datastores
 from tidemill._drafts import Drafts
+from tidemill._experiments import ComputeTargets, Experiments
 from tidemill._http import Http, Transport, problem
 from tidemill._lineage import Lineage, lineage
 from tidemill._pipeline import Pipeline, PipelineFunction
@@ -89,6 +90,8 @@ class Client:
         self.datastores = Datastores(self._http)
         self.drafts = Drafts(self._http, lambda pipeline: self._load(pipeline, None).spec)
         self.schedules = Schedules(self._http)
+        self.experiments = Experiments(self._http)
+        self.compute_targets = ComputeTargets(self._http)
 
     @property
     def url(self) -> str:

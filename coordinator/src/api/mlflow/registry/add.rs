@@ -40,8 +40,7 @@ pub(super) async fn add(
 ) -> Result<(Name, Version), Fault> {
     let name = name_of(&asked.name)?;
     let known = name.clone();
-    let model =
-        handle.look(move |sight| shown::model(&sight.ledgers.catalog, &sight.ledgers.tracking, &known));
+    let model = handle.look(move |sight| shown::model(sight, &known));
     if model.await?.is_none() {
         return Err(Fault::missing(format!(
             "there is no registered model `{}`",

@@ -27,7 +27,7 @@ async fn folder<'p>(handle: &CoordinatorHandle, path: &'p str) -> Result<(Tree, 
     );
     let (name, version) = (shown::name_of(name)?, shown::version_of(version)?);
     let found = handle
-        .look(move |sight| shown::version(&sight.ledgers.catalog, &name, &version))
+        .look(move |sight| shown::version(sight, &name, &version))
         .await?;
     let found = found.ok_or_else(missing)?;
     let AssetBody::Model(files) = &*found.kept.body else {

@@ -1,9 +1,9 @@
 //! Registered models: made, described, found, given aliases, removed.
 
 use super::add::catalog;
-use super::shown::{self, MODELS, name_of, version_of};
+use super::shown::{self, MODELS, name_of, stage_of, version_of};
 use crate::access::Caller;
-use crate::api::mlflow::asked::{Asked, Pair, tags};
+use crate::api::mlflow::asked::{Asked, Pair, Texts, tags};
 use crate::api::mlflow::change::change;
 use crate::api::mlflow::fault::Fault;
 use crate::api::mlflow::seek::Sought;
@@ -17,6 +17,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tidemill_protocol::catalog::{AssetKind, ModelStage};
 use tidemill_protocol::name::Name;
 
 /// Models on one page when nobody says how many, and at most.
@@ -33,12 +34,13 @@ pub(in crate::api::mlflow) struct Named {
     value: String,
     alias: String,
     version: String,
+    new_name: Option<String>,
+    stages: Texts,
 }
 
 async fn found(handle: &CoordinatorHandle, name: &Name) -> Result<shown::Model, Fault> {
     let wanted = name.clone();
-    let found =
-        handle.look(move |sight| shown::model(&sight.ledgers.catalog, &sight.ledgers.tracking, &wanted));
+    let found = handle.look(move |sight| shown::model(sight, &wanted));
     found
         .await?
         .ok_or_else(|| Fault::missing(format!("there is no registered model `{}`", name.as_str())))
@@ -134,14 +136,43 @@ pub(in crate::api::mlflow) async fn update(
     answer(&handle, &name).await
 }
 
-/// Refuses: a name means the same thing for ever.
+/// Renames a registered model. Its former name goes on to mean it, because pipelines and runs refer to it.
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/rename", tag = "mlflow", security(("token" = ["submitter"])), request_body = Value, responses(
-    (status = 400, description = "Models keep their names.", body = Value),
+    (status = 200, description = "The registered model.", body = Value),
+    (status = 400, description = "The name is taken (`RESOURCE_ALREADY_EXISTS`) or not allowed.", body = Value),
+    (status = 404, description = "There is none with this name.", body = Value),
 ))]
-pub(in crate::api::mlflow) async fn rename() -> Fault {
-    Fault::invalid(
-        "registered models keep their names here, because pipelines refer to them; register the version under the other name",
-    )
+pub(in crate::api::mlflow) async fn rename(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Asked(asked): Asked<Named>,
+) -> Result<Json<Value>, Fault> {
+    let name = name_of(&asked.name)?;
+    let to = name_of(asked.new_name.as_deref().unwrap_or_default())?;
+    let model = found(&handle, &name).await?;
+    // Also one that has no version yet, and one that had the name.
+    let other = found(&handle, &to).await;
+    if other.is_ok_and(|other| other.name != model.name) {
+        let message = format!("there is a registered model `{to}` already");
+        return Err(Fault::taken(message));
+    }
+    if model.is_kept() {
+        catalog(&handle, &caller, &name, Changes::Rename(to.clone())).await?;
+        return answer(&handle, &to).await;
+    }
+    if to == model.name {
+        return answer(&handle, &to).await;
+    }
+    // Nothing refers to one that has no version yet.
+    let (description, tags) = model.described(None, &BTreeMap::new());
+    let announce = TrackingChange::Announce {
+        name: to.clone(),
+        description,
+        tags,
+    };
+    change(&handle, &caller, announce).await?;
+    change(&handle, &caller, TrackingChange::Unannounce(name)).await?;
+    answer(&handle, &to).await
 }
 
 /// Removes a registered model with all its versions.
@@ -162,10 +193,7 @@ pub(in crate::api::mlflow) async fn delete(
     }
     let wanted = name.clone();
     let versions = handle.look(move |sight| {
-        let asset = sight
-            .ledgers
-            .catalog
-            .asset(tidemill_protocol::catalog::AssetKind::Model, &wanted);
+        let asset = sight.ledgers.catalog.asset(AssetKind::Model, &wanted);
         asset.map(|asset| asset.versions.keys().cloned().collect::<Vec<_>>())
     });
     for version in versions.await?.unwrap_or_default() {
@@ -190,9 +218,10 @@ pub(in crate::api::mlflow) async fn search(
     Ok(Json(shapes::page_of("registered_models", found, next)))
 }
 
-/// Shows the latest version of a model.
-#[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/get-latest-versions", tag = "mlflow", security(("token" = ["reader"]), ("attempt" = [])), params(("name" = String, Query)), responses(
-    (status = 200, description = "The latest version, if there is one.", body = Value),
+/// Shows the latest version of a model in each stage, or in those that are named.
+#[utoipa::path(get, path = "/api/2.0/mlflow/registered-models/get-latest-versions", tag = "mlflow", security(("token" = ["reader"]), ("attempt" = [])), params(("name" = String, Query), ("stages" = Option<Vec<String>>, Query)), responses(
+    (status = 200, description = "The latest version in each stage that has one.", body = Value),
+    (status = 400, description = "There is no such stage.", body = Value),
     (status = 404, description = "There is no such model.", body = Value),
 ))]
 pub(in crate::api::mlflow) async fn latest(
@@ -200,13 +229,20 @@ pub(in crate::api::mlflow) async fn latest(
     Asked(asked): Asked<Named>,
 ) -> Result<Json<Value>, Fault> {
     let model = found(&handle, &name_of(&asked.name)?).await?;
-    let versions: Vec<Value> = model.latest.iter().map(shown::Shown::to_json).collect();
+    let stages = asked.stages.0.iter().map(|stage| stage_of(stage));
+    let stages: Vec<ModelStage> = stages.collect::<Result<_, Fault>>()?;
+    let wanted = model
+        .latest
+        .iter()
+        .filter(|version| stages.is_empty() || stages.contains(&version.stage()));
+    let versions: Vec<Value> = wanted.map(shown::Shown::to_json).collect();
     Ok(Json(json!({"model_versions": versions})))
 }
 
-/// Shows the latest version of a model, asked for in a body.
+/// Shows the latest version of a model in each stage, or in those that are named, asked for in a body.
 #[utoipa::path(post, path = "/api/2.0/mlflow/registered-models/get-latest-versions", tag = "mlflow", security(("token" = ["reader"]), ("attempt" = [])), request_body = Value, responses(
-    (status = 200, description = "The latest version, if there is one.", body = Value),
+    (status = 200, description = "The latest version in each stage that has one.", body = Value),
+    (status = 400, description = "There is no such stage.", body = Value),
     (status = 404, description = "There is no such model.", body = Value),
 ))]
 pub(in crate::api::mlflow) async fn latest_by_body(
@@ -290,7 +326,7 @@ pub(in crate::api::mlflow) async fn alias(
 ) -> Result<Json<Value>, Fault> {
     let (name, alias) = (name_of(&asked.name)?, version_of(&asked.alias)?);
     let found = handle
-        .look(move |sight| shown::version(&sight.ledgers.catalog, &name, &alias))
+        .look(move |sight| shown::version(sight, &name, &alias))
         .await?;
     let missing = || {
         Fault::missing(format!(

@@ -2,21 +2,24 @@
 
 use crate::api::mlflow::fault::Fault;
 use crate::api::mlflow::shapes::pairs;
-use crate::catalog::{Asset, AssetVersion, Catalog};
+use crate::catalog::{Asset, AssetVersion};
 use crate::driver::Sight;
 use crate::tracking::search::{Field, Subject, Vocabulary};
-use crate::tracking::{Announced, Tracking};
-use serde_json::{Value, json};
+use crate::tracking::{Announced, TrackedId};
+use crate::views::{MODEL_TAG, RUN_TAG, made_by, metrics};
+use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use tidemill_protocol::catalog::{AssetBody, AssetKind, Location, Version};
+use tidemill_engine::Engine;
+use tidemill_protocol::api::VersionMetric;
+use tidemill_protocol::catalog::{AssetBody, AssetKind, Location, ModelStage, Version};
 use tidemill_protocol::name::Name;
 
 /// Tags of a version under which it is kept where it came from.
 pub(super) const SOURCE: &str = "mlflow.source";
-pub(super) const RUN: &str = "mlflow.run_id";
-pub(super) const MODEL: &str = "mlflow.model_id";
+pub(super) const RUN: &str = RUN_TAG;
+pub(super) const MODEL: &str = MODEL_TAG;
 pub(super) const RUN_LINK: &str = "mlflow.run_link";
 /// The tag by which the client tells prompts from models.
 const IS_PROMPT: &str = "mlflow.prompt.is_prompt";
@@ -48,6 +51,15 @@ pub(super) fn version_of(text: &str) -> Result<Version, Fault> {
     text.parse().map_err(|error| Fault::invalid(format!("{error}")))
 }
 
+/// A stage, in any case of letters.
+pub(super) fn stage_of(text: &str) -> Result<ModelStage, Fault> {
+    text.parse().map_err(|_| {
+        Fault::invalid(format!(
+            "invalid model version stage `{text}`: None, Staging, Production and Archived are"
+        ))
+    })
+}
+
 /// A registered model.
 #[derive(Debug, Clone)]
 pub(super) struct Model {
@@ -59,7 +71,8 @@ pub(super) struct Model {
     changed_at: u64,
     by: String,
     aliases: Vec<(Version, Version)>,
-    pub(super) latest: Option<Shown>,
+    /// The newest version in each stage, the newest of them first.
+    pub(super) latest: Vec<Shown>,
 }
 
 /// A version of one.
@@ -69,10 +82,15 @@ pub(super) struct Shown {
     pub(super) version: Version,
     pub(super) kept: AssetVersion,
     aliases: Vec<Version>,
+    /// The run that made it, as tracking knows it.
+    run: Option<TrackedId>,
+    /// What was measured of it, and the parameters of the model that was logged: where it was asked for alone.
+    metrics: Vec<VersionMetric>,
+    params: BTreeMap<String, String>,
 }
 
 impl Model {
-    fn of_asset(name: &Name, asset: &Asset) -> Self {
+    fn of_asset(engine: &Engine, name: &Name, asset: &Asset) -> Self {
         let newest = asset.versions.values().map(|version| version.created_at.0).max();
         let aliases = asset.labels.iter();
         Self {
@@ -86,7 +104,7 @@ impl Model {
             aliases: aliases
                 .map(|(alias, version)| (alias.clone(), version.clone()))
                 .collect(),
-            latest: versions_of(name, asset).into_iter().next(),
+            latest: newest_in_stages(versions_of(engine, name, asset)),
         }
     }
 
@@ -100,7 +118,7 @@ impl Model {
             changed_at: announced.at.0,
             by: announced.by.clone(),
             aliases: Vec::new(),
-            latest: None,
+            latest: Vec::new(),
         }
     }
 
@@ -144,35 +162,53 @@ impl Model {
     }
 }
 
+/// Of versions, the newest first, the first in each stage.
+fn newest_in_stages(versions: Vec<Shown>) -> Vec<Shown> {
+    let mut newest: Vec<Shown> = Vec::new();
+    for version in versions {
+        if newest.iter().all(|other| other.stage() != version.stage()) {
+            newest.push(version);
+        }
+    }
+    newest
+}
+
 /// The versions that its clients can count, the newest first.
-fn versions_of(name: &Name, asset: &Asset) -> Vec<Shown> {
+fn versions_of(engine: &Engine, name: &Name, asset: &Asset) -> Vec<Shown> {
     let numbered = asset
         .versions
         .iter()
         .filter(|(version, _)| version.as_number().is_some());
     let mut all: Vec<Shown> = numbered
-        .map(|(version, kept)| shown(name, asset, (version, kept)))
+        .map(|(version, kept)| shown(engine, (name, asset), (version, kept)))
         .collect();
     all.sort_by_key(|shown| Reverse(shown.version.as_number()));
     all
 }
 
-fn shown(name: &Name, asset: &Asset, (version, kept): (&Version, &AssetVersion)) -> Shown {
+fn shown(
+    engine: &Engine,
+    (name, asset): (&Name, &Asset),
+    (version, kept): (&Version, &AssetVersion),
+) -> Shown {
     Shown {
         name: name.clone(),
         version: version.clone(),
         kept: kept.clone(),
         aliases: asset.labels_of(version).cloned().collect(),
+        run: made_by(engine, kept),
+        metrics: Vec::new(),
+        params: BTreeMap::new(),
     }
 }
 
-fn assets(catalog: &Catalog) -> impl Iterator<Item = (&Name, &Asset)> {
-    catalog.assets(AssetKind::Model, None)
+fn assets<'a>(sight: &Sight<'a>) -> impl Iterator<Item = (&'a Name, &'a Asset)> {
+    sight.ledgers.catalog.assets(AssetKind::Model, None)
 }
 
 /// All registered models in the order of their names.
 pub(super) fn all_models(sight: &Sight<'_>) -> Vec<Model> {
-    let kept = assets(&sight.ledgers.catalog).map(|(name, asset)| Model::of_asset(name, asset));
+    let kept = assets(sight).map(|(name, asset)| Model::of_asset(sight.engine, name, asset));
     let announced = sight.ledgers.tracking.announced();
     let without_version =
         announced.filter(|(name, _)| sight.ledgers.catalog.asset(AssetKind::Model, name).is_none());
@@ -183,32 +219,46 @@ pub(super) fn all_models(sight: &Sight<'_>) -> Vec<Model> {
     all
 }
 
-/// The registered model with this name.
-pub(super) fn model(catalog: &Catalog, tracking: &Tracking, name: &Name) -> Option<Model> {
-    match catalog.asset(AssetKind::Model, name) {
-        Some(asset) => Some(Model::of_asset(name, asset)),
-        None => tracking
+/// The registered model with this name, or that had it.
+pub(super) fn model(sight: &Sight<'_>, name: &Name) -> Option<Model> {
+    match sight.ledgers.catalog.named(AssetKind::Model, name) {
+        Some((name, asset)) => Some(Model::of_asset(sight.engine, name, asset)),
+        None => sight
+            .ledgers
+            .tracking
             .announcement(name)
             .map(|announced| Model::of_announced(name, announced)),
     }
 }
 
 /// All versions of all models, by name, the newest first.
-pub(super) fn all_versions(catalog: &Catalog) -> Vec<Shown> {
-    assets(catalog)
-        .flat_map(|(name, asset)| versions_of(name, asset))
+pub(super) fn all_versions(sight: &Sight<'_>) -> Vec<Shown> {
+    assets(sight)
+        .flat_map(|(name, asset)| versions_of(sight.engine, name, asset))
         .collect()
 }
 
-/// The version that a text means, itself or by an alias.
-pub(super) fn version(catalog: &Catalog, name: &Name, version: &Version) -> Option<Shown> {
-    let asset = catalog.asset(AssetKind::Model, name)?;
-    asset.resolve(version).map(|found| shown(name, asset, found))
+/// The version that a text means, itself or by an alias, with what was measured of it.
+pub(super) fn version(sight: &Sight<'_>, name: &Name, version: &Version) -> Option<Shown> {
+    let (name, asset) = sight.ledgers.catalog.named(AssetKind::Model, name)?;
+    let (version, kept) = asset.resolve(version)?;
+    let tracking = &sight.ledgers.tracking;
+    let logged = kept.tags.get(MODEL).and_then(|id| tracking.model(id));
+    Some(Shown {
+        metrics: metrics((sight.engine, tracking), kept),
+        params: logged.map(|model| model.what.params.clone()).unwrap_or_default(),
+        ..shown(sight.engine, (name, asset), (version, kept))
+    })
 }
 
 impl Shown {
     fn kept_tag(&self, tag: &str) -> Option<&String> {
         self.kept.tags.get(tag)
+    }
+
+    /// Its stage.
+    pub(super) fn stage(&self) -> ModelStage {
+        self.kept.model_stage
     }
 
     /// Where its files are read from.
@@ -244,7 +294,7 @@ impl Shown {
             "creation_timestamp": self.kept.created_at,
             "last_updated_timestamp": self.kept.created_at,
             "user_id": self.kept.created_by,
-            "current_stage": "None",
+            "current_stage": stage_word(self.stage()),
             "description": self.kept.description,
             "source": self.source(),
             "status": "READY",
@@ -252,14 +302,56 @@ impl Shown {
             "aliases": self.aliases.iter().map(Version::as_str).collect::<Vec<&str>>(),
         });
         if let Some(fields) = fields.as_object_mut() {
-            let known = [("run_id", RUN), ("model_id", MODEL), ("run_link", RUN_LINK)];
+            let known = [
+                ("run_id", self.run.as_ref().map(TrackedId::as_str)),
+                ("model_id", self.kept_tag(MODEL).map(String::as_str)),
+                ("run_link", self.kept_tag(RUN_LINK).map(String::as_str)),
+            ];
             fields.extend(
                 known
                     .into_iter()
-                    .filter_map(|(name, tag)| Some((name.to_owned(), self.kept_tag(tag)?.as_str().into()))),
+                    .filter_map(|(name, text)| Some((name.to_owned(), text?.into()))),
             );
+            self.add_measured(fields);
         }
         fields
+    }
+}
+
+impl Shown {
+    /// What was measured of it, under the names that the protocol has for it.
+    fn add_measured(&self, fields: &mut Map<String, Value>) {
+        let metrics = self.metrics.iter().map(|metric| {
+            let VersionMetric { key, last, .. } = metric;
+            let mut shown = json!({"key": key, "value": last.value, "timestamp": last.time, "step": last.step, "run_id": metric.tracked_run});
+            if let (Some(dataset), Some(fields)) = (&metric.dataset, shown.as_object_mut()) {
+                fields.insert("dataset_name".to_owned(), dataset.as_str().into());
+            }
+            shown
+        });
+        let params = self
+            .params
+            .iter()
+            .map(|(name, value)| json!({"name": name, "value": value}));
+        let lists: [(&str, Vec<Value>); 2] = [
+            ("model_metrics", metrics.collect()),
+            ("model_params", params.collect()),
+        ];
+        for (name, list) in lists {
+            if !list.is_empty() {
+                fields.insert(name.to_owned(), list.into());
+            }
+        }
+    }
+}
+
+/// The word of the protocol for a stage.
+const fn stage_word(stage: ModelStage) -> &'static str {
+    match stage {
+        ModelStage::None => "None",
+        ModelStage::Staging => "Staging",
+        ModelStage::Production => "Production",
+        ModelStage::Archived => "Archived",
     }
 }
 
@@ -309,7 +401,7 @@ impl Subject for Shown {
             Field::Tag(key) => tag(&self.kept.tags, key),
             Field::Text("name") => Some(self.name.as_str().into()),
             Field::Text("version") => Some(self.version.as_str().into()),
-            Field::Text("run_id") => self.kept_tag(RUN).map(Into::into),
+            Field::Text("run_id") => self.run.as_ref().map(|run| run.as_str().into()),
             Field::Text(_) => Some(self.source().into()),
             _ => None,
         }

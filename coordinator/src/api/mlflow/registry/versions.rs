@@ -2,7 +2,7 @@
 
 use super::add::{self, Create, add, described};
 use super::models::PAGE;
-use super::shown::{self, VERSIONS, name_of, version_of};
+use super::shown::{self, VERSIONS, name_of, stage_of, version_of};
 use crate::access::Caller;
 use crate::api::mlflow::asked::Asked;
 use crate::api::mlflow::fault::Fault;
@@ -33,7 +33,7 @@ pub(in crate::api::mlflow) struct Named {
 async fn found(handle: &CoordinatorHandle, name: &Name, version: &Version) -> Result<shown::Shown, Fault> {
     let wanted = (name.clone(), version.clone());
     let found = handle
-        .look(move |sight| shown::version(&sight.ledgers.catalog, &wanted.0, &wanted.1))
+        .look(move |sight| shown::version(sight, &wanted.0, &wanted.1))
         .await?;
     found.ok_or_else(|| {
         Fault::missing(format!(
@@ -150,14 +150,35 @@ pub(in crate::api::mlflow) async fn delete_tag(
     Ok(Json(json!({})))
 }
 
-/// Refuses: there are no stages, aliases take their place.
+/// A stage into which a version comes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::api::mlflow) struct Transition {
+    name: String,
+    version: String,
+    stage: String,
+    archive_existing_versions: bool,
+}
+
+/// Brings a version into a stage, and archives the others in it where that is asked for.
 #[utoipa::path(post, path = "/api/2.0/mlflow/model-versions/transition-stage", tag = "mlflow", security(("token" = ["submitter"])), request_body = Value, responses(
-    (status = 400, description = "Versions have no stages.", body = Value),
+    (status = 200, description = "The version.", body = Value),
+    (status = 400, description = "There is no such stage, or nothing can be archived for it.", body = Value),
+    (status = 404, description = "There is no such model or version.", body = Value),
 ))]
-pub(in crate::api::mlflow) async fn stage() -> Fault {
-    Fault::invalid(
-        "versions have no stages here, as MLflow gives them up; point an alias such as `production` at the version: client.set_registered_model_alias(name, \"production\", version)",
-    )
+pub(in crate::api::mlflow) async fn stage(
+    State(handle): State<CoordinatorHandle>,
+    Extension(caller): Extension<Caller>,
+    Asked(asked): Asked<Transition>,
+) -> Result<Json<Value>, Fault> {
+    let (name, version) = (name_of(&asked.name)?, version_of(&asked.version)?);
+    let promote = Changes::Promote {
+        version: version.clone(),
+        stage: stage_of(&asked.stage)?,
+        archive_existing: asked.archive_existing_versions,
+    };
+    add::catalog(&handle, &caller, &name, promote).await?;
+    answer(&handle, &name, &version).await
 }
 
 /// Removes a version.
@@ -185,9 +206,7 @@ pub(in crate::api::mlflow) async fn search(
     Asked(asked): Asked<Sought>,
 ) -> Result<Json<Value>, Fault> {
     let search = asked.read(&VERSIONS, PAGE)?;
-    let all = handle
-        .look(|sight| shown::all_versions(&sight.ledgers.catalog))
-        .await?;
+    let all = handle.look(shown::all_versions).await?;
     let (found, next) = search.page(all);
     let found = found.iter().map(shown::Shown::to_json).collect();
     Ok(Json(shapes::page_of("model_versions", found, next)))

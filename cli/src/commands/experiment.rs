@@ -1,0 +1,63 @@
+//! `tidemill experiment …`: what runs that are to be compared have in common.
+
+use crate::args::{ExperimentCommand, ExperimentDescribeArgs, ExperimentListArgs};
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::views;
+use tidemill_protocol::api::{DescribeExperimentRequest, ExperimentView};
+
+/// Does what was asked.
+pub(super) async fn run(session: &mut Session, command: ExperimentCommand) -> Result<Exit, Failure> {
+    let connection = Connection::open(session).await?;
+    let client = &connection.client;
+    let outcome = match command {
+        ExperimentCommand::List(args) => list(session, client, args).await,
+        ExperimentCommand::Show(args) => show(session, client, &args.name).await,
+        ExperimentCommand::Describe(args) => describe(session, client, args).await,
+    };
+    connection.close().await?;
+    outcome.map(|()| Exit::Good)
+}
+
+async fn list(session: &mut Session, client: &Client, args: ExperimentListArgs) -> Result<(), Failure> {
+    let asked = client.experiments(args.prefix, args.deleted, args.limit as usize);
+    let experiments = asked.await?;
+    let columns = views::experiments::columns(session.now());
+    session.printer.list(&experiments, &columns, name)
+}
+
+async fn show(session: &mut Session, client: &Client, wanted: &str) -> Result<(), Failure> {
+    let experiment = client.experiment(wanted).await?;
+    let now = session.now();
+    session.printer.one(&experiment, name, |printer, experiment| {
+        views::experiments::show(printer, experiment, now)
+    })
+}
+
+async fn describe(
+    session: &mut Session,
+    client: &Client,
+    args: ExperimentDescribeArgs,
+) -> Result<(), Failure> {
+    let set = args.tags.into_iter().map(|tag| (tag.name, Some(tag.value)));
+    let removed = args.untag.into_iter().map(|name| (name, None));
+    let request = DescribeExperimentRequest {
+        description: args.description,
+        tags: set.chain(removed).collect(),
+    };
+    if request == DescribeExperimentRequest::default() {
+        return Err(Failure::new(Exit::Usage, "nothing is to be changed")
+            .help("give --description, --tag NAME=VALUE or --untag NAME"));
+    }
+    let experiment = client.describe_experiment(&args.name, &request).await?;
+    session.printer.one(&experiment, name, |printer, experiment| {
+        printer.line(format_args!("experiment {} is described", experiment.name))
+    })
+}
+
+fn name(experiment: &ExperimentView) -> String {
+    experiment.name.clone()
+}

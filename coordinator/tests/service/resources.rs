@@ -1,0 +1,217 @@
+//! Experiments and compute targets through the API: one list of experiments for runs of pipelines and for clients of tracking, and of each compute target what
+//! waits, what runs and who serves it.
+
+use super::harness::{Service, chain};
+use super::worker::ScriptedWorker;
+use axum::body::Body;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use tidemill_protocol::plan::Plan;
+use tidemill_protocol::wire::ReportBody;
+
+const MLFLOW: &str = "/api/2.0/mlflow";
+
+async fn shown(service: &Service, path: &str) -> Value {
+    let (status, view) = service.get(&format!("/api/v1/{path}")).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {view}");
+    view
+}
+
+async fn logged(service: &Service, path: &str, body: Value) -> Value {
+    let (status, answer) = service.post(&format!("{MLFLOW}/{path}"), &body).await;
+    assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+    answer
+}
+
+async fn patch(service: &Service, name: &str, body: Value) -> (StatusCode, Value) {
+    let body = Body::from(body.to_string());
+    service
+        .call("PATCH", &format!("/api/v1/experiments/{name}"), body)
+        .await
+}
+
+fn in_experiment(name: &str) -> Plan {
+    let mut plan = chain(&["a"]);
+    plan.experiment = name.parse().unwrap();
+    plan
+}
+
+fn names(page: &Value) -> Vec<&str> {
+    let items = page["items"].as_array().unwrap().iter();
+    items.map(|one| one["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_runs_name_and_what_clients_made_is_one_list_of_experiments() {
+    let service = Service::start().await;
+    service.submit(in_experiment("churn")).await;
+    let last = service.submit(in_experiment("churn")).await;
+    let made = logged(&service, "experiments/create", json!({"name": "by hand/2"})).await;
+    let id = &made["experiment_id"];
+    for experiment in [id, &shown(&service, "experiments/churn").await["id"]] {
+        logged(
+            &service,
+            "runs/create",
+            json!({"experiment_id": experiment, "start_time": 1}),
+        )
+        .await;
+    }
+    let page = shown(&service, "experiments").await;
+    assert_eq!(names(&page), ["Default", "by hand/2", "churn"]);
+    let churn = shown(&service, "experiments/churn").await;
+    assert_eq!(
+        (&churn["runs"], &churn["tracked_runs"], &churn["last_run"]["id"]),
+        (&json!(2), &json!(1), &json!(last))
+    );
+    let by_hand = shown(&service, "experiments/by%20hand%2F2").await;
+    assert_eq!(
+        (&by_hand["id"], &by_hand["runs"], &by_hand["tracked_runs"]),
+        (id, &json!(0), &json!(1))
+    );
+    assert_eq!(by_hand.get("last_run"), None, "no pipeline ran in it");
+    let (status, _) = service.get("/api/v1/experiments/nobody").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    let first = shown(&service, "experiments?limit=1").await;
+    assert_eq!(names(&first), ["Default"]);
+    let next = first["next_cursor"].as_str().unwrap();
+    let rest = shown(&service, &format!("experiments?limit=9&cursor={next}")).await;
+    assert_eq!(names(&rest), ["by hand/2", "churn"]);
+    assert_eq!(names(&shown(&service, "experiments?prefix=c").await), ["churn"]);
+    assert_eq!(
+        names(&shown(&service, "experiments?search=HAND").await),
+        ["by hand/2"]
+    );
+    let busiest = shown(&service, "experiments?sort=-runs&limit=1").await;
+    assert_eq!(names(&busiest), ["churn"]);
+}
+
+#[tokio::test]
+async fn an_experiment_is_described_and_the_clients_of_tracking_read_the_same() {
+    let service = Service::start().await;
+    service.submit(in_experiment("churn")).await;
+    let (status, view) = patch(
+        &service,
+        "churn",
+        json!({"description": "who leaves", "tags": {"owner": "ada"}}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::OK, "{view}");
+    let service = service.restart().await;
+    let view = shown(&service, "experiments/churn").await;
+    assert_eq!(
+        (&view["description"], &view["tags"], &view["runs"]),
+        (&json!("who leaves"), &json!({"owner": "ada"}), &json!(1))
+    );
+    let (_, known) = service
+        .get(&format!("{MLFLOW}/experiments/get-by-name?experiment_name=churn"))
+        .await;
+    let tags = known["experiment"]["tags"].to_string();
+    assert!(
+        tags.contains("mlflow.note.content") && tags.contains("who leaves"),
+        "{tags}"
+    );
+    let (_, view) = patch(
+        &service,
+        "churn",
+        json!({"description": "", "tags": {"owner": null}}),
+    )
+    .await;
+    assert_eq!(
+        (view.get("description"), view.get("tags")),
+        (None, None),
+        "{view}"
+    );
+    assert_eq!(
+        patch(&service, "nobody", json!({"description": "x"})).await.0,
+        StatusCode::NOT_FOUND
+    );
+    let (status, _) = patch(&service, "churn", json!({"name": "other"})).await;
+    assert!(status.is_client_error(), "a name is not among what is said of it");
+}
+
+#[tokio::test]
+async fn a_deleted_experiment_is_listed_only_when_that_is_asked_for_and_does_not_change() {
+    let service = Service::start().await;
+    let made = logged(&service, "experiments/create", json!({"name": "old"})).await;
+    logged(
+        &service,
+        "experiments/delete",
+        json!({"experiment_id": made["experiment_id"]}),
+    )
+    .await;
+    assert_eq!(names(&shown(&service, "experiments").await), ["Default"]);
+    let all = shown(&service, "experiments?deleted=true").await;
+    assert_eq!(names(&all), ["Default", "old"]);
+    assert_eq!(all["items"][1]["is_deleted"], json!(true));
+    let (status, refused) = patch(&service, "old", json!({"description": "x"})).await;
+    assert_eq!(status, StatusCode::CONFLICT, "{refused}");
+}
+
+#[tokio::test]
+async fn a_compute_target_shows_what_waits_what_runs_and_who_serves_it() {
+    let service = Service::start().await;
+    assert_eq!(shown(&service, "compute-targets").await["items"], json!([]));
+    let (status, refused) = service.get("/api/v1/compute-targets/cpu").await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(
+        refused["hint"].as_str().unwrap().contains("--compute cpu"),
+        "{refused}"
+    );
+    service.submit(chain(&["a"])).await;
+    let waiting = shown(&service, "compute-targets/cpu").await;
+    assert_eq!(
+        (
+            &waiting["queue"]["dispatched"],
+            &waiting["slots_free"],
+            &waiting["workers"]
+        ),
+        (&json!(1), &json!(0), &json!([]))
+    );
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let task = worker.task().await;
+    worker.report(&task, vec![ReportBody::Claimed]).await;
+    worker.control().await;
+    worker.heartbeat(&[&task], false).await;
+    let served = loop {
+        let view = shown(&service, "compute-targets/cpu").await;
+        if view["workers"][0]["slots_used"] == 1 {
+            break view;
+        }
+    };
+    assert_eq!(
+        (
+            &served["name"],
+            &served["compute_type"],
+            &served["queue"]["running"]
+        ),
+        (&json!("cpu"), &json!("cpu"), &json!(1))
+    );
+    assert_eq!(
+        (&served["queue"]["slots"], &served["slots_free"]),
+        (&json!(8), &json!(7))
+    );
+    let (_, queues) = service.get("/api/v1/queues").await;
+    assert_eq!(served["queue"]["running"], queues[0]["running"], "one truth");
+    let (_, workers) = service.get("/api/v1/workers").await;
+    assert_eq!(served["workers"][0]["id"], workers[0]["id"]);
+    let page = shown(&service, "compute-targets?limit=1").await;
+    assert_eq!((names(&page), page.get("next_cursor")), (vec!["cpu"], None));
+    assert_eq!(
+        shown(&service, "compute-targets?search=gpu").await["items"],
+        json!([])
+    );
+}
+
+#[tokio::test]
+async fn a_worker_that_drains_is_shown_and_its_slots_are_not_free() {
+    let service = Service::start().await;
+    let worker = ScriptedWorker::join(&service, "w1").await;
+    worker.heartbeat(&[], true).await;
+    let view = loop {
+        let view = shown(&service, "compute-targets").await["items"][0].clone();
+        if view["workers"][0]["status"] == "draining" {
+            break view;
+        }
+    };
+    assert_eq!(view["slots_free"], json!(0), "{view}");
+}
