@@ -5,7 +5,7 @@ use crate::attempt::{
     self, AttemptRecord, Folder, Folders, Job, Origin, Status, Stop, StopCause, Tools, attempt_key,
 };
 use crate::ended::{Ended, disown, say};
-use crate::follow::{Sink, follow};
+use crate::follow::{Following, Sink};
 use crate::identity::Identity;
 use crate::intake::{Arrival, Intakes};
 use crate::metrics::Counters;
@@ -91,8 +91,8 @@ struct Running {
     status: Arc<Status>,
     stop: Stop,
     began: Instant,
-    /// Cancelled to end following its log.
-    followed: Option<CancellationToken>,
+    /// While somebody follows its log.
+    followed: Option<Following>,
 }
 
 #[derive(Debug)]
@@ -330,7 +330,7 @@ impl Driver {
             self.slots.give_back(&running.grant);
             self.pace.freed(running.began.elapsed());
             if let Some(followed) = running.followed {
-                followed.cancel();
+                followed.end();
             }
         }
         self.changed();
@@ -413,17 +413,15 @@ impl Driver {
         let Some(running) = found else { return };
         match (&running.followed, wanted) {
             (None, true) if self.books.followers.len() < FOLLOWED_MAX => {
-                let token = CancellationToken::new();
-                running.followed = Some(token.clone());
                 let sink = Sink {
                     broker: self.broker.clone(),
                     key: self.identity.key.clone(),
                 };
-                let following = follow(sink, running.status.clone(), token);
-                self.books.followers.spawn(following);
+                let following = Following::begin(&mut self.books.followers, sink, running.status.clone());
+                running.followed = Some(following);
             }
-            (Some(token), false) => {
-                token.cancel();
+            (Some(following), false) => {
+                following.leave();
                 running.followed = None;
             }
             _ => {}

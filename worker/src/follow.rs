@@ -10,6 +10,7 @@ use std::time::Duration;
 use tidemill_protocol::codec;
 use tidemill_protocol::wire::{Kind, LogChunk, LogStream, SignerKey, seal_as_worker};
 use tidemill_transport::{Broker, Queue};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Most bytes of one message.
@@ -24,6 +25,32 @@ pub(crate) struct Sink {
     pub key: SignerKey,
 }
 
+/// An attempt whose log is followed.
+#[derive(Debug)]
+pub(crate) struct Following {
+    ended: CancellationToken,
+    task: AbortHandle,
+}
+
+impl Following {
+    /// Begins to send both streams from their beginnings.
+    pub(crate) fn begin(followers: &mut JoinSet<()>, sink: Sink, status: Arc<Status>) -> Self {
+        let ended = CancellationToken::new();
+        let task = followers.spawn(follow(sink, status, ended.clone()));
+        Self { ended, task }
+    }
+
+    /// The attempt has ended: what it has written is still sent.
+    pub(crate) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// Nobody follows any more. What was held back, because it could be the beginning of a secret, is never sent: its end may be written later.
+    pub(crate) fn leave(&self) {
+        self.task.abort();
+    }
+}
+
 /// One stream of an attempt.
 struct Follower {
     stream: LogStream,
@@ -36,8 +63,8 @@ struct Follower {
     sent_to: u64,
 }
 
-/// Sends both streams from their beginnings until the token is cancelled; what was written by then is still sent.
-pub(crate) async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationToken) {
+/// Sends both streams until the attempt has ended.
+async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationToken) {
     status.follow();
     let mut followers = [LogStream::Stdout, LogStream::Stderr].map(Follower::new);
     loop {

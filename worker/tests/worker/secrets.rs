@@ -1,14 +1,16 @@
 //! A step's secrets on a worker: asked for after the claim, never missing when the process starts, covered in what it writes, and gone afterwards.
 
-use crate::bench::{Bench, Step, eventually};
+use crate::bench::{Bench, DEADLINE, Step, eventually};
 use async_trait::async_trait;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tidemill_protocol::codec;
 use tidemill_protocol::failure::{Failure, FailureReason};
 use tidemill_protocol::plan::{SecretForm, SecretUse};
 use tidemill_protocol::secret::{GivenSecrets, SecretValue, SecretsRequest};
-use tidemill_protocol::wire::ReportBody;
+use tidemill_protocol::wire::{Control, Kind, LogChunk, ReportBody, TrustedKey, open_from_worker};
+use tidemill_transport::{Broker, Consumer, Queue};
 use tidemill_worker::{AskError, SecretSource};
 
 const VALUE: &str = "hunter2-of-the-forest";
@@ -204,4 +206,47 @@ async fn a_restarted_daemon_that_has_lost_the_secrets_withholds_what_the_step_wr
     let notes = success.usage.notes.join("\n");
     assert!(notes.contains("stdout is withheld"), "{notes}");
     bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_the_beginning_of_a_secret_is_not_sent_when_somebody_stops_following() {
+    let mut bench = Bench::start_asking(Scripted::after([]), |_| {}).await;
+    let mut logs = bench.broker.consume(&Queue::Logs, 10).await.unwrap();
+    let flag = bench.path("flag");
+    let script = "echo early; printf %.8s \"$DB\"; : > \"$FLAG.half\"; until [ -e \"$FLAG\" ]; do sleep 0.02; done; echo \"${DB#????????} done\"";
+    let step = step(script, SecretForm::Variable).variable("FLAG", flag.to_str().unwrap());
+    let attempt = bench.submit(step).await;
+    eventually("half of the secret is written", async || {
+        bench.path("flag.half").exists()
+    })
+    .await;
+    let mut seen = Vec::new();
+    let key = bench.worker_key();
+    for follow in [true, false, true] {
+        bench.control(&Control::FollowLog { attempt, follow }).await;
+        if follow {
+            while !seen.ends_with(b"early\n") {
+                seen.extend(chunk(&mut logs, &key).await);
+            }
+            seen.clear();
+        }
+    }
+    std::fs::write(&flag, "").unwrap();
+    while !seen.ends_with(b"done\n") {
+        seen.extend(chunk(&mut logs, &key).await);
+    }
+    assert_eq!(String::from_utf8(seen).unwrap(), "*** done\n");
+    bench.success(attempt).await;
+    bench.end().await;
+}
+
+/// The next piece of a followed log.
+async fn chunk(logs: &mut Consumer, key: &TrustedKey) -> Vec<u8> {
+    let delivery = tokio::time::timeout(DEADLINE, logs.next())
+        .await
+        .unwrap()
+        .unwrap();
+    let opened = open_from_worker(key, Kind::Log, &delivery.bytes).unwrap();
+    let chunk: LogChunk = codec::decode(opened.body).unwrap();
+    chunk.bytes
 }
