@@ -30,6 +30,8 @@ mod journal;
 #[cfg(test)]
 mod mailings;
 #[cfg(test)]
+mod named;
+#[cfg(test)]
 mod outsiders;
 #[cfg(test)]
 mod parameters;

@@ -5,6 +5,7 @@ use std::process::Command;
 use testkit::{Authority, END_DEADLINE, Sandbox, Steps, Up, free_ports, mlflow_python};
 use tidemill_protocol::status::RunStatus;
 
+/// Runs a program to its good end; answers with what it printed.
 #[track_caller]
 fn done(command: &mut Command) -> String {
     let output = command.output().expect("a program can be started");

@@ -4,7 +4,7 @@ use super::asked::{Asked, run_of};
 use super::change::change;
 use super::fault::Fault;
 use super::find::shown;
-use super::place::place;
+use super::place::{checked, place};
 use super::reach::check_sees;
 use super::registry::contents;
 use super::shapes;
@@ -217,11 +217,12 @@ pub(super) async fn list(
     Extension(caller): Extension<Caller>,
     Asked(asked): Asked<List>,
 ) -> Result<Json<Value>, Fault> {
-    let listed = if let Some(path) = contents::below(&asked.path) {
+    let path = checked(&asked.path)?;
+    let listed = if let Some(path) = contents::below(&path) {
         let inside = contents::list(&handle, path).await?;
         inside.iter().map(|one| shapes::listed(one, "")).collect()
     } else {
-        let place = place(&handle, &asked.path).await?;
+        let place = place(&handle, &path).await?;
         check_sees(&caller, place.experiment())?;
         listed(&handle, place.path, "").await?
     };
@@ -247,10 +248,12 @@ pub(super) async fn below(
     path: Option<&str>,
 ) -> Result<Json<Value>, Fault> {
     let root = root_uri.trim_start_matches("mlflow-artifacts:/");
-    let path = path.unwrap_or_default().trim_matches('/');
-    let (folder, before) = match path {
-        "" => (root.to_owned(), String::new()),
-        path => (format!("{root}/{path}"), format!("{path}/")),
+    let (folder, before) = match path.unwrap_or_default().trim_matches('/') {
+        "" | "." => (root.to_owned(), String::new()),
+        path => {
+            let path = checked(path)?;
+            (format!("{root}/{path}"), format!("{path}/"))
+        }
     };
     let files = listed(handle, folder, &before).await?;
     Ok(Json(json!({"root_uri": root_uri, "files": files})))

@@ -32,6 +32,14 @@ pub(super) struct History {
     page_token: Option<String>,
 }
 
+/// The metric that is asked for.
+fn key_of(asked: &str) -> Result<&str, Fault> {
+    if asked.is_empty() {
+        return Err(Fault::invalid("`metric_key` is missing"));
+    }
+    Ok(asked)
+}
+
 fn series<'r>(run: &'r ShownRun, key: &str) -> Option<&'r Series> {
     run.logged.as_ref()?.series.get(key)
 }
@@ -48,9 +56,9 @@ pub(super) async fn get(
 ) -> Result<Json<Value>, Fault> {
     let length = page_length(asked.max_results, PAGE.0, PAGE.1)?;
     let start = page_start(asked.page_token.as_deref())?;
+    let key = key_of(&asked.metric_key)?;
     let run = shown(&handle, &run_of(asked.run_id, asked.run_uuid)?).await?;
     check_sees(&caller, &run.experiment)?;
-    let key = asked.metric_key.as_str();
     let Some(series) = series(&run, key) else {
         return Ok(Json(shapes::page_of("metrics", Vec::new(), None)));
     };
@@ -89,7 +97,10 @@ pub(super) async fn charts(
     }
     let first = asked.start_step.map_or(i64::MIN, |Whole(step)| step);
     let last = asked.end_step.map_or(i64::MAX, |Whole(step)| step);
-    let key = asked.metric_key.as_str();
+    if last < first {
+        return Err(Fault::invalid("`end_step` is before `start_step`"));
+    }
+    let key = key_of(&asked.metric_key)?;
     let mut all = Vec::new();
     for id in runs {
         let run = shown(&handle, &TrackedId::named(&id)).await?;

@@ -32,10 +32,7 @@ pub(super) struct Place {
 
 /// Reads a path, and looks its owner up.
 pub(super) async fn place(handle: &CoordinatorHandle, path: &str) -> Result<Place, Fault> {
-    let path = path.trim_matches('/');
-    if let Err(error) = path.parse::<ArtifactPath>() {
-        return Err(Fault::invalid(error.to_string()));
-    }
+    let path = &*checked(path)?;
     let mut parts = path.splitn(4, '/');
     let (experiment, second, third) = (parts.next(), parts.next(), parts.next());
     let owner = match (second, third) {
@@ -55,6 +52,20 @@ pub(super) async fn place(handle: &CoordinatorHandle, path: &str) -> Result<Plac
         owner,
         experiment: its_experiment,
     })
+}
+
+/// A path as files are kept at it: clients write `.` for a folder itself. None that leads out of one.
+pub(super) fn checked(path: &str) -> Result<String, Fault> {
+    let named: Vec<&str> = path
+        .trim_matches('/')
+        .split('/')
+        .filter(|segment| *segment != ".")
+        .collect();
+    let path = named.join("/");
+    match path.parse::<ArtifactPath>() {
+        Ok(_) => Ok(path),
+        Err(error) => Err(Fault::invalid(error.to_string())),
+    }
 }
 
 fn nobodys(path: &str) -> Fault {
@@ -95,5 +106,23 @@ impl Place {
         }
         let message = "a step logs files to itself, and to the runs and models that it made";
         Err(ApiError::new(ErrorCode::Forbidden, message).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_meant_by_a_dot_and_nothing_outside_of_it_by_two() {
+        for (said, meant) in [
+            ("1/r/artifacts/.", "1/r/artifacts"),
+            ("/1/./r/a.txt/", "1/r/a.txt"),
+        ] {
+            assert_eq!(checked(said).unwrap(), meant);
+        }
+        for bad in ["", ".", "1/../2", "1//r", "1/r\\a"] {
+            assert!(checked(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 }

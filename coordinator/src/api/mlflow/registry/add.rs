@@ -14,6 +14,7 @@ use crate::handle::CoordinatorHandle;
 use crate::tracking::{Own, TrackedId, TrackingChange};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use tidemill_protocol::api::ErrorCode;
 use tidemill_protocol::artifact::{Tree, TreeEntry};
 use tidemill_protocol::catalog::{AssetBody, AssetKind, FilesBody, Location, Origin, Version};
 use tidemill_protocol::name::Name;
@@ -165,14 +166,68 @@ async fn files(
             Some(run),
         ));
     }
-    if asked.source.contains("://") {
+    if let Some((of, version)) = asked
+        .source
+        .strip_prefix("models:/")
+        .and_then(|rest| rest.split_once('/'))
+    {
+        return Ok((same(handle, caller, of, version).await?, said));
+    }
+    if let Some((scheme, rest)) = asked.source.split_once("://") {
+        check_address(&asked.source, scheme, rest)?;
         return Ok((Location::Uri(asked.source.clone()), said));
     }
     let message = format!(
-        "`{}` is no source of a model: models:/m-…, runs:/…, mlflow-artifacts:/… and addresses are",
+        "`{}` is no source of a model: models:/m-…, models:/NAME/VERSION, runs:/…, mlflow-artifacts:/… and addresses are",
         asked.source
     );
     Err(Fault::invalid(message))
+}
+
+/// What another registered version has, for a copy of it.
+async fn same(
+    handle: &CoordinatorHandle,
+    caller: &Caller,
+    of: &str,
+    version: &str,
+) -> Result<Location, Fault> {
+    if matches!(caller, Caller::Attempt { .. }) {
+        let message = "a step registers what it made, and copies no version of somebody else's";
+        return Err(ApiError::new(ErrorCode::Forbidden, message).into());
+    }
+    let wanted = (name_of(of)?, shown::version_of(version)?);
+    let found = handle.look(move |sight| shown::version(&sight.ledgers.catalog, &wanted.0, &wanted.1));
+    match found.await?.map(|found| found.kept.body) {
+        Some(body) => match &*body {
+            AssetBody::Model(files) => Ok(files.location.clone()),
+            _ => Err(Fault::invalid(format!("`{of}` is no model"))),
+        },
+        None => Err(Fault::missing(format!(
+            "registered model `{of}` has no version `{version}`"
+        ))),
+    }
+}
+
+/// Refuses addresses that mean another place on each machine, and paths that lead out of what they name.
+fn check_address(source: &str, scheme: &str, rest: &str) -> Result<(), Fault> {
+    if scheme.eq_ignore_ascii_case("file") {
+        return Err(Fault::invalid(format!(
+            "`{source}` is a path of one machine: log the files to a run, and register runs:/RUN/PATH"
+        )));
+    }
+    // As whoever reads it may decode it.
+    let plain = rest.to_ascii_lowercase().replace("%2e", ".");
+    let plain = plain.replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    let path = plain.split(['?', '#']).next().unwrap_or_default();
+    if path.split('/').any(|segment| segment == "..")
+        || plain.contains("%00")
+        || plain.contains(char::is_control)
+    {
+        return Err(Fault::invalid(format!(
+            "`{source}` is no address of a model: its path leads elsewhere"
+        )));
+    }
+    Ok(())
 }
 
 /// The folder as it is now, in the store. It must be the caller's to change.
@@ -242,5 +297,37 @@ pub(super) fn described(
         description,
         tags,
         stage: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_a_model_means_the_same_everywhere() {
+        let is_taken = |source: &str| {
+            let (scheme, rest) = source.split_once("://").unwrap();
+            check_address(source, scheme, rest).is_ok()
+        };
+        for good in [
+            "s3://bucket/models/a..b/1",
+            "https://host/model?at=../x",
+            "gs://bucket",
+        ] {
+            assert!(is_taken(good), "{good} was refused");
+        }
+        for bad in [
+            "file:///etc",
+            "FILE://host/etc",
+            "s3://bucket/../other",
+            "https://host/a/%2E%2e/b",
+            "s3://bucket/..%2f..%2Fother",
+            "s3://bucket/..\\other",
+            "s3://bucket/model%00",
+            "s3://bucket/a\nb",
+        ] {
+            assert!(!is_taken(bad), "{bad} was taken");
+        }
     }
 }

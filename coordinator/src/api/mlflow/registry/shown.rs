@@ -238,6 +238,11 @@ pub(super) fn all_versions(sight: &Sight<'_>) -> Vec<Shown> {
         .collect()
 }
 
+/// Puts versions in the order in which they are found when nobody asks for another: the newest first, whosever they are.
+pub(super) fn newest_first(versions: &mut [Shown]) {
+    versions.sort_by(|left, right| right.kept.created_at.cmp(&left.kept.created_at));
+}
+
 /// The version that a text means, itself or by an alias, with what was measured of it.
 pub(super) fn version(sight: &Sight<'_>, name: &Name, version: &Version) -> Option<Shown> {
     let (name, asset) = sight.ledgers.catalog.named(AssetKind::Model, name)?;

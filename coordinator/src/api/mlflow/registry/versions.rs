@@ -198,7 +198,7 @@ pub(in crate::api::mlflow) async fn delete(
 
 /// Searches versions of registered models.
 #[utoipa::path(get, path = "/api/2.0/mlflow/model-versions/search", tag = "mlflow", security(("token" = ["reader"]), ("attempt" = [])), responses(
-    (status = 200, description = "One page of versions, by name, the newest first.", body = Value),
+    (status = 200, description = "One page of versions, the newest first, or as asked and then by name.", body = Value),
     (status = 400, description = "The filter or an order is not understood.", body = Value),
 ))]
 pub(in crate::api::mlflow) async fn search(
@@ -206,7 +206,10 @@ pub(in crate::api::mlflow) async fn search(
     Asked(asked): Asked<Sought>,
 ) -> Result<Json<Value>, Fault> {
     let search = asked.read(&VERSIONS, PAGE)?;
-    let all = handle.look(shown::all_versions).await?;
+    let mut all = handle.look(shown::all_versions).await?;
+    if asked.order_by.0.is_empty() {
+        shown::newest_first(&mut all);
+    }
     let (found, next) = search.page(all);
     let found = found.iter().map(shown::Shown::to_json).collect();
     Ok(Json(shapes::page_of("model_versions", found, next)))
