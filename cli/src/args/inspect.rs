@@ -19,6 +19,7 @@ EXAMPLES
   tidemill runs list
   tidemill runs list --status failed --since 2d
   tidemill runs list -l team=vision --limit 5 -o csv
+  tidemill runs list --status failed --sort -finished_at
   tidemill runs list -q | xargs -n1 tidemill runs cancel")]
     List(RunsListArgs),
     /// Show one run and its steps
@@ -119,6 +120,10 @@ pub(crate) struct RunsListArgs {
     /// Only runs submitted from then on, e.g. 2h, 7d or 2026-11-01
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
+    /// Order by submitted_at, finished_at, display_name or status; with - before
+    /// it the other way round [default: -submitted_at]
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,

@@ -27,6 +27,8 @@ pub(crate) struct AssetFilter {
     pub(crate) prefix: Option<String>,
     /// Only with this tag, as `name` or `name=text`.
     pub(crate) tag: Option<String>,
+    /// The order; by name when absent.
+    pub(crate) sort: Option<String>,
 }
 
 /// Whose lineage is wanted.
@@ -45,13 +47,17 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Client {
-    /// Assets of one kind, in the order of their names.
+    /// Assets of one kind, in the order of their names unless another is asked for.
     pub(crate) async fn assets(
         &self,
         kind: AssetKind,
         filter: &AssetFilter,
     ) -> Result<Vec<AssetView>, Failure> {
-        let narrowed = [("prefix", filter.prefix.clone()), ("tag", filter.tag.clone())];
+        let narrowed = [
+            ("prefix", filter.prefix.clone()),
+            ("tag", filter.tag.clone()),
+            ("sort", filter.sort.clone()),
+        ];
         self.pages(&format!("{}/{kind}", routes::ASSETS), &narrowed, filter.limit)
             .await
     }

@@ -75,6 +75,8 @@ pub(crate) struct RunFilter {
     pub(crate) since: Option<Timestamp>,
     /// Only runs with all these labels, each `NAME=VALUE`, with commas between.
     pub(crate) tags: Option<String>,
+    /// The order; newest first when absent.
+    pub(crate) sort: Option<String>,
 }
 
 /// What a list of the audit log is narrowed to.
@@ -128,7 +130,7 @@ impl Client {
         self.post(routes::PLAN.to_owned(), Payload::json(request)?).await
     }
 
-    /// Runs, newest first.
+    /// Runs, newest first unless another order is asked for.
     pub(crate) async fn runs(&self, filter: &RunFilter) -> Result<Vec<RunSummary>, Failure> {
         let mut runs: Vec<RunSummary> = Vec::new();
         let mut cursor: Option<String> = None;
@@ -144,6 +146,7 @@ impl Client {
                 ("project", filter.project.clone()),
                 ("since", filter.since.map(|since| since.0.to_string())),
                 ("tags", filter.tags.clone()),
+                ("sort", filter.sort.clone()),
             ];
             let page: Page<RunSummary> = self.get(with_query(routes::RUNS, &query)).await?;
             let is_empty = page.items.is_empty();

@@ -40,8 +40,7 @@ pub(super) async fn run(session: &mut Session, command: PipelinesCommand) -> Res
 async fn list(session: &mut Session, client: &Client) -> Result<Exit, Failure> {
     let filter = AssetFilter {
         limit: usize::MAX,
-        prefix: None,
-        tag: None,
+        ..AssetFilter::default()
     };
     let pipelines = client.assets(KIND, &filter).await?;
     if pipelines.is_empty() && session.printer.is_for_people() {

@@ -116,6 +116,7 @@ fn filter(session: &Session, args: RunsListArgs) -> RunFilter {
         project: args.project,
         since: args.since.map(|since| since.seen_from(session.now())),
         tags: (!tags.is_empty()).then(|| tags.join(",")),
+        sort: args.sort,
     }
 }
 

@@ -81,6 +81,7 @@ async fn list(
         limit: args.limit as usize,
         prefix: args.prefix,
         tag: args.tag,
+        sort: args.sort,
     };
     let assets = client.assets(kind, &filter).await?;
     if assets.is_empty() && session.printer.is_for_people() {
