@@ -107,9 +107,13 @@ pub(crate) struct AssetListArgs {
     /// Only with this tag
     #[arg(short = 'l', long = "tag", value_name = "NAME[=VALUE]")]
     pub(crate) tag: Option<String>,
-    /// Order by name, created_at, created_by or versions; with - before it the
-    /// other way round [default: name]
-    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    /// In this order
+    #[arg(
+        long,
+        value_name = "FIELD",
+        allow_hyphen_values = true,
+        help = "Order by name, created_at, created_by or versions; with - before it the\nother way round [default: name]"
+    )]
     pub(crate) sort: Option<String>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]

@@ -120,9 +120,13 @@ pub(crate) struct RunsListArgs {
     /// Only runs submitted from then on, e.g. 2h, 7d or 2026-11-01
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Since>,
-    /// Order by submitted_at, finished_at, display_name or status; with - before
-    /// it the other way round [default: -submitted_at]
-    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    /// In this order
+    #[arg(
+        long,
+        value_name = "FIELD",
+        allow_hyphen_values = true,
+        help = "Order by submitted_at, finished_at, display_name or status; with - before\nit the other way round [default: -submitted_at]"
+    )]
     pub(crate) sort: Option<String>,
     /// At most so many
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]

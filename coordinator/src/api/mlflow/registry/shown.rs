@@ -240,7 +240,7 @@ pub(super) fn all_versions(sight: &Sight<'_>) -> Vec<Shown> {
 
 /// Puts versions in the order in which they are found when nobody asks for another: the newest first, whosever they are.
 pub(super) fn newest_first(versions: &mut [Shown]) {
-    versions.sort_by(|left, right| right.kept.created_at.cmp(&left.kept.created_at));
+    versions.sort_by_key(|version| Reverse(version.kept.created_at));
 }
 
 /// The version that a text means, itself or by an alias, with what was measured of it.
