@@ -101,6 +101,26 @@ fn settled(name: &Name, verdict: Verdict) -> CatalogFact {
     }
 }
 
+/// What happens to models alone.
+fn of_models(name: &Name) -> [CatalogFact; 2] {
+    let (kind, by) = (AssetKind::Model, "ada".to_owned());
+    [
+        CatalogFact::VersionPromoted {
+            kind,
+            name: name.clone(),
+            version: version("7"),
+            model_stage: ModelStage::Production,
+            by: by.clone(),
+        },
+        CatalogFact::AssetRenamed {
+            kind,
+            name: name.clone(),
+            to: s::name("leavers"),
+            by,
+        },
+    ]
+}
+
 #[test]
 fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
     let (model, name, by) = (AssetKind::Model, s::name("churn"), "ada".to_owned());
@@ -153,26 +173,13 @@ fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
             kind: model,
             name: name.clone(),
             version: version("7"),
-            by: by.clone(),
-        },
-        CatalogFact::VersionPromoted {
-            kind: model,
-            name: name.clone(),
-            version: version("7"),
-            model_stage: ModelStage::Production,
-            by: by.clone(),
-        },
-        CatalogFact::AssetRenamed {
-            kind: model,
-            name: name.clone(),
-            to: s::name("leavers"),
             by,
         },
         settled(&name, Verdict::Version(version("7"))),
         settled(&name, Verdict::Refused("version `7` is there already".into())),
         CatalogFact::OutputsForgotten { run: s::run() },
     ];
-    let facts: Vec<CatalogFact> = added.into_iter().chain(changed).collect();
+    let facts: Vec<CatalogFact> = added.into_iter().chain(changed).chain(of_models(&name)).collect();
     let names: Vec<String> = facts.iter().map(kind).collect();
     let entries = facts.into_iter().zip(&names).map(|(fact, name)| {
         let event = LedgerEvent {

@@ -9,6 +9,7 @@ use tidemill_coordinator::schedules::ScheduleFact;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::digest::Digest;
+use tidemill_protocol::name::Name;
 use tidemill_protocol::schedule::{
     CatchUp, Cron, FilesChange, FilesChanged, FiringOutcome, Frequency, Moment, NewVersion, Overlap,
     Recurrence, RunEnded, ScheduleSpec, Trigger, WeekDay,
@@ -106,6 +107,31 @@ fn triggers() -> [Trigger; 5] {
     ]
 }
 
+/// Two looks at files: one that found nothing new, and one that did.
+fn looks(name: &Name) -> [ScheduleFact; 2] {
+    let looked = |change| ScheduleFact::ScheduleLooked {
+        name: name.clone(),
+        listing: ArtifactRef {
+            kind: ArtifactKind::Blob,
+            digest: Digest::of(b"listing"),
+            size_bytes: 9,
+            files: 1,
+        },
+        change,
+    };
+    let change = FilesChange {
+        moment: Moment {
+            nominal: s::MOMENT,
+            cause: "0123456789ab".into(),
+        },
+        added: 2,
+        changed: 1,
+        removed: 3,
+        paths: vec!["a.csv".into(), "deep/b.csv".into()],
+    };
+    [looked(None), looked(Some(change))]
+}
+
 #[test]
 fn every_fact_about_schedules_is_read_as_it_was_meant() {
     let (name, by) = (s::name("nightly"), "ada".to_owned());
@@ -140,27 +166,6 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
         },
         outcome,
     });
-    let looked = |change| ScheduleFact::ScheduleLooked {
-        name: name.clone(),
-        listing: ArtifactRef {
-            kind: ArtifactKind::Blob,
-            digest: Digest::of(b"listing"),
-            size_bytes: 9,
-            files: 1,
-        },
-        change,
-    };
-    let change = FilesChange {
-        moment: Moment {
-            nominal: s::MOMENT,
-            cause: "0123456789ab".into(),
-        },
-        added: 2,
-        changed: 1,
-        removed: 3,
-        paths: vec!["a.csv".into(), "deep/b.csv".into()],
-    };
-    let looked = [looked(None), looked(Some(change))];
     let others = [
         ScheduleFact::ScheduleRemoved {
             name: name.clone(),
@@ -181,7 +186,7 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
         .chain([in_project])
         .chain(fired)
         .chain(others)
-        .chain(looked)
+        .chain(looks(&name))
         .collect();
     let names: Vec<String> = facts.iter().map(kind).collect();
     let entries = facts.into_iter().zip(&names).map(|(fact, name)| {

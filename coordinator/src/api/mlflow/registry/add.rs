@@ -196,7 +196,7 @@ async fn same(
         return Err(ApiError::new(ErrorCode::Forbidden, message).into());
     }
     let wanted = (name_of(of)?, shown::version_of(version)?);
-    let found = handle.look(move |sight| shown::version(&sight.ledgers.catalog, &wanted.0, &wanted.1));
+    let found = handle.look(move |sight| shown::version(sight, &wanted.0, &wanted.1));
     match found.await?.map(|found| found.kept.body) {
         Some(body) => match &*body {
             AssetBody::Model(files) => Ok(files.location.clone()),
