@@ -83,8 +83,7 @@ impl Client {
         name: &Name,
         request: &AddVersionRequest,
     ) -> Result<VersionView, Failure> {
-        self.post(versions_path(kind, name), Payload::json(request)?)
-            .await
+        self.create(versions_path(kind, name), request).await
     }
 
     /// Changes an asset's text and tags.

@@ -1,7 +1,7 @@
 //! Datastores, over the same API as everything else.
 
+use super::Client;
 use super::transport::Payload;
-use super::{Client, decode};
 use crate::failure::Failure;
 use axum::http::Method;
 use tidemill_protocol::api::{DatastoreTestView, DatastoreView, routes};
@@ -25,8 +25,7 @@ impl Client {
         name: &Name,
         definition: &Datastore,
     ) -> Result<DatastoreView, Failure> {
-        let payload = Payload::json(definition)?;
-        decode(self.transport.send(Method::PUT, &path(name), payload).await?).await
+        self.put(&path(name), definition).await
     }
 
     /// Has the coordinator ask a datastore whether it can be read.

@@ -22,22 +22,18 @@ impl Client {
 
     /// Makes a draft, or makes it another.
     pub(crate) async fn set_draft(&self, name: &Name, request: &DraftRequest) -> Result<DraftView, Failure> {
-        self.send_draft(Method::PUT, name, request).await
+        self.put(&path(name, ""), request).await
     }
 
     /// Changes what is given of a draft.
     pub(crate) async fn edit_draft(&self, name: &Name, request: &DraftRequest) -> Result<DraftView, Failure> {
-        self.send_draft(Method::PATCH, name, request).await
-    }
-
-    async fn send_draft(
-        &self,
-        method: Method,
-        name: &Name,
-        request: &DraftRequest,
-    ) -> Result<DraftView, Failure> {
         let payload = Payload::json(request)?;
-        decode(self.transport.send(method, &path(name, ""), payload).await?).await
+        decode(
+            self.transport
+                .send(Method::PATCH, &path(name, ""), payload)
+                .await?,
+        )
+        .await
     }
 
     /// Removes a draft, in this name.
@@ -53,7 +49,8 @@ impl Client {
         name: &Name,
         request: &StartRequest,
     ) -> Result<RunSummary, Failure> {
-        self.post(path(name, "/runs"), Payload::json(request)?).await
+        let key = request.idempotency_key.as_deref();
+        self.start(path(name, "/runs"), request, key).await
     }
 
     /// Publishes a draft.
@@ -62,7 +59,7 @@ impl Client {
         name: &Name,
         request: &PublishDraftRequest,
     ) -> Result<VersionView, Failure> {
-        self.post(path(name, "/publish"), Payload::json(request)?).await
+        self.create(path(name, "/publish"), request).await
     }
 }
 

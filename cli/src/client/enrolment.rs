@@ -17,8 +17,7 @@ impl Client {
         &self,
         request: &CreateJoinTokenRequest,
     ) -> Result<CreatedJoinToken, Failure> {
-        let payload = Payload::json(request)?;
-        self.post(routes::JOIN_TOKENS.to_owned(), payload).await
+        self.create(routes::JOIN_TOKENS.to_owned(), request).await
     }
 
     /// Join tokens.

@@ -2,6 +2,7 @@
 //! Nothing here decides or prints.
 
 mod assets;
+mod creating;
 mod datastores;
 mod drafts;
 mod enrolment;
@@ -122,7 +123,8 @@ impl Client {
 
     /// Starts a run.
     pub(crate) async fn submit(&self, request: &SubmitRequest) -> Result<RunSummary, Failure> {
-        self.post(routes::RUNS.to_owned(), Payload::json(request)?).await
+        let key = request.idempotency_key.as_deref();
+        self.start(routes::RUNS.to_owned(), request, key).await
     }
 
     /// What a submission would do.
@@ -172,7 +174,8 @@ impl Client {
 
     /// Gives the steps of a run that ended badly another chance.
     pub(crate) async fn retry(&self, run: &str) -> Result<RunSummary, Failure> {
-        self.post(run_path(run, "/retry"), Payload::Empty).await
+        self.once(Method::POST, &run_path(run, "/retry"), Bytes::new())
+            .await
     }
 
     /// What differs between two runs.
@@ -319,8 +322,7 @@ impl Client {
 
     /// Makes a token.
     pub(crate) async fn create_token(&self, request: &CreateTokenRequest) -> Result<CreatedToken, Failure> {
-        self.post(routes::TOKENS.to_owned(), Payload::json(request)?)
-            .await
+        self.create(routes::TOKENS.to_owned(), request).await
     }
 
     /// Tokens.

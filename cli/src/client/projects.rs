@@ -1,7 +1,7 @@
 //! What the client asks about projects and teams.
 
 use super::transport::Payload;
-use super::{Client, decode, with_query};
+use super::{Client, with_query};
 use crate::failure::Failure;
 use axum::http::Method;
 use serde::Serialize;
@@ -29,7 +29,7 @@ impl Client {
         by: &str,
     ) -> Result<ProjectView, Failure> {
         let path = format!("{}/{name}", routes::PROJECTS);
-        self.put(&path, by, &ProjectRequest { description }).await
+        self.put_named(&path, by, &ProjectRequest { description }).await
     }
 
     /// Gives somebody a role in a project, in this name.
@@ -39,7 +39,7 @@ impl Client {
         request: &RoleRequest,
         by: &str,
     ) -> Result<ProjectView, Failure> {
-        self.put(&format!("{}/{name}/role", routes::PROJECTS), by, request)
+        self.put_named(&format!("{}/{name}/role", routes::PROJECTS), by, request)
             .await
     }
 
@@ -50,7 +50,7 @@ impl Client {
         quota: &Quota,
         by: &str,
     ) -> Result<ProjectView, Failure> {
-        self.put(&format!("{}/{name}/quota", routes::PROJECTS), by, quota)
+        self.put_named(&format!("{}/{name}/quota", routes::PROJECTS), by, quota)
             .await
     }
 
@@ -71,7 +71,8 @@ impl Client {
         request: &TeamRequest,
         by: &str,
     ) -> Result<TeamView, Failure> {
-        self.put(&format!("{}/{name}", routes::TEAMS), by, request).await
+        self.put_named(&format!("{}/{name}", routes::TEAMS), by, request)
+            .await
     }
 
     /// Removes a team, in this name.
@@ -79,15 +80,14 @@ impl Client {
         self.remove_named(routes::TEAMS, name, by).await
     }
 
-    async fn put<T: DeserializeOwned>(
+    async fn put_named<T: DeserializeOwned>(
         &self,
         path: &str,
         by: &str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let path = with_query(path, &[("by", Some(by.to_owned()))]);
-        let payload = Payload::json(body)?;
-        decode(self.transport.send(Method::PUT, &path, payload).await?).await
+        self.put(&path, body).await
     }
 
     async fn remove_named(&self, route: &str, name: &Name, by: &str) -> Result<(), Failure> {

@@ -1,6 +1,5 @@
 //! What the client asks about published pipelines beside what it asks about all assets.
 
-use super::transport::Payload;
 use super::{Client, with_query};
 use crate::failure::Failure;
 use tidemill_protocol::api::{RunSummary, StartRequest, routes};
@@ -17,7 +16,7 @@ impl Client {
     ) -> Result<RunSummary, Failure> {
         let path = format!("{}/{name}/runs", routes::PIPELINES);
         let query = [("version", version.map(ToString::to_string))];
-        self.post(with_query(&path, &query), Payload::json(request)?)
-            .await
+        let key = request.idempotency_key.as_deref();
+        self.start(with_query(&path, &query), request, key).await
     }
 }

@@ -22,7 +22,7 @@ impl Client {
     /// Comments on a run, in this name.
     pub(crate) async fn comment(&self, run: &str, text: String, by: &str) -> Result<CommentView, Failure> {
         let path = in_name_of(&run_path(run, "/comments"), by);
-        self.post(path, Payload::json(&CommentRequest { text })?).await
+        self.create(path, &CommentRequest { text }).await
     }
 
     /// Gives a comment another text, in this name.

@@ -1,7 +1,7 @@
 //! What the client asks about schedules.
 
 use super::transport::Payload;
-use super::{Client, decode, with_query};
+use super::{Client, with_query};
 use crate::failure::Failure;
 use axum::http::Method;
 use tidemill_protocol::api::{MomentView, PauseRequest, ScheduleView, routes};
@@ -27,8 +27,7 @@ impl Client {
         by: &str,
     ) -> Result<ScheduleView, Failure> {
         let path = with_query(&path(name, ""), &[("by", Some(by.to_owned()))]);
-        let payload = Payload::json(spec)?;
-        decode(self.transport.send(Method::PUT, &path, payload).await?).await
+        self.put(&path, spec).await
     }
 
     /// Removes a schedule, in this name.

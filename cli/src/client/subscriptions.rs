@@ -1,7 +1,7 @@
 //! What the client asks about webhooks and mailings, which are asked in the same way: `root` says which.
 
 use super::transport::Payload;
-use super::{Client, decode, with_query};
+use super::{Client, with_query};
 use crate::failure::Failure;
 use axum::http::Method;
 use serde::Serialize;
@@ -23,9 +23,7 @@ impl Client {
         spec: &impl Serialize,
         by: &str,
     ) -> Result<V, Failure> {
-        let path = in_name(root, name, "", by);
-        let payload = Payload::json(spec)?;
-        decode(self.transport.send(Method::PUT, &path, payload).await?).await
+        self.put(&in_name(root, name, "", by), spec).await
     }
 
     /// Removes one, in this name.

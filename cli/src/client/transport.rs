@@ -28,8 +28,13 @@ const STORED_WITHIN: Duration = Duration::from_mins(10);
 /// The slowest upload that is waited for, in bytes a second.
 const UPLOAD_RATE_MIN: u64 = 256 * 1024;
 
+/// The header of a key under which something is done once.
+const KEY: &str = "idempotency-key";
 /// How much of a file is read at a time.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// The stable word for a request that was heard and whose answer did not arrive.
+pub(super) const BROKEN_OFF: &str = "broken_off";
 
 /// Bytes as they arrive.
 pub(crate) type ByteStream = BoxStream<'static, Result<Bytes, Failure>>;
@@ -65,6 +70,8 @@ pub(super) enum Payload {
     Empty,
     /// JSON.
     Json(Bytes),
+    /// JSON, or nothing when it is empty, to be taken once under this key.
+    Keyed(Bytes, String),
     /// JSON, signed by this header.
     Signed(Bytes, String),
     /// Bytes as they are.
@@ -156,6 +163,16 @@ impl Http {
                 .request(method, url)
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(bytes),
+            Payload::Keyed(bytes, key) => {
+                let request = self.client.request(method, url).header(KEY, key);
+                if bytes.is_empty() {
+                    request
+                } else {
+                    request
+                        .header(header::CONTENT_TYPE, "application/json")
+                        .body(bytes)
+                }
+            }
             Payload::Signed(bytes, proof) => self
                 .client
                 .request(method, url)
@@ -176,6 +193,7 @@ impl Http {
                 "the coordinator's answer broke off",
                 &error.without_url(),
             )
+            .code(BROKEN_OFF)
         };
         let bytes = answer.bytes_stream().map_err(broken).boxed();
         let judged = judge(status, bytes).await;
@@ -202,7 +220,7 @@ impl Http {
         let refused = error.is_connect();
         let failure = Failure::because(Exit::Unreachable, what, &error.without_url())
             .at_its_root()
-            .code("unreachable");
+            .code(if refused { "unreachable" } else { BROKEN_OFF });
         failure.help(if refused {
             "start one on this machine with `tidemill up`, or name another with --url or $TIDEMILL_URL"
         } else {
@@ -240,6 +258,16 @@ async fn call(
         Payload::Json(bytes) => request
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(bytes)),
+        Payload::Keyed(bytes, key) => {
+            let request = request.header(KEY, key);
+            if bytes.is_empty() {
+                request.body(Body::empty())
+            } else {
+                request
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(Body::from(bytes))
+            }
+        }
         Payload::Signed(bytes, proof) => request
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, proof)
