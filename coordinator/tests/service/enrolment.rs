@@ -115,7 +115,7 @@ async fn a_join_token_enrols_one_worker_which_may_ask_again_and_no_other() {
         (&list[0]["status"], &list[0]["worker"]),
         (&json!("used"), &json!("box-1"))
     );
-    assert!(!list.to_string().contains(token.1.rsplit('_').next().unwrap()));
+    assert!(!list.to_string().contains(token.1.splitn(3, '_').nth(2).unwrap()));
 }
 
 #[tokio::test]
