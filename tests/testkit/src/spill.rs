@@ -4,7 +4,11 @@
 use crate::{Canary, Output, Sandbox};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio_rustls::rustls::crypto::ring;
+
+/// After so long a silence nothing more is expected of an answer.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// The step's script. It waits in its first attempt until a file appears, so that one can look at it while it runs.
 const SCRIPT: &str = r#"
@@ -92,8 +96,16 @@ pub fn in_answers(canary: &Canary, url: &str, of_step: &str) -> Vec<String> {
             .expect("a client can be made");
         let ask = async |path: &str| {
             let answer = client.get(format!("{url}{path}")).send().await;
-            let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
-            answer.bytes().await.expect("an answer is whole")
+            let mut answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
+            let mut whole = Vec::new();
+            // A stream of events may have no end: all that it has is said by then.
+            while let Ok(piece) = tokio::time::timeout(SILENCE_MAX, answer.chunk()).await {
+                match piece.expect("an answer is whole") {
+                    Some(piece) => whole.extend(piece),
+                    None => break,
+                }
+            }
+            whole
         };
         let description = ask("/api/v1/openapi.json").await;
         let description: serde_json::Value =
