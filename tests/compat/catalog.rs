@@ -1,11 +1,9 @@
 //! The journal's language about the catalog: one golden entry for each kind of fact.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
 use std::collections::BTreeMap;
-use tidemill_coordinator::Entry;
 use tidemill_coordinator::catalog::{CatalogFact, Verdict};
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::{
     AssetBody, AssetKind, FilesBody, Location, ModelStage, Origin, ParameterDoc, PipelineBody, Stage, Version,
@@ -180,13 +178,5 @@ fn every_fact_about_the_catalog_is_read_as_it_was_meant() {
         CatalogFact::OutputsForgotten { run: s::run() },
     ];
     let facts: Vec<CatalogFact> = added.into_iter().chain(changed).chain(of_models(&name)).collect();
-    let names: Vec<String> = facts.iter().map(kind).collect();
-    let entries = facts.into_iter().zip(&names).map(|(fact, name)| {
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name.as_str(), Entry::Ledger(event))
-    });
-    check("catalog", &entries.collect::<Vec<_>>());
+    check_ledger("catalog", facts, kind);
 }

@@ -1,11 +1,9 @@
 //! The journal's language about datastores: one golden entry for each kind of fact.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
 use serde_json::json;
-use tidemill_coordinator::Entry;
 use tidemill_coordinator::datastores::DatastoreFact;
-use tidemill_coordinator::ledger::LedgerEvent;
 
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
 fn kind(fact: &DatastoreFact) -> &'static str {
@@ -32,13 +30,5 @@ fn every_fact_about_datastores_is_read_as_it_was_meant() {
             by: "ada".into(),
         },
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("datastores", &entries);
+    check_ledger("datastores", facts, kind);
 }

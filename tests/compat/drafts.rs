@@ -1,11 +1,9 @@
 //! The journal's language about drafts: one golden entry for each kind of fact.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
 use std::collections::BTreeMap;
-use tidemill_coordinator::Entry;
 use tidemill_coordinator::drafts::DraftFact;
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_protocol::catalog::{ParameterDoc, PipelineBody};
 use tidemill_protocol::draft::DraftSpec;
 
@@ -51,13 +49,5 @@ fn every_fact_about_drafts_is_read_as_it_was_meant() {
         },
         DraftFact::DraftRemoved { name, by },
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("drafts", &entries);
+    check_ledger("drafts", facts, kind);
 }

@@ -1,6 +1,7 @@
 //! Compares values with the bytes that an earlier version wrote. A file that is missing is written, and the test fails once, so that somebody
 //! looks at it before it is committed.
 
+use crate::samples::MOMENT;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -8,6 +9,8 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 use testkit::repository;
+use tidemill_coordinator::Entry;
+use tidemill_coordinator::ledger::{LedgerEvent, LedgerFact};
 use tidemill_protocol::codec;
 
 /// The folder of golden files of one kind.
@@ -16,12 +19,14 @@ pub(crate) fn folder(kind: &str) -> PathBuf {
 }
 
 /// Decodes the golden bytes of each value and compares; complains about values without bytes and bytes without a value.
-pub(crate) fn check<T>(kind: &str, values: &[(&str, T)])
+pub(crate) fn check<T, N>(kind: &str, values: &[(N, T)])
 where
+    N: AsRef<str>,
     T: Serialize + DeserializeOwned + PartialEq + Debug,
 {
     let mut complaints = Vec::new();
     for (name, value) in values {
+        let name = name.as_ref();
         let bytes = bytes(kind, name, || codec::encode(value), &mut complaints);
         match codec::decode::<T>(&bytes) {
             Ok(read) if read == *value => {}
@@ -29,7 +34,10 @@ where
             Err(error) => complaints.push(format!("{name} cannot be read any more: {error}")),
         }
     }
-    let names: BTreeSet<String> = values.iter().map(|(name, _)| format!("{name}.bin")).collect();
+    let names: BTreeSet<String> = values
+        .iter()
+        .map(|(name, _)| format!("{}.bin", name.as_ref()))
+        .collect();
     assert_eq!(names.len(), values.len(), "a name stands twice");
     let files = fs::read_dir(folder(kind)).expect("the golden files are there");
     for file in files.flatten() {
@@ -39,6 +47,23 @@ where
         }
     }
     assert!(complaints.is_empty(), "{kind}:\n  {}", complaints.join("\n  "));
+}
+
+/// The same for facts of a ledger, each as the journal has it, under the name that `kind` gives it.
+pub(crate) fn check_ledger<F, N>(ledger: &str, facts: impl IntoIterator<Item = F>, kind: fn(&F) -> N)
+where
+    F: Into<LedgerFact>,
+    N: AsRef<str>,
+{
+    let named = facts.into_iter().map(|fact| {
+        let name = kind(&fact);
+        let event = LedgerEvent {
+            at: MOMENT,
+            fact: fact.into(),
+        };
+        (name, Entry::Ledger(event))
+    });
+    check(ledger, &named.collect::<Vec<_>>());
 }
 
 /// The golden bytes of one value.

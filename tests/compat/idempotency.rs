@@ -1,10 +1,7 @@
 //! The journal's language about keys under which something is done once: one golden entry for each kind of fact.
 
-use crate::golden::check;
-use crate::samples as s;
-use tidemill_coordinator::Entry;
+use crate::golden::check_ledger;
 use tidemill_coordinator::idempotency::{Created, IdempotencyFact};
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_protocol::digest::Digest;
 
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
@@ -36,13 +33,5 @@ fn every_fact_about_keys_is_read_as_it_was_meant() {
         used(Some(made("3", false))),
         used(Some(made("k7dm2x9qpa4w", true))),
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("idempotency", &entries);
+    check_ledger("idempotency", facts, kind);
 }

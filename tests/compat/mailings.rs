@@ -1,9 +1,7 @@
 //! The journal's language about mailings: one golden entry for each kind of fact and of outcome.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
-use tidemill_coordinator::Entry;
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_coordinator::mailings::MailingFact;
 use tidemill_protocol::delivery::DeliveryOutcome;
 use tidemill_protocol::mailing::{EmailAddress, MailingSpec};
@@ -82,13 +80,5 @@ fn every_fact_about_mailings_is_read_as_it_was_meant() {
             by,
         },
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("mailings", &entries);
+    check_ledger("mailings", facts, kind);
 }

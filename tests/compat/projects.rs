@@ -1,9 +1,7 @@
 //! The journal's language about projects and teams: one golden entry for each kind of fact and of member.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
-use tidemill_coordinator::Entry;
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_coordinator::projects::{Member, ProjectFact};
 use tidemill_protocol::project::Role;
 
@@ -51,13 +49,5 @@ fn every_fact_about_projects_is_read_as_it_was_meant() {
         },
         ProjectFact::TeamRemoved { team, by: by.clone() },
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("projects", &entries);
+    check_ledger("projects", facts, kind);
 }

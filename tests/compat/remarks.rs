@@ -1,9 +1,7 @@
 //! The journal's language about what people say of runs: one golden entry for each kind of fact.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
-use tidemill_coordinator::Entry;
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_coordinator::remarks::RemarkFact;
 
 /// The name of a kind of fact. A new kind does not compile until it has a name here; give it a sample below too.
@@ -47,13 +45,5 @@ fn every_fact_about_remarks_is_read_as_it_was_meant() {
         RemarkFact::CommentRemoved { run, comment: 3, by },
         RemarkFact::RemarksForgotten { run },
     ];
-    let entries = facts.map(|fact| {
-        let name = kind(&fact);
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name, Entry::Ledger(event))
-    });
-    check("remarks", &entries);
+    check_ledger("remarks", facts, kind);
 }

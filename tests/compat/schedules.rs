@@ -1,10 +1,8 @@
 //! The journal's language about schedules: one golden entry for each kind of fact, of trigger and of outcome.
 
-use crate::golden::check;
+use crate::golden::check_ledger;
 use crate::samples as s;
 use std::collections::BTreeMap;
-use tidemill_coordinator::Entry;
-use tidemill_coordinator::ledger::LedgerEvent;
 use tidemill_coordinator::schedules::ScheduleFact;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::catalog::AssetKind;
@@ -188,13 +186,5 @@ fn every_fact_about_schedules_is_read_as_it_was_meant() {
         .chain(others)
         .chain(looks(&name))
         .collect();
-    let names: Vec<String> = facts.iter().map(kind).collect();
-    let entries = facts.into_iter().zip(&names).map(|(fact, name)| {
-        let event = LedgerEvent {
-            at: s::MOMENT,
-            fact: fact.into(),
-        };
-        (name.as_str(), Entry::Ledger(event))
-    });
-    check("schedules", &entries.collect::<Vec<_>>());
+    check_ledger("schedules", facts, kind);
 }

@@ -82,16 +82,7 @@ fn free_name(graph: &GraphSpec, output: &PortName) -> Option<StepPath> {
 
 /// The component of a step that copies there.
 fn copying(data_type: DataType, address: &str) -> Option<ComponentSpec> {
-    let source = InputSpec {
-        input_type: InputType::Data(data_type),
-        optional: false,
-        default: None,
-        min: None,
-        max: None,
-        choices: Vec::new(),
-        mode: None,
-        description: String::new(),
-    };
+    let source = InputSpec::of(InputType::Data(data_type));
     let report = OutputSpec {
         data_type: DataType::UriFile,
         file_name: Some(REPORT_FILE.to_owned()),

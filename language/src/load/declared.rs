@@ -9,16 +9,7 @@ use tidemill_protocol::spec::{BindingSource, InputSpec, InputType, OutputSpec};
 
 /// An input of which nothing is known.
 pub(super) fn unknown_input() -> InputSpec {
-    InputSpec {
-        input_type: InputType::Literal(LiteralType::String),
-        optional: false,
-        default: None,
-        min: None,
-        max: None,
-        choices: Vec::new(),
-        mode: None,
-        description: String::new(),
-    }
+    InputSpec::of(InputType::Literal(LiteralType::String))
 }
 
 /// The declaration that a binding of an inline step amounts to.

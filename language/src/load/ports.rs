@@ -105,16 +105,7 @@ impl Loader<'_> {
     }
 
     fn input(&mut self, node: &Node, path: &str, folder: &Path) -> Option<InputSpec> {
-        let mut input = InputSpec {
-            input_type: InputType::Literal(LiteralType::String),
-            optional: false,
-            default: None,
-            min: None,
-            max: None,
-            choices: Vec::new(),
-            mode: None,
-            description: String::new(),
-        };
+        let mut input = InputSpec::of(InputType::Literal(LiteralType::String));
         if node.is_null() {
             return Some(input);
         }

@@ -94,6 +94,22 @@ pub struct InputSpec {
     pub description: String,
 }
 
+impl InputSpec {
+    /// A required input of which nothing is said but its type.
+    pub const fn of(input_type: InputType) -> Self {
+        Self {
+            input_type,
+            optional: false,
+            default: None,
+            min: None,
+            max: None,
+            choices: Vec::new(),
+            mode: None,
+            description: String::new(),
+        }
+    }
+}
+
 /// An output of a component.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputSpec {
