@@ -1,6 +1,6 @@
 //! Arguments of the verbs around named things with versions. Data, models, components and environments have the same verbs: the noun is the kind.
 
-use super::{Caution, Pair};
+use super::{Caution, DescriptionArgs, Pair};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use tidemill_protocol::catalog::{AssetKind, AssetRef, ModelStage, Version};
@@ -248,15 +248,8 @@ pub(crate) struct AssetDescribeArgs {
     /// A name, with a version or a label for one version of it
     #[arg(value_name = "NAME[:VERSION|@LABEL]")]
     pub(crate) asset: AssetRef,
-    /// What people should know
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) description: Option<String>,
-    /// A tag to set; may be given several times
-    #[arg(short = 't', long = "tag", value_name = "NAME=VALUE")]
-    pub(crate) tags: Vec<Pair>,
-    /// A tag to remove; may be given several times
-    #[arg(long = "untag", value_name = "NAME")]
-    pub(crate) untag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) said: DescriptionArgs,
 }
 
 /// `tidemill lineage`.

@@ -1,6 +1,6 @@
 //! Arguments of `tidemill experiment …`.
 
-use super::Pair;
+use super::DescriptionArgs;
 use clap::{Args, Subcommand};
 
 /// `tidemill experiment …`.
@@ -55,13 +55,6 @@ pub(crate) struct ExperimentDescribeArgs {
     /// Its name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// What people should know
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) description: Option<String>,
-    /// A tag to set; may be given several times
-    #[arg(short = 't', long = "tag", value_name = "NAME=VALUE")]
-    pub(crate) tags: Vec<Pair>,
-    /// A tag to remove; may be given several times
-    #[arg(long = "untag", value_name = "NAME")]
-    pub(crate) untag: Vec<String>,
+    #[command(flatten)]
+    pub(crate) said: DescriptionArgs,
 }

@@ -8,6 +8,7 @@ mod broker;
 mod compute;
 mod data;
 mod datastores;
+mod describing;
 mod drafts;
 mod ends;
 mod enrolment;
@@ -35,6 +36,7 @@ pub(crate) use broker::{BrokerCommand, BrokerSetupArgs, ClassArg};
 pub(crate) use compute::ComputeCommand;
 pub(crate) use data::{ArtifactsCommand, ArtifactsSweepArgs, CacheCommand, JournalCommand, RecoverArgs};
 pub(crate) use datastores::{DatastoreAddArgs, DatastoreCommand};
+pub(crate) use describing::DescriptionArgs;
 pub(crate) use drafts::{
     DraftCreateArgs, DraftEditArgs, DraftPublishArgs, DraftSaid, DraftSubmitArgs, DraftsCommand,
 };

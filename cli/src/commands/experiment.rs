@@ -1,5 +1,6 @@
 //! `tidemill experiment …`: what runs that are to be compared have in common.
 
+use super::describing::changes;
 use crate::args::{ExperimentCommand, ExperimentDescribeArgs, ExperimentListArgs};
 use crate::client::Client;
 use crate::connection::Connection;
@@ -42,16 +43,8 @@ async fn describe(
     client: &Client,
     args: ExperimentDescribeArgs,
 ) -> Result<(), Failure> {
-    let set = args.tags.into_iter().map(|tag| (tag.name, Some(tag.value)));
-    let removed = args.untag.into_iter().map(|name| (name, None));
-    let request = DescribeExperimentRequest {
-        description: args.description,
-        tags: set.chain(removed).collect(),
-    };
-    if request == DescribeExperimentRequest::default() {
-        return Err(Failure::new(Exit::Usage, "nothing is to be changed")
-            .help("give --description, --tag NAME=VALUE or --untag NAME"));
-    }
+    let (description, tags) = changes(args.said)?;
+    let request = DescribeExperimentRequest { description, tags };
     let experiment = client.describe_experiment(&args.name, &request).await?;
     session.printer.one(&experiment, name, |printer, experiment| {
         printer.line(format_args!("experiment {} is described", experiment.name))

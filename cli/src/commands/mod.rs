@@ -11,6 +11,7 @@ mod completions;
 mod compute;
 mod config;
 mod datastore;
+mod describing;
 mod doctor;
 mod drafts;
 mod experiment;

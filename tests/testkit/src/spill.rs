@@ -94,8 +94,9 @@ pub fn in_answers(canary: &Canary, url: &str, of_step: &str) -> Vec<String> {
             .tls_certs_only([])
             .build()
             .expect("a client can be made");
-        let ask = async |path: &str| {
-            let answer = client.get(format!("{url}{path}")).send().await;
+        let ask_as = async |path: &str, kind: &str| {
+            let question = client.get(format!("{url}{path}")).header("accept", kind);
+            let answer = question.send().await;
             let mut answer = answer.unwrap_or_else(|error| panic!("{path}: {error}"));
             let mut whole = Vec::new();
             // A stream of events may have no end: all that it has is said by then.
@@ -107,6 +108,7 @@ pub fn in_answers(canary: &Canary, url: &str, of_step: &str) -> Vec<String> {
             }
             whole
         };
+        let ask = async |path: &str| ask_as(path, "*/*").await;
         let description = ask("/api/v1/openapi.json").await;
         let description: serde_json::Value =
             serde_json::from_slice(&description).expect("the description is JSON");
@@ -123,10 +125,13 @@ pub fn in_answers(canary: &Canary, url: &str, of_step: &str) -> Vec<String> {
                 found.push(format!("the answer of {path}"));
             }
         }
-        for query in ["?stream=stderr&attempt=1", "?attempt=1", "?stream=stderr"] {
+        for query in ["", "?stream=stderr&attempt=1", "?attempt=1", "?stream=stderr"] {
             let path = format!("/api/v1/runs/last/steps/{of_step}/logs{query}");
-            if canary.is_in(&ask(&path).await) {
-                found.push(format!("the answer of {path}"));
+            for kind in ["*/*", "text/event-stream"] {
+                let answer = ask_as(&path, kind).await;
+                if canary.is_in(&answer) {
+                    found.push(format!("the answer of {path} as {kind}"));
+                }
             }
         }
         assert!(asked > 15, "only {asked} routes were asked");

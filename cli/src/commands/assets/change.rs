@@ -6,6 +6,7 @@ use crate::args::{
 };
 use crate::asking;
 use crate::client::Client;
+use crate::commands::describing::changes;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
@@ -54,17 +55,12 @@ pub(super) async fn describe(
     kind: AssetKind,
     args: AssetDescribeArgs,
 ) -> Result<(), Failure> {
-    let set = args.tags.into_iter().map(|tag| (tag.name, Some(tag.value)));
-    let removed = args.untag.into_iter().map(|name| (name, None));
+    let (description, tags) = changes(args.said)?;
     let request = DescribeRequest {
-        description: args.description,
-        tags: set.chain(removed).collect(),
+        description,
+        tags,
         ..DescribeRequest::default()
     };
-    if request == DescribeRequest::default() {
-        return Err(Failure::new(Exit::Usage, "nothing is to be changed")
-            .help("give --description, --tag NAME=VALUE or --untag NAME"));
-    }
     if args.asset.wanted.is_none() {
         let asset = client.describe_asset(kind, &args.asset.name, &request).await?;
         let name = |asset: &AssetView| asset.name.to_string();
