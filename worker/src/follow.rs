@@ -2,7 +2,7 @@
 //! lost; the whole log is stored when the attempt ends.
 
 use crate::attempt::Status;
-use crate::logs;
+use crate::logs::Growing;
 use crate::secrets::{Cover, Redaction};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -54,7 +54,8 @@ impl Following {
 /// One stream of an attempt.
 struct Follower {
     stream: LogStream,
-    /// How far the stream's file was read.
+    source: Growing,
+    /// How far it was read.
     read_to: u64,
     /// Covers its secrets, once it is known what they are.
     cover: Option<Cover>,
@@ -66,7 +67,7 @@ struct Follower {
 /// Sends both streams until the attempt has ended.
 async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationToken) {
     status.follow();
-    let mut followers = [LogStream::Stdout, LogStream::Stderr].map(Follower::new);
+    let mut followers = [LogStream::Stdout, LogStream::Stderr].map(|stream| Follower::new(stream, &status));
     loop {
         let is_last = ended.is_cancelled();
         for follower in &mut followers {
@@ -88,9 +89,10 @@ async fn follow(sink: Sink, status: Arc<Status>, ended: CancellationToken) {
 }
 
 impl Follower {
-    fn new(stream: LogStream) -> Self {
+    fn new(stream: LogStream, status: &Status) -> Self {
         Self {
             stream,
+            source: Growing::new(status.stream(stream)),
             read_to: 0,
             cover: None,
             shown: Vec::new(),
@@ -100,7 +102,7 @@ impl Follower {
 
     /// Reads the next piece; false when there is none, or nobody knows what of it may be shown.
     fn read(&mut self, status: &Status) -> bool {
-        let piece = logs::piece(status.stream(self.stream), self.read_to, CHUNK_BYTES_MAX);
+        let piece = self.source.piece(self.read_to, CHUNK_BYTES_MAX);
         let Ok((offset, bytes)) = piece else { return false };
         if bytes.is_empty() {
             return false;

@@ -1,5 +1,5 @@
 //! What a step has written to its output streams, once it is on the disk: what is kept of it, its last lines, and its growth for those who follow. What
-//! leaves here has its secrets covered, but for [`piece`], whose callers see to that.
+//! leaves here has its secrets covered, but for what is [`Growing`], whose callers see to that.
 
 use crate::secrets::Redaction;
 use std::fs::File;
@@ -128,18 +128,39 @@ fn clean(bytes: &[u8]) -> String {
     terminal::plain(bytes).replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Reads a piece of a growing file from an offset on; skips what was given back to the file system. Answers the offset of the piece, empty at the end.
-pub(crate) fn piece(path: &Path, offset: u64, bytes_max: usize) -> io::Result<(u64, Vec<u8>)> {
-    let file = File::open(path)?;
-    let offset = match rustix::fs::seek(&file, rustix::fs::SeekFrom::Data(offset)) {
-        Ok(data) => data,
-        // Nothing but the end lies behind it, or the file system does not know holes.
-        Err(_) => offset,
-    };
-    let mut bytes = Vec::new();
-    (&file).seek(SeekFrom::Start(offset))?;
-    file.take(bytes_max as u64).read_to_end(&mut bytes)?;
-    Ok((offset, bytes))
+/// A stream that grows while it is read. Opened once, so that what it had can still be read when its folder is gone.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Growing {
+    /// The stream in this file, which need not be there yet.
+    pub(crate) fn new(path: &Path) -> Self {
+        let file = File::open(path).ok();
+        Self {
+            path: path.to_owned(),
+            file,
+        }
+    }
+
+    /// Reads a piece from an offset on; skips what was given back to the file system. Answers the offset of the piece, empty at the end.
+    pub(crate) fn piece(&mut self, offset: u64, bytes_max: usize) -> io::Result<(u64, Vec<u8>)> {
+        let mut file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(File::open(&self.path)?),
+        };
+        let offset = match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(data) => data,
+            // Nothing but the end lies behind it, or the file system does not know holes.
+            Err(_) => offset,
+        };
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(bytes_max as u64).read_to_end(&mut bytes)?;
+        Ok((offset, bytes))
+    }
 }
 
 #[cfg(test)]
@@ -193,10 +214,34 @@ mod tests {
     }
 
     #[test]
-    fn a_growing_file_is_read_from_where_one_was() {
+    fn a_growing_stream_is_read_from_where_one_was() {
         let (_dir, path) = file(b"hello world");
-        assert_eq!(piece(&path, 6, 3).unwrap(), (6, b"wor".to_vec()));
-        assert!(piece(&path, 11, 3).unwrap().1.is_empty());
+        let mut stream = Growing::new(&path);
+        assert_eq!(stream.piece(6, 3).unwrap(), (6, b"wor".to_vec()));
+        assert!(stream.piece(11, 3).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn what_a_stream_had_is_read_after_its_folder_is_gone_or_another_took_its_place() {
+        let (dir, path) = file(b"first\n");
+        let mut stream = Growing::new(&path);
+        let mut writer = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        writer.write_all(b"last\n").unwrap();
+        cover(&path, &Redaction::Unknown).unwrap();
+        std::fs::write(&path, "another's\n").unwrap();
+        assert_eq!(stream.piece(6, 100).unwrap(), (6, b"last\n".to_vec()));
+        drop(dir);
+        assert_eq!(stream.piece(0, 6).unwrap(), (0, b"first\n".to_vec()));
+    }
+
+    #[test]
+    fn a_stream_that_is_not_there_yet_is_read_once_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("stdout");
+        let mut stream = Growing::new(&path);
+        assert!(stream.piece(0, 100).is_err());
+        std::fs::write(&path, "now").unwrap();
+        assert_eq!(stream.piece(0, 100).unwrap(), (0, b"now".to_vec()));
     }
 
     const SECRET: &str = "hunter2-of-the-forest";
