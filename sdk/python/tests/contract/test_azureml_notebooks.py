@@ -80,12 +80,14 @@ def test_a_notebook_with_datasets(server: tidemill.Local, tmp_path: Path) -> Non
 def test_a_notebook_that_reads_what_was_logged(server: tidemill.Local, tmp_path: Path) -> None:
     lines = run_notebook(server, tmp_path, "logged.py")
     for line in [
-        "metrics: ['accuracy', 'kind', 'rows', 'table'] [0.5, 0.75] 2.0 tree {'a': [1.0, 3.0], 'b': [2.0, 4.0]}",
+        "metrics: ['accuracy', 'best', 'kind', 'rows', 'table'] [0.5, 0.75] 2.0 tree {'a': [1.0, 3.0], 'b': [2.0, 4.0]}",
+        "parent: {'best': 0.75, 'rows': 2.0} {'stage': 'done'} {'from': 'log.py'} 0.75",
+        "model: {'area': 'rows', 'framework': 'Custom', 'framework_version': '1'}",
         "tags: good 2.0",
         "tagged: yes",
         "reused: 2.0",
-        "properties: 7 True {'release': '3'} {'quality': 'high'}",
-        "mine: {'loss': [0.5, 0.25]}",
+        "properties: 7 True {'from': 'log.py', 'release': '3'} {'stage': 'done', 'quality': 'high'}",
+        "mine: {'loss': [0.5, 0.25]} Completed ['Completed']",
     ]:
         assert line in lines
 

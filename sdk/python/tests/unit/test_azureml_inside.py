@@ -194,6 +194,145 @@ def test_a_child_logs_by_itself_and_a_model_is_registered(tmp_path: Path, tracki
     assert by_path["model-versions/create"]["source"] == "mlflow-artifacts:/7/r1/artifacts/models/churn"
 
 
+def logging_to(url: str) -> dict[str, str]:
+    return {"MLFLOW_TRACKING_URI": url, "MLFLOW_RUN_ID": "r1", "MLFLOW_TRACKING_TOKEN": "secret"}
+
+
+def test_runs_below_a_step_are_found_and_ended(tmp_path: Path, tracking: tuple[str, Asked]) -> None:
+    url, asked = tracking
+    script = (
+        "from azureml.core import Run\nrun = Run.get_context(_batch_upload_metrics=False)\n"
+        "assert Run.get_submitted_run() is run and Run.get(None, run.id) is run and Run.get(None, 'run-1') is run.parent\n"
+        "print(run.type, run.parent.type, run.get_detailed_status()['status'])\n"
+        "a, b, c = run.create_children(tag_key='fold', tag_values=[1, 2, 3])\n"
+        "a.complete(); b.fail('too bad'); c.cancel()\n"
+        "print([child.get_status() for child in run.get_children()], [x.tags for x in run.get_children(tags={'fold': '2'})])\n"
+        "print(len(list(run.get_children(status='Failed'))), a.wait_for_completion()['status'], Run.get(None, a.id) is a)\n"
+        "inner = a.child_run('inner')\n"
+        "print(len(list(run.get_children())), len(list(run.get_children(recursive=True))), inner.name, inner.type)\n"
+        "try:\n    b.wait_for_completion()\nexcept RuntimeError as e:\n    print(e)\n"
+        "run.display_name = 'best'; run.description = 'a note'; run.tag('x', 1); run.remove_tags('x')\n"
+        "print(run.display_name, run.description, run.tags)\n"
+        "try:\n    run.create_children()\nexcept ValueError as e:\n    print(e)\n"
+    )
+    out = ran(tmp_path, script, **logging_to(url)).splitlines()
+    assert out == [
+        "azureml.StepRun azureml.PipelineRun Running",
+        "['Completed', 'Failed', 'Canceled'] [{'fold': '2'}]",
+        "1 Completed True",
+        "3 4 inner azureml.scriptrun",
+        "child Failed",
+        "best a note {}",
+        "give a count, or tag_key and tag_values",
+    ]
+    updates = [body for _, path, body in asked if path.endswith("runs/update")]
+    assert [body.get("status") for body in updates] == ["FINISHED", "FAILED", "KILLED", None]
+    assert updates[-1] == {"run_id": "r1", "run_name": "best"}
+    assert ("POST", "/api/2.0/mlflow/runs/delete-tag", {"run_id": "r1", "key": "x"}) in asked
+
+
+def test_what_a_step_cannot_do_says_why_and_what_works(tmp_path: Path) -> None:
+    script = (
+        "from azureml.core import Model, Run\nrun = Run.get_context()\n"
+        "for wrong in (lambda: run.get_secret('db-password'), lambda: run.get_secrets(['a']), lambda: run.submit_child(None),\n"
+        "    lambda: Run.list(run.experiment), lambda: Run.get(None, 'other'), lambda: run.wait_for_completion(),\n"
+        "    lambda: run.get_snapshot_id(), lambda: run.experiment.workspace.get_default_keyvault(), lambda: Model.list(None),\n"
+        "    lambda: setattr(run.parent, 'display_name', 'x'), lambda: run.download_files(output_paths=['a']),\n"
+        "    lambda: run.register_model('m', 'outputs', datasets=[1])):\n"
+        "    try:\n        wrong()\n    except NotImplementedError as e:\n        print(e.code, e, e.hint)\n"
+    )
+    out = ran(tmp_path, script)
+    assert out.count("not_supported ") == 12
+    assert "RunConfiguration().secrets['VARIABLE'] = 'db-password'`, and here os.environ['VARIABLE']" in out
+    assert "`datasets` of Model.register is not supported: a model is files with tags" in out
+
+
+def test_where_all_of_tidemill_is_loaded_a_step_refuses_with_its_error() -> None:
+    from tidemill.azureml import NotSupportedError
+    from tidemill.azureml._step.core.run import Run
+
+    with pytest.raises(NotSupportedError, match="get_secret is not supported") as raised:
+        Run("r", None).get_secret("db")
+    assert "'db'" in str(raised.value.hint)
+
+
+def test_files_that_are_kept_so_far_are_copied(tmp_path: Path) -> None:
+    script = (
+        "import os\nfrom azureml.core import Run\nrun = Run.get_context()\n"
+        "os.makedirs('outputs/deep'); os.makedirs('there')\n"
+        "open('outputs/deep/a.txt', 'w').write('a'); open('outputs/b.txt', 'w').write('b')\n"
+        "run.download_file('deep/a.txt'); run.download_file('outputs/b.txt', 'there'); run.download_file('b.txt', 'x/c.txt')\n"
+        "run.download_files('outputs/deep', 'all', append_prefix=False); run.download_files(output_directory='whole')\n"
+        "print([open(p).read() for p in ('a.txt', 'there/b.txt', 'x/c.txt', 'all/a.txt', 'whole/outputs/deep/a.txt')])\n"
+        "try:\n    run.download_file('no.txt')\nexcept FileNotFoundError as e:\n    print(e)\n"
+    )
+    out = ran(tmp_path, script).splitlines()
+    assert out == [
+        "['a', 'b', 'b', 'a', 'a']",
+        "the run keeps no file 'no.txt'; it keeps outputs/b.txt, outputs/deep/a.txt",
+    ]
+
+
+def test_what_is_logged_to_the_parent_is_kept_with_the_step(tmp_path: Path, tracking: tuple[str, Asked]) -> None:
+    url, asked = tracking
+    script = (
+        "from azureml.core import Run\nrun = Run.get_context()\nparent = run.parent\n"
+        "for value in (1, 1, 2):\n    run.log('both', value); parent.log('both', value)\n"
+        "parent.log('only', 3); parent.log('only', 4); parent.log('kind', 'tree'); parent.log_row('t', x=1)\n"
+        "parent.tag('stage', 'done'); parent.add_properties({'built': 7}); parent.remove_tags(['old'])\n"
+        "print(parent.get_metrics(), run.get_metrics(), parent.tags, run.tags)\n"
+    )
+    done = step(tmp_path, script, **logging_to(url))
+    assert done.stdout == (
+        "{'both': [1, 1, 2], 'only': [3, 4], 'kind': 'tree', 't': {'x': [1]}} {'both': [1, 1, 2]} {'stage': 'done'} {}\n"
+    )
+    assert done.stderr.count("is kept with the step: a step may log to itself only") == 1
+    metrics = [metric for _, path, body in asked if path.endswith("log-batch") for metric in body["metrics"]]
+    assert [(m["key"], m["value"], m["step"]) for m in metrics] == [
+        ("both", 1.0, 0),
+        ("both", 1.0, 1),
+        ("both", 2.0, 2),
+        ("only", 3.0, 0),
+        ("only", 4.0, 1),
+        ("t.x", 1.0, 0),
+    ]
+    tags = {body["key"]: body["value"] for _, path, body in asked if path.endswith("set-tag")}
+    assert tags == {
+        "azureml.parent.metric.both": "yes",
+        "azureml.parent.metric.only": "yes",
+        "azureml.parent.metric.t.x": "yes",
+        "azureml.text.kind": "tree",
+        "azureml.parent.azureml.text.kind": "tree",
+        "azureml.table.t": '["x"]',
+        "azureml.parent.azureml.table.t": '["x"]',
+        "azureml.parent.stage": "done",
+        "azureml.parent.azureml.property.built": "7",
+    }
+    assert {body["run_id"] for _, _, body in asked} == {"r1"}
+    assert asked[-1][2] == {"run_id": "r1", "key": "azureml.parent.old"}
+
+
+def test_a_model_is_registered_with_all_that_is_said_of_it(tmp_path: Path, tracking: tuple[str, Asked]) -> None:
+    url, asked = tracking
+    (tmp_path / "model.pkl").write_text("pickled")
+    script = (
+        "from azureml.core import Model, Run, Workspace\n"
+        "Model.register(Workspace(), 'model.pkl', 'm', [('a', 1), 'b'], {'p': 2}, 'good', None, Model.Framework.SCIKITLEARN, '1.5')\n"
+        "Run.get_context().register_model('m', 'model.pkl', model_framework='Custom', model_framework_version='2')\n"
+    )
+    ran(tmp_path, script, **logging_to(url))
+    first, second = (body for _, path, body in asked if path.endswith("model-versions/create"))
+    assert {tag["key"]: tag["value"] for tag in first["tags"]} == {
+        "a": "1",
+        "b": "",
+        "p": "2",
+        "framework": "ScikitLearn",
+        "framework_version": "1.5",
+    }
+    assert first["description"] == "good"
+    assert second["tags"] == [{"key": "framework", "value": "Custom"}, {"key": "framework_version", "value": "2"}]
+
+
 def test_inputs_are_datasets_by_their_names(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/a.csv").write_text("a;b\n1;2\n")

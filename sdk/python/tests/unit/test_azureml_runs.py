@@ -72,6 +72,7 @@ def test_how_a_run_stands_is_said_in_azuremls_words(
     fake: Fake, ws: Workspace, ours: str, pipeline: str, run: str
 ) -> None:
     fake.on("GET", "/api/v1/runs/r1", answer(run_view(ours, [])))
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
     found = PipelineRun.get(ws, "r1")
     assert (found.get_status(), found.status, found.id) == (pipeline, run, "r1")
     assert found.tags == {"a": "b"}
@@ -94,6 +95,7 @@ def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None
     with pytest.raises(UserErrorException, match="the pipeline has no output"):
         run.get_pipeline_output("x")
     refusals: list[Callable[[], Any]] = [run.get_graph, lambda: run.log("a", 1), run.complete, run.start_logging]
+    refusals += [run.take_snapshot, run.get_environment, lambda: Run.list_by_compute("cpu")]
     for refused in refusals:
         with pytest.raises(NotSupportedError):
             refused()
@@ -120,14 +122,50 @@ def test_a_reused_step_has_the_metrics_of_the_step_that_made_its_result(fake: Fa
 def test_a_run_is_described_after_its_submission(fake: Fake, ws: Workspace) -> None:
     tags = {"a": "b", "azureml.property.built": "7", "tidemill.pipeline": "p:1"}
     fake.on("GET", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags}))
-    fake.on("PATCH", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags}))
+    fake.on("PATCH", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags, "description": "good"}))
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
     run = PipelineRun.get(ws, "r1")
     run.flush()
+    run.clean()
     run.tag("reviewed")
     assert fake.requests[-1].json == {"tags": {"reviewed": ""}}
+    run.remove_tags(["reviewed", "other"])
+    assert fake.requests[-1].json == {"tags": {"reviewed": None, "other": None}}
+    run.display_name = "the best"
+    assert fake.requests[-1].json == {"display_name": "the best"}
+    run.description = "good"
+    assert (fake.requests[-1].json, run.description) == ({"description": "good"}, "good")
     run.add_properties({"built": 7})
     assert fake.requests[-1].json == {"tags": {"azureml.property.built": "7"}}
     assert (run.tags, run.properties) == ({"a": "b"}, {"built": "7"})
+
+
+def test_a_pipeline_has_what_its_steps_logged_to_their_parent(fake: Fake, ws: Workspace) -> None:
+    fake.on("GET", "/api/v1/runs/r1", answer(run_view("succeeded", [step_view("train", "succeeded")])))
+    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
+    metrics = [{"key": key, "value": 8, "timestamp": 1, "step": 0} for key in ("rows", "own")]
+    tags = {
+        "azureml.parent.metric.rows": "yes",
+        "azureml.parent.azureml.text.kind": "tree",
+        "azureml.text.kind": "tree",
+        "azureml.parent.stage": "done",
+        "azureml.parent.azureml.property.built": "7",
+        "mlflow.note.content": "a note",
+    }
+    listed = [{"key": key, "value": value} for key, value in tags.items()]
+    made = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": metrics, "tags": listed}}
+    fake.on("POST", "/api/2.0/mlflow/runs/search", answer({"runs": [made]}))
+    fake.on("POST", "/api/2.0/mlflow/runs/delete-tag", answer({}))
+    run = PipelineRun.get(ws, "r1")
+    assert run.get_metrics() == {"rows": 8, "kind": "tree"}
+    assert (run.tags, run.properties) == ({"a": "b", "stage": "done"}, {"built": "7"})
+    (step,) = run.get_steps()
+    assert step.get_metrics() == {"rows": 8, "own": 8, "kind": "tree"}
+    assert (step.tags, step.description) == ({"a": "b"}, "a note")
+    step.remove_tags("stage")
+    assert fake.requests[-1].json == {"run_id": "m1", "key": "stage"}
+    with pytest.raises(NotSupportedError, match="renaming a step"):
+        step.display_name = "other"
 
 
 def test_a_run_that_failed_says_what_its_step_said(fake: Fake, ws: Workspace) -> None:

@@ -1,6 +1,6 @@
 """A notebook of azureml that reads what its scripts logged, and logs by itself."""
 
-from azureml.core import Experiment, Workspace
+from azureml.core import Experiment, Model, Workspace
 from azureml.core.run import Run
 from azureml.pipeline.core import Pipeline, PipelineParameter
 from azureml.pipeline.steps import PythonScriptStep
@@ -17,6 +17,9 @@ log_run = run.find_step_run("log")[0]
 metrics = log_run.get_metrics()
 print("metrics:", sorted(metrics), metrics["accuracy"], metrics["rows"], metrics["kind"], metrics["table"])
 print("tags:", log_run.tags["state"], run.get_metrics(recursive=True)["log"]["rows"])
+print("parent:", run.get_metrics(), run.tags, run.properties, metrics["best"])
+model_tags = Model(ws, "logged-model").tags
+print("model:", {key: model_tags[key] for key in ("area", "framework", "framework_version")})
 log_run.tag("reviewed", "yes")
 print("tagged:", log_run.get_tags()["reviewed"])
 log_run.add_properties({"checked": True})
@@ -37,7 +40,10 @@ print("reused:", again.find_step_run("log")[0].get_metrics()["rows"])
 mine = Experiment(ws, "Mine").start_logging()
 mine.log("loss", 0.5)
 mine.log("loss", 0.25)
+child = mine.child_run("below")
+child.log("loss", 1)
+child.complete()
 mine.complete()
-print("mine:", mine.get_metrics())
+print("mine:", mine.get_metrics(), mine.get_status(), [each.get_status() for each in mine.get_children()])
 
 assert Run.get(ws, run.id).id == run.id

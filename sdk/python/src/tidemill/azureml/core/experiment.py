@@ -72,7 +72,7 @@ class Experiment:
         http = self.workspace._client._http
         identity = experiment_id(http, self.id) or ask(http, "experiments/create", {"name": self.id})["experiment_id"]
         made = ask(http, "runs/create", {"experiment_id": identity})["run"]["info"]["run_id"]
-        return LoggedRun(made, ClientTracking(http, made))
+        return LoggedRun(made, ClientTracking(http, made, str(identity)))
 
     def get_runs(
         self,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.azureml._names import as_name, as_port
 from tidemill.azureml._ports import Given
+from tidemill.azureml._step.core.model import Framework
 from tidemill.azureml._step.core.model import Model as ModelInside
 from tidemill.azureml.data.abstract_dataset import _copied
 from tidemill.azureml.data.dataset_consumption_config import DatasetConsumptionConfig
@@ -25,6 +26,8 @@ __all__ = ["Model"]
 
 class Model:
     """A version of a model."""
+
+    Framework = Framework
 
     def __init__(
         self,

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill import Run as TidemillRun
 from tidemill.azureml._status import pipeline_status, run_status, step_status
 from tidemill.azureml._step.core.logging import PROPERTY_TAG
+from tidemill.azureml._step.core.run import DESCRIPTION_TAG, _OfflineRun
 from tidemill.azureml._step.core.run import Run as InsideRun
-from tidemill.azureml._step.core.run import _OfflineRun
+from tidemill.azureml.core.run_files import RunFiles
 from tidemill.azureml.core.tracked import (
     ClientTracking,
+    is_peoples,
     logged,
     metrics_of,
+    notes,
+    parents_metrics,
+    parents_tags,
     people_properties,
     people_tags,
     properties_in,
     tracked,
 )
-from tidemill.azureml.exceptions import ActivityFailedException, UserErrorException, refuse, refused
-from tidemill.errors import NotFoundError
+from tidemill.azureml.exceptions import ActivityFailedException, not_supported, refuse, refused
 
 if TYPE_CHECKING:
-    from tidemill import Artifact, Step
+    from tidemill import Step
     from tidemill.azureml.core.experiment import Experiment
-    from tidemill.azureml.core.model import Model
     from tidemill.azureml.core.workspace import Workspace
 
 __all__ = ["Run", "ScriptRun", "_OfflineRun"]
@@ -35,7 +37,7 @@ __all__ = ["Run", "ScriptRun", "_OfflineRun"]
 FOREVER_S = 10 * 365 * 24 * 3600
 
 
-class Run:
+class Run(RunFiles):
     """Something that was submitted: a pipeline, a step of one, or a script by itself."""
 
     def __init__(self, experiment: Experiment, run_id: str, outputs: Any = None) -> None:
@@ -55,9 +57,11 @@ class Run:
         self._path = step
 
     @classmethod
-    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False) -> Any:
+    def get_context(cls, allow_offline: bool = True, used_for_context_manager: bool = False, **_: Any) -> Any:
         """The step that this process belongs to; outside of one, a run that prints what it logs."""
         return InsideRun.get_context(allow_offline)
+
+    get_submitted_run = get_context
 
     @staticmethod
     def get(workspace: Workspace, run_id: str) -> Any:
@@ -86,23 +90,49 @@ class Run:
         return experiment.get_runs(type, tags, properties, include_children, _status=status)
 
     @property
-    def id(self) -> str:
-        """Its id; that of a step is `RUN.STEP`."""
-        return f"{self._run.id}.{self._path}" if self._path else self._run.id
-
-    run_id = id
+    def run_id(self) -> str:
+        """Its id."""
+        return self.id
 
     @property
     def experiment(self) -> Experiment:
         """Its experiment."""
         return self._experiment
 
+    list_by_compute = refused(
+        "list_by_compute", "runs are listed by experiment", "Run.list(experiment), or `tidemill compute show NAME`"
+    )
+    add_type_provider = refused("add_type_provider", "runs have the classes that they have here", "leave it out")
+
     @property
     def name(self) -> str:
         """What people call it."""
         return self._step().display_name if self._path else self._run.display_name
 
-    display_name = name
+    @property
+    def display_name(self) -> str:
+        """What people call it."""
+        return self.name
+
+    @display_name.setter
+    def display_name(self, name: str) -> None:
+        if self._path:
+            raise not_supported("renaming a step", "its pipeline names it", "the run's name, or a tag of the step")
+        self._run.describe(name=name)
+
+    @property
+    def description(self) -> str:
+        """What was said of it."""
+        if self._path:
+            return next((text for text in notes(self._tracked()) if text), "")
+        return str(self._run.view.get("description") or "")
+
+    @description.setter
+    def description(self, text: str) -> None:
+        if self._path:
+            self.tag(DESCRIPTION_TAG, text)
+        else:
+            self._run.describe(text)
 
     @property
     def number(self) -> int:
@@ -147,6 +177,12 @@ class Run:
         why = self._step().explain() if self._path else []
         return {"status": self.status, "details": "\n".join(why)}
 
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """What is known of it, with what its steps wrote."""
+        streams = [(step, stream) for step in self._logged_steps() for stream in ("stdout", "stderr")]
+        wrote = {f"{step.path}/{stream}": step.logs(stream=stream).read_text() for step, stream in streams}
+        return {**self.get_details(), "logFiles": wrote}
+
     def get_portal_url(self) -> str:
         """Where the coordinator shows it."""
         return f"{self._client.url}/api/v1/runs/{self._run.id}"
@@ -166,7 +202,9 @@ class Run:
     def tags(self) -> dict[str, str]:
         """Its tags."""
         own = {k: v for k, v in self._run.tags.items() if not k.startswith(("tidemill.", PROPERTY_TAG))}
-        return {**own, **people_tags(self._tracked())} if self._path else own
+        if self._path:
+            return {**own, **people_tags(self._tracked())}
+        return {**{k: v for k, v in parents_tags(self._tracked()).items() if is_peoples(k)}, **own}
 
     def get_tags(self) -> dict[str, str]:
         """Its tags."""
@@ -176,7 +214,7 @@ class Run:
     def properties(self) -> dict[str, str]:
         """What it says of itself, and what `add_properties` said."""
         if not self._path:
-            return properties_in(self._run.tags)
+            return {**properties_in(parents_tags(self._tracked())), **properties_in(self._run.tags)}
         from_run = self._step().reused_from
         reused = {"azureml.reusedrunid": from_run} if from_run else {}
         return {**people_properties(self._tracked()), "azureml.pipelinerunid": self._run.id, **reused}
@@ -189,6 +227,9 @@ class Run:
         """Says more of it."""
         for key, value in properties.items():
             self.tag(PROPERTY_TAG + key, str(value))
+
+    def clean(self) -> None:
+        """Nothing is left to do: workers remove the folders of steps."""
 
     def flush(self, timeout_seconds: int = 300) -> None:
         """Returns at once: what steps log is sent when it is logged."""
@@ -206,14 +247,27 @@ class Run:
         for key, value in tags.items():
             self.tag(key, value)
 
+    def remove_tags(self, tags: str | Sequence[str]) -> None:
+        """Removes tags."""
+        keys = [tags] if isinstance(tags, str) else tags
+        if not self._path:
+            self._run.tag(dict.fromkeys(keys))
+            return
+        for one in self._tracked():
+            for key in keys:
+                ClientTracking(self._client._http, one["info"]["run_id"]).untag(key)
+
     def get_metrics(
         self, name: str | None = None, recursive: bool = False, run_type: Any = None, populate: bool = False
     ) -> dict[str, Any]:
-        """What it logged; of a pipeline with `recursive` what its steps logged, by step. A step that took its result over has the metrics of the one that made it."""
+        """What it logged: a pipeline what its steps logged to their parent, with `recursive` what its steps logged, by step. A step that took its result over has the metrics of the one that made it."""
         http = self._client._http
         if self._path is None and recursive:
             return {path: metrics_of(http, logged(self._client, self._run, path)) for path in self._run.steps}
-        found = metrics_of(http, logged(self._client, self._run, self._path)) if self._path else {}
+        if self._path is None:
+            found = parents_metrics(http, self._tracked())
+        else:
+            found = metrics_of(http, logged(self._client, self._run, self._path))
         return {key: value for key, value in found.items() if name in (None, key)}
 
     def get_children(
@@ -234,85 +288,6 @@ class Run:
                 if status in (None, child.get_status()):
                     yield child
 
-    def get_file_names(self) -> Sequence[str]:
-        """The files that it left in `./outputs` and `./logs`."""
-        artifact = self._files()
-        return artifact.paths() if artifact is not None else []
-
-    def download_file(self, name: str, output_file_path: str | None = None) -> None:
-        """Brings a file that it left in `./outputs` or `./logs` to this machine."""
-        artifact = self._files()
-        found = next((path for path in (name, f"outputs/{name}") if artifact and path in artifact.paths()), None)
-        if artifact is None or found is None:
-            raise UserErrorException(
-                f"{self.id} has no file `{name}`", code="not_found", hint=f"it has {', '.join(self.get_file_names())}"
-            )
-        place = Path(output_file_path or Path(name).name)
-        place.unlink(missing_ok=True)
-        artifact[found].download(place)
-
-    def download_files(
-        self,
-        prefix: str | None = None,
-        output_directory: str | None = None,
-        output_paths: Any = None,
-        batch_size: int = 100,
-        append_prefix: bool = True,
-        timeout_seconds: int | None = None,
-    ) -> None:
-        """Brings the files below a path to this machine."""
-        refuse("download_files", "files keep their paths", "download_file(name, path)", output_paths=output_paths)
-        for name in self.get_file_names():
-            if name.startswith(prefix or ""):
-                inner = name if append_prefix else name[len(prefix or "") :].lstrip("/")
-                place = Path(output_directory or ".") / inner
-                place.parent.mkdir(parents=True, exist_ok=True)
-                self.download_file(name, str(place))
-
-    def register_model(
-        self,
-        model_name: str,
-        model_path: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
-        model_framework: str | None = None,
-        model_framework_version: str | None = None,
-        description: str | None = None,
-        datasets: Any = None,
-        sample_input_dataset: Any = None,
-        sample_output_dataset: Any = None,
-        resource_configuration: Any = None,
-    ) -> Model:
-        """Registers what it left in `./outputs` as a version of a model."""
-        from tidemill.azureml.core.model import register_artifact
-
-        refuse(
-            "register_model",
-            "a model is files with tags",
-            "say it in tags",
-            datasets=datasets,
-            sample_input_dataset=sample_input_dataset,
-            sample_output_dataset=sample_output_dataset,
-            resource_configuration=resource_configuration,
-        )
-        artifact = self._files()
-        if artifact is None:
-            raise UserErrorException(f"{self.id} left nothing in ./outputs", code="no_files")
-        about = {
-            **(tags or {}),
-            **(properties or {}),
-            **({"framework": model_framework} if model_framework else {}),
-            **({"framework_version": model_framework_version} if model_framework_version else {}),
-        }
-        return register_artifact(
-            self._experiment.workspace,
-            model_name,
-            _within(artifact, model_path or "outputs"),
-            about,
-            description,
-            self.id,
-        )
-
     log = refused(
         "logging to a run from outside",
         "its steps log",
@@ -332,6 +307,15 @@ class Run:
     upload_folder = log
     complete = refused("ending a run from outside", "a run ends when its steps end", "cancel(), or leave it out")
     fail = complete
+    start = complete
+    get_environment = refused(
+        "get_environment", "a run keeps no Environment object", "Environment.get(ws, NAME), or what the notebook says"
+    )
+    get_snapshot_id = refused(
+        "snapshots", "code is kept by its content", "`tidemill runs compare --code` shows what differs between runs"
+    )
+    take_snapshot = get_snapshot_id
+    restore_snapshot = get_snapshot_id
     child_run = refused(
         "child_run from outside",
         "a run has the steps that were submitted",
@@ -372,9 +356,6 @@ class Run:
 
     def _tracked(self) -> Any:
         return tracked(self._client._http, self._run, self._path)
-
-    def _files(self) -> Artifact | None:
-        return self._step().outputs.get("artifacts") if self._path else None
 
     def _wait(self, show_output: bool, timeout_seconds: float | None, raise_on_error: bool) -> str:
         """Waits for the end of the run."""
@@ -428,15 +409,3 @@ def why(step: Step) -> str:
     failure = attempts[-1].get("failure") or {}
     parts = [failure.get("message") or failure.get("reason") or step.status, failure.get("stderr_tail")]
     return "\n".join(str(part).strip() for part in parts if part)
-
-
-def _within(artifact: Artifact, path: str) -> Any:
-    """A file or a folder of what a step left, by its path."""
-    inner = path.strip("/")
-    for candidate in (inner, f"outputs/{inner}"):
-        if candidate in artifact.paths():
-            return artifact[candidate]
-        below = [name for name in artifact.paths() if name.startswith(candidate + "/")]
-        if below:
-            return [(name[len(candidate) + 1 :], artifact[name]) for name in below]
-    raise NotFoundError(f"there is no `{path}` among {', '.join(artifact.paths()[:10])}", code="not_found")

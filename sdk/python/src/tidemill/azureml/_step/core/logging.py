@@ -1,29 +1,34 @@
 """azureml's calls that log: what is logged goes to a tracking server where there is one, and is printed where there is none. Series, rows and tables are kept as metrics with steps; texts as tags."""
 
 import json
-import os
-import shutil
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
-__all__ = ["RunLog", "assembled"]
+from .files import RunFiles
+
+__all__ = ["RunLog", "assembled", "metric_key"]
 
 TEXT_TAG = "azureml.text."
 TABLE_TAG = "azureml.table."
 PROPERTY_TAG = "azureml.property."
+# Before the name of whatever was logged to the run of the pipeline: it is kept with the step.
+PARENT_TAG = "azureml.parent."
+# And before that of a metric, of which the tag has no more than the name.
+PARENT_METRIC_TAG = PARENT_TAG + "metric."
 # What a metric may not be called here is spelled otherwise there.
 _PLAIN = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./ ")
 
 
-class RunLog:
+class RunLog(RunFiles):
     """What a run logs."""
 
     def __init__(self, tracking: Any, folder: Optional[Path]) -> None:
         self._tracking = tracking
-        # Where files that are logged are put; the step's ./outputs are kept with it.
         self._folder = folder
         self._counts: Dict[str, int] = {}
         self._logged: Dict[str, Any] = {}
+        # Who logged the last number under a name, and which: what is logged to a step and to its parent is recorded once.
+        self._latest: Dict[str, Tuple[int, float]] = {}
         self._tags: Dict[str, str] = {}
         self._properties: Dict[str, str] = {}
 
@@ -34,9 +39,12 @@ class RunLog:
             self._text(TEXT_TAG + name, str(value))
             self._remember(name, value)
             return
+        if self._is_recorded(name, number):
+            self._remember(name, value)
+            return
         count = self._counts.get(name, 0)
         self._counts[name] = count + 1
-        self._metrics([{"key": _key(name), "value": number, "step": count if step is None else step}])
+        self._metrics([{"key": metric_key(name), "value": number, "step": count if step is None else step}])
         self._remember(name, value)
 
     def log_list(self, name: str, value: Iterable[Any], description: str = "") -> None:
@@ -48,7 +56,7 @@ class RunLog:
             start = self._counts.get(name, 0)
             self._counts[name] = start + len(values)
             numbers = [_number(each) for each in values]
-            self._metrics([{"key": _key(name), "value": n, "step": start + i} for i, n in enumerate(numbers)])
+            self._metrics([{"key": metric_key(name), "value": n, "step": start + i} for i, n in enumerate(numbers)])
         for each in values:
             self._remember(name, each)
 
@@ -108,6 +116,12 @@ class RunLog:
             self._properties[key] = str(value)
             self._text(PROPERTY_TAG + key, str(value))
 
+    def remove_tags(self, tags: Union[str, Sequence[str]]) -> None:
+        """Removes tags."""
+        for key in [tags] if isinstance(tags, str) else tags:
+            self._tags.pop(key, None)
+            self._removed(key)
+
     @property
     def tags(self) -> Dict[str, str]:
         """The tags that this process has set."""
@@ -132,34 +146,6 @@ class RunLog:
         """What this process has logged."""
         return {key: value for key, value in self._logged.items() if name in (None, key)}
 
-    def upload_file(self, name: str, path_or_stream: Any, datastore_name: Optional[str] = None) -> None:
-        """Keeps a file with the step, below `outputs`."""
-        place = self._place(name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if hasattr(path_or_stream, "read"):
-            data = path_or_stream.read()
-            place.write_bytes(data.encode() if isinstance(data, str) else data)
-        elif Path(path_or_stream).resolve() != place.resolve():
-            shutil.copyfile(path_or_stream, place)
-
-    def upload_files(
-        self,
-        names: Sequence[str],
-        paths: Sequence[str],
-        return_artifacts: bool = False,
-        timeout_seconds: Optional[int] = None,
-        datastore_name: Optional[str] = None,
-    ) -> None:
-        """Keeps files with the step, below `outputs`."""
-        for name, path in zip(names, paths):  # noqa: B905 - of Python 3.8 too
-            self.upload_file(name, path)
-
-    def upload_folder(self, name: str, path: str, datastore_name: Optional[str] = None) -> None:
-        """Keeps a folder with the step, below `outputs`."""
-        for found in sorted(Path(path).rglob("*")):
-            if found.is_file():
-                self.upload_file(name + "/" + found.relative_to(path).as_posix(), str(found))
-
     def flush(self, timeout_seconds: int = 300) -> None:
         """Returns at once: what is logged is sent when it is logged."""
 
@@ -170,7 +156,7 @@ class RunLog:
             if as_number is None:
                 self._text("%s%s.%s.%d" % (TEXT_TAG, name, column, number), str(value))
             else:
-                metrics.append({"key": _key(name + "." + column), "value": as_number, "step": number})
+                metrics.append({"key": metric_key(name + "." + column), "value": as_number, "step": number})
             self._logged.setdefault(name, {}).setdefault(column, []).append(value)
         self._text(TABLE_TAG + name, json.dumps(sorted(self._logged.get(name, {}))))
         self._metrics(metrics)
@@ -188,6 +174,18 @@ class RunLog:
         for metric in metrics:
             print("%s: %s (%d)" % (metric["key"], metric["value"], metric["step"]))
 
+    def _is_recorded(self, name: str, number: float) -> bool:
+        """Whether the other of a step and its parent has just logged the same."""
+        known = self._latest.pop(name, None)
+        if known is not None and known[0] != id(self) and known[1] == number:
+            return True
+        self._latest[name] = (id(self), number)
+        return False
+
+    def _removed(self, key: str) -> None:
+        if self._tracking is not None:
+            self._tracking.untag(key)
+
     def _text(self, key: str, value: str) -> None:
         if self._tracking is not None:
             self._tracking.tag(key, value)
@@ -203,14 +201,6 @@ class RunLog:
         else:
             self._logged[name] = [known, value]
 
-    def _place(self, name: str) -> Path:
-        root = self._folder if self._folder is not None else Path.cwd()
-        parts = [part for part in name.replace(os.sep, "/").split("/") if part not in ("", ".")]
-        if ".." in parts:
-            raise ValueError("%r leads out of the run's files" % name)
-        inside = "/".join(parts)
-        return root / inside if inside.startswith(("outputs/", "logs/")) else root / "outputs" / inside
-
 
 def assembled(series: Mapping[str, Sequence[Union[int, float]]], tags: Mapping[str, str]) -> Dict[str, Any]:
     """Metrics and tags of a tracking server as azureml's metrics: a value, a list where there are several, a table by its columns."""
@@ -219,7 +209,7 @@ def assembled(series: Mapping[str, Sequence[Union[int, float]]], tags: Mapping[s
     for tag, text in tags.items():
         if tag.startswith(TABLE_TAG):
             name = tag[len(TABLE_TAG) :]
-            columns = {column: list(rest.pop(_key(name + "." + column), [])) for column in json.loads(text)}
+            columns = {column: list(rest.pop(metric_key(name + "." + column), [])) for column in json.loads(text)}
             found[name] = {column: values for column, values in columns.items() if values}
     for key, values in rest.items():
         found[key] = values[0] if len(values) == 1 else list(values)
@@ -229,6 +219,11 @@ def assembled(series: Mapping[str, Sequence[Union[int, float]]], tags: Mapping[s
     return found
 
 
+def metric_key(name: str) -> str:
+    """The name of a metric, spelled so that the tracking server takes it."""
+    return "".join(char if char in _PLAIN else "_" for char in name)
+
+
 def _number(value: Any) -> Optional[float]:
     if isinstance(value, str):
         return None
@@ -236,7 +231,3 @@ def _number(value: Any) -> Optional[float]:
         return float(value)
     except (TypeError, ValueError):
         return None
-
-
-def _key(name: str) -> str:
-    return "".join(char if char in _PLAIN else "_" for char in name)

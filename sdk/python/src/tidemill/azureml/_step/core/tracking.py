@@ -36,6 +36,24 @@ class Tracking:
         """Records a text."""
         self.quietly("runs/set-tag", {"run_id": self.run, "key": key, "value": value[:TAG_CHARS_MAX]})
 
+    def untag(self, key: str) -> None:
+        """Removes a text."""
+        self.quietly("runs/delete-tag", {"run_id": self.run, "key": key})
+
+    def change(self, **what: Any) -> None:
+        """Changes how it stands, or its name."""
+        self.quietly("runs/update", {"run_id": self.run, **what})
+
+    def below(self, name: str) -> "Tracking":
+        """A run of its own below this one."""
+        body = {
+            "experiment_id": os.environ.get("MLFLOW_EXPERIMENT_ID", "0"),
+            "run_name": name,
+            "tags": [{"key": "mlflow.parentRunId", "value": self.run}],
+        }
+        made = self.ask("runs/create", body)["run"]["info"]["run_id"]
+        return Tracking(self.server, made, self._token)
+
     def view(self) -> Dict[str, Any]:
         """What the server says of the run."""
         found = self.ask("runs/get?" + urllib.parse.urlencode({"run_id": self.run}), None)

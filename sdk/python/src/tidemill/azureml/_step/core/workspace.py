@@ -3,6 +3,8 @@
 import os
 from typing import Any
 
+from .refusals import refused
+
 __all__ = ["Experiment", "Workspace"]
 
 
@@ -24,6 +26,12 @@ class Workspace:
     def get_mlflow_tracking_uri(self) -> str:
         """Where MLflow's clients log to."""
         return os.environ.get("MLFLOW_TRACKING_URI", "")
+
+    get_default_keyvault = refused(
+        "a key vault",
+        "a step is given its secrets when it starts, and cannot ask for others",
+        "where the step is made `RunConfiguration().secrets['VARIABLE'] = NAME`, and here os.environ['VARIABLE']",
+    )
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(
