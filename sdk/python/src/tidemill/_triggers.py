@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tidemill._zones import placed
 from tidemill.errors import ValidationError
 
 if TYPE_CHECKING:
@@ -81,21 +81,8 @@ class When:
         found: dict[str, Any] = {"time_zone": self.time_zone}
         for name, at in (("start_at", self.start), ("end_at", self.end)):
             if at is not None:
-                found[name] = int(self._placed(at).timestamp() * 1000)
+                found[name] = int(placed(at, self.time_zone).timestamp() * 1000)
         return found
-
-    def _placed(self, at: datetime) -> datetime:
-        """A moment; one without an offset is by the schedule's own clocks."""
-        if at.tzinfo is not None:
-            return at
-        try:
-            return at.replace(tzinfo=ZoneInfo(self.time_zone))
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValidationError(
-                f"{at} has no offset, and this Python does not know the clocks of `{self.time_zone}`",
-                code="bad_moment",
-                hint="give it with an offset: datetime(…, tzinfo=…)",
-            ) from error
 
 
 def watched(address: str, poll_seconds: float) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def test_a_notebook_that_publishes_and_schedules(server: tidemill.Local, tmp_pat
         "rows: rows 5",
         "from a run: From-a-run:1 Finished",
         "schedule: Nightly Active Logged_Pipeline:1 day",
+        "from: Pacific Standard Time 5096341800000",
         "changed: other week",
         "disabled: Disabled [] 1",
         "enabled: Active None",

@@ -63,6 +63,15 @@ def test_every_kind_of_trigger_is_understood(server: tidemill.Local, project: Pa
     moments = weekly.next(2)
     assert moments[1] - moments[0] > timedelta(days=13)
     assert (moments[0].year, moments[0].weekday(), moments[0].hour, moments[0].minute) == (2131, 0, 7, 15)
+    summers = make(
+        "summers",
+        "occasional",
+        recurrence={"frequency": "day"},
+        time_zone="W. Europe Standard Time",
+        start=datetime(2131, 7, 2, 8),
+    )
+    assert summers.next(1) == [datetime(2131, 7, 2, 6, tzinfo=timezone.utc)]
+    summers.remove()
     often = make("often", "occasional", every=timedelta(hours=6), start=monday)
     assert often.view["spec"]["trigger"]["recurrence"]["frequency"] == "hour"
     after = make("after", "occasional", on_run="counting", outcomes=["failed", "aborted"])

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import Answer, Fake, Request, answer
 from tests.unit.azureml_steps import fake, ws
 from tidemill.azureml import NotSupportedError
-from tidemill.azureml.core import Datastore, Environment, Experiment, Model, Run, Workspace
+from tidemill.azureml.core import Environment, Experiment, Model, Run, Workspace
 from tidemill.azureml.core.authentication import InteractiveLoginAuthentication, ServicePrincipalAuthentication
 from tidemill.azureml.core.compute import AmlCompute, ComputeTarget, DatabricksCompute
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
@@ -26,10 +26,7 @@ from tidemill.azureml.pipeline.core import (
     PipelineParameter,
     PipelineRun,
     PublishedPipeline,
-    Schedule,
-    ScheduleRecurrence,
     StepRun,
-    TimeZone,
 )
 from tidemill.azureml.pipeline.steps import CommandStep, ModuleStep
 
@@ -241,104 +238,6 @@ def test_a_published_pipeline_is_a_version_with_an_address(fake: Fake, ws: Works
     assert found.status == "Disabled"
     with pytest.raises(NotSupportedError, match="parent_run_id"):
         found.submit(ws, "e", parent_run_id="x")
-
-
-def test_a_schedule_is_made_shown_paused_and_changed(fake: Fake, ws: Workspace) -> None:
-    recurrence = ScheduleRecurrence(
-        frequency="Week",
-        interval=2,
-        start_time="2026-01-31T08:00:00+01:00",
-        time_zone=TimeZone.WEuropeStandardTime,
-        week_days=["Monday", "Friday"],
-        time_of_day="6:30",
-    )
-    view = {
-        "name": "weekly",
-        "spec": {"trigger": {"recurrence": recurrence._rendered()}, "pipeline": "p", "version": "2"},
-    }
-    fake.on("PUT", "/api/v1/schedules/weekly", answer(view))
-    fake.on("POST", "/api/v1/schedules/weekly/pause", answer({**view, "pause": {"at": 1, "by": "ada"}}))
-    fake.on("POST", "/api/v1/schedules/weekly/resume", answer(view))
-    fake.on("GET", "/api/v1/schedules", answer([view]))
-    fake.on("GET", "/api/v1/runs", answer({"items": [run_view("succeeded", [])]}))
-    made = Schedule.create(
-        ws, "weekly", "p:2", "Nightly runs", recurrence, "text", {"n": 1}, continue_on_step_failure=True
-    )
-    put = fake.requests[-1]
-    assert put.headers["if-none-match"] == "*"
-    assert put.json == {
-        "trigger": {
-            "recurrence": {
-                "frequency": "week",
-                "interval": 2,
-                "hours": [6],
-                "minutes": [30],
-                "week_days": ["monday", "friday"],
-                "time_zone": "W. Europe Standard Time",
-                "start_at": 1769842800000,
-            }
-        },
-        "pipeline": "p",
-        "version": "2",
-        "parameters": {"n": "1"},
-        "experiment": "Nightly-runs",
-        "continue_on_step_failure": True,
-        "description": "text",
-    }
-    assert (made.id, made.pipeline_id, made.status) == ("weekly", "p:2", "Active")
-    made.disable()
-    assert made.status == "Disabled"
-    made.enable()
-    made.update(description="other", pipeline_parameters={"n": 2})
-    assert fake.requests[-1].json["parameters"] == {"n": "2"}
-    assert "if-none-match" not in fake.requests[-1].headers
-    assert [schedule.name for schedule in Schedule.list(ws, pipeline_id="p")] == ["weekly"]
-    last = made.get_last_pipeline_run()
-    assert last is not None
-    assert last.id == "r1"
-    assert "tags=tidemill.schedule%3Dweekly" in fake.requests[-1].path
-
-
-def test_a_schedule_that_watches_a_datastore_hands_its_folder_to_the_parameter_of_the_path(
-    fake: Fake, ws: Workspace
-) -> None:
-    view = {"name": "fresh", "spec": {"trigger": {}, "pipeline": "p"}}
-    fake.on("PUT", "/api/v1/schedules/fresh", answer(view))
-    store = Datastore(ws, "lake")
-    Schedule.create(
-        ws,
-        "fresh",
-        "p",
-        "e",
-        datastore=store,
-        path_on_datastore="in/2026/",
-        polling_interval=2,
-        data_path_parameter_name="rows",
-    )
-    body = fake.requests[-1].json
-    assert body["trigger"] == {"files_changed": {"datastore": "lake", "path": "in/2026", "every": 120_000}}
-    assert body["parameters"] == {"rows": "${{trigger.path}}"}
-    assert body["overlap"] == "queue"
-    with pytest.raises(UserErrorException):
-        Schedule.create(ws, "x", "p", "e")
-    with pytest.raises(UserErrorException):
-        Schedule.create(ws, "x", "p", "e", ScheduleRecurrence("Day", 1), datastore=store)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"frequency": "Year", "interval": 1},
-        {"frequency": "Day", "interval": 0},
-        {"frequency": "Day", "interval": 1, "week_days": ["Monday"]},
-        {"frequency": "Hour", "interval": 1, "hours": [1]},
-        {"frequency": "Week", "interval": 1, "week_days": ["Mon"]},
-        {"frequency": "Day", "interval": 1, "hours": [1], "time_of_day": "3:30"},
-    ],
-)
-def test_a_recurrence_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UserErrorException):
-        ScheduleRecurrence(**wrong)
 
 
 def test_a_compute_target_is_a_name(fake: Fake, ws: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

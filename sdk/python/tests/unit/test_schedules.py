@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import tidemill
 from tests.fakes import Fake, answer
 from tidemill import Client, ValidationError
+from tidemill._zones import placed, windows_zones
 
 VIEW: dict[str, Any] = {"name": "fresh", "spec": {"pipeline": "train"}}
 
@@ -89,6 +92,24 @@ def test_moments_are_by_the_clocks_of_the_schedule_or_by_their_own_offset() -> N
     assert made_with(on_run="prep", outcomes=["failed", "aborted"])["trigger"] == {
         "run_ended": {"pipeline": "prep", "outcomes": ["failed", "aborted"]}
     }
+
+
+@pytest.mark.parametrize(
+    "zone", ["W. Europe Standard Time", "w. europe standard time", " Europe/Berlin ", "europe/berlin", "CET"]
+)
+def test_zones_may_have_the_names_that_windows_has_for_them(zone: str) -> None:
+    for month, hour in ((1, 7), (7, 6)):
+        found = made_with(cron="0 8 * * *", time_zone=zone, start=datetime(2026, month, 1, 8))["trigger"]["cron"]
+        at = datetime(2026, month, 1, hour, tzinfo=timezone.utc)
+        assert (found["time_zone"], found["start_at"]) == (zone, int(at.timestamp() * 1000))
+
+
+def test_the_table_of_windows_zones_is_the_coordinators() -> None:
+    theirs = Path(__file__).parents[4] / "coordinator/src/schedules/calendar/windows_zones.txt"
+    ours = Path(tidemill.__file__).parent / "windows_zones.txt"
+    assert ours.read_text(encoding="utf-8") == theirs.read_text(encoding="utf-8"), "copy the coordinator's"
+    for windows in windows_zones():
+        assert placed(datetime(2026, 7, 1), windows).utcoffset() is not None
 
 
 AT = 1_796_108_400_000

@@ -26,7 +26,12 @@ print("from a run:", again.id, again.submit(ws, "Again").wait_for_completion(sho
 
 # %% scheduled
 recurrence = ScheduleRecurrence(
-    frequency="Day", interval=1, hours=[3], minutes=[30], time_zone=TimeZone.PacificStandardTime
+    frequency="Day",
+    interval=1,
+    hours=[3],
+    minutes=[30],
+    start_time="2131-07-01T03:30:00",
+    time_zone=TimeZone.PacificStandardTime,
 )
 schedule = Schedule.create(
     ws,
@@ -39,6 +44,7 @@ schedule = Schedule.create(
     wait_for_provisioning=True,
 )
 print("schedule:", schedule.id, schedule.status, schedule.pipeline_id, schedule.recurrence["frequency"])
+print("from:", schedule.recurrence["time_zone"], schedule.recurrence["start_at"])
 schedule.update(
     description="other",
     recurrence=ScheduleRecurrence(frequency="Week", interval=1, week_days=["Monday"], time_of_day="6:00"),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemill._http import part
 from tidemill._values import parameter_texts
+from tidemill._zones import placed
 from tidemill.azureml._names import as_name
 from tidemill.azureml.exceptions import UserErrorException, not_supported
 from tidemill.azureml.pipeline.core.graph import parameters_of
+from tidemill.azureml.pipeline.core.time_zones import TimeZone, zone_name
 
 if TYPE_CHECKING:
     from tidemill.azureml.core.workspace import Workspace
@@ -24,40 +25,6 @@ FREQUENCIES = ("Minute", "Hour", "Day", "Week", "Month")
 # The address of the watched folder, in the parameters of a schedule.
 CHANGED_PATH = "${{trigger.path}}"
 WEEK_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-class TimeZone(Enum):
-    """Time zones by their Windows names; an IANA name as a text is good too."""
-
-    UTC = "UTC"
-    GMTStandardTime = "GMT Standard Time"
-    WEuropeStandardTime = "W. Europe Standard Time"
-    CentralEuropeStandardTime = "Central Europe Standard Time"
-    CentralEuropeanStandardTime = "Central European Standard Time"
-    RomanceStandardTime = "Romance Standard Time"
-    FLEStandardTime = "FLE Standard Time"
-    GTBStandardTime = "GTB Standard Time"
-    RussianStandardTime = "Russian Standard Time"
-    TurkeyStandardTime = "Turkey Standard Time"
-    IsraelStandardTime = "Israel Standard Time"
-    SouthAfricaStandardTime = "South Africa Standard Time"
-    ArabianStandardTime = "Arabian Standard Time"
-    IndiaStandardTime = "India Standard Time"
-    ChinaStandardTime = "China Standard Time"
-    SingaporeStandardTime = "Singapore Standard Time"
-    TokyoStandardTime = "Tokyo Standard Time"
-    KoreaStandardTime = "Korea Standard Time"
-    AUSEasternStandardTime = "AUS Eastern Standard Time"
-    NewZealandStandardTime = "New Zealand Standard Time"
-    ESouthAmericaStandardTime = "E. South America Standard Time"
-    ArgentinaStandardTime = "Argentina Standard Time"
-    AtlanticStandardTime = "Atlantic Standard Time"
-    EasternStandardTime = "Eastern Standard Time"
-    CentralStandardTime = "Central Standard Time"
-    MountainStandardTime = "Mountain Standard Time"
-    PacificStandardTime = "Pacific Standard Time"
-    AlaskanStandardTime = "Alaskan Standard Time"
-    HawaiianStandardTime = "Hawaiian Standard Time"
 
 
 class ScheduleRecurrence:
@@ -112,7 +79,7 @@ class ScheduleRecurrence:
             found["minutes"] = minutes
         if self.week_days:
             found["week_days"] = [day.lower() for day in self.week_days]
-        zone = getattr(self.time_zone, "value", self.time_zone)
+        zone = zone_name(self.time_zone)
         if zone is not None:
             found["time_zone"] = zone
         if self.start_time is not None:
@@ -120,22 +87,16 @@ class ScheduleRecurrence:
         return found
 
     def _start(self) -> int:
-        """The start in milliseconds."""
-        start = (
-            datetime.fromisoformat(self.start_time.replace("Z", "+00:00"))
-            if isinstance(self.start_time, str)
-            else self.start_time
-        )
-        if start.tzinfo is None:
-            zone = getattr(self.time_zone, "value", self.time_zone)
-            if zone not in (None, "UTC"):
-                raise not_supported(
-                    "a start without an offset in another time zone",
-                    "Windows names of zones are the coordinator's to read",
-                    "give start_time with an offset: 2026-01-31T08:00:00+01:00",
-                )
-            start = start.replace(tzinfo=timezone.utc)
-        return int(start.timestamp() * 1000)
+        """The start in milliseconds; without an offset it is by the clocks of the time zone."""
+        start = self.start_time
+        if isinstance(start, str):
+            try:
+                start = datetime.fromisoformat(start.replace("Z", "+00:00"))
+            except ValueError as error:
+                raise UserErrorException(
+                    f"`{start}` is no time", code="bad_time", hint="write it as 2026-01-31T08:00:00"
+                ) from error
+        return int(placed(start, zone_name(self.time_zone) or "UTC").timestamp() * 1000)
 
 
 class Schedule:
