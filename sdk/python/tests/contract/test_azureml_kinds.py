@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import tidemill
-from tidemill.azureml.core import Dataset, Datastore, Environment, ScriptRunConfig, Workspace
+from tidemill.azureml.core import Dataset, Datastore, Environment, Experiment, Run, ScriptRunConfig, Workspace
 from tidemill.azureml.core.conda_dependencies import CondaDependencies
-from tidemill.azureml.data import DataReference
+from tidemill.azureml.data import DataReference, OutputFileDatasetConfig
 from tidemill.azureml.exceptions import ActivityFailedException
 from tidemill.azureml.pipeline.core import Pipeline, PipelineData, PipelineParameter
 from tidemill.azureml.pipeline.steps import (
@@ -131,6 +131,35 @@ def test_what_was_copied_is_in_the_datastore_and_is_read_by_the_steps_after_it(w
     }
     (step,) = run.find_step_run("read.py")
     assert step.get_stdout_log().strip() == "[('a.txt', 'one'), ('b.txt', 'two')]"
+
+
+def test_an_output_with_a_destination_is_in_the_datastore(ws: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    ws._client.datastores.create("archive", (tmp_path / "archive").as_uri(), replace=True)
+    Path("src/write.py").write_text(
+        "import pathlib, sys\nroot = pathlib.Path(sys.argv[1])\n(root / 'deep').mkdir()\n"
+        "(root / 'a.txt').write_text('one')\n(root / 'deep/b.txt').write_text(sys.argv[2])\n"
+    )
+    Path("src/read.py").write_text(
+        "import pathlib, sys\nprint((pathlib.Path(sys.argv[1]) / 'deep/b.txt').read_text())\n"
+    )
+    archive = Datastore(ws, "archive")
+    out = OutputFileDatasetConfig("made", destination=(archive, "2026/{output-name}"))
+    PythonScriptStep("write.py", arguments=[out, "two"], source_directory="src")
+    read = PythonScriptStep("read.py", arguments=[out.as_input("rows")], source_directory="src")
+    run = Pipeline(ws, [read]).submit("Destinations")
+    assert run.wait_for_completion(show_output=False) == "Finished"
+    found = {path.relative_to(tmp_path / "archive").as_posix(): path.read_text() for path in files(tmp_path)}
+    assert found == {"2026/made/a.txt": "one", "2026/made/deep/b.txt": "two"}
+    assert run.find_step_run("read.py")[0].get_stdout_log().strip() == "two"
+    assert run.find_step_run("copy made of write.py")[0].get_status() == "Finished"
+    # A script by itself, whose run is one of a script though a copy belongs to it.
+    alone = OutputFileDatasetConfig("alone", destination=(archive, "alone"))
+    config = ScriptRunConfig("src", "write.py", [alone, "three"])
+    script = Experiment(ws, "Destinations").submit(config)
+    assert script.wait_for_completion()["status"] == "Completed"
+    assert (tmp_path / "archive/alone/deep/b.txt").read_text() == "three"
+    assert type(Run.get(ws, script.id)) is type(script)
 
 
 def files(folder: Path) -> list[Path]:

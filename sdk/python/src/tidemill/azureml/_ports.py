@@ -64,6 +64,10 @@ class Made:
     def _as_output(self) -> Output:
         raise NotImplementedError
 
+    def _copied_to(self) -> str | None:
+        """The address to which a step of its own copies it, if one does."""
+        return None
+
     def _as_given(self) -> Given:
         made = self._as_output()
         return Given(made.name, made.type, self)

@@ -233,7 +233,7 @@ class Words:
 
 
 def all_steps(steps: Any, *, closed: bool) -> list[PipelineStep]:
-    """The steps of nested lists, each once, and (`closed`) those that they need, in an order in which each comes after what it needs."""
+    """The steps of nested lists, each once, and (`closed`) those that they need, in an order in which each comes after what it needs; then those that copy outputs to datastores."""
     listed = list(_flat(steps))
     found: dict[PipelineStep, None] = {}
     open_steps: set[PipelineStep] = set()
@@ -255,7 +255,15 @@ def all_steps(steps: Any, *, closed: bool) -> list[PipelineStep]:
         visit(step)
     if not found:
         raise UserErrorException("the pipeline has no step", code="no_steps")
-    return list(found)
+    return [*found, *_copies(found)]
+
+
+def _copies(steps: Iterable[PipelineStep]) -> list[PipelineStep]:
+    """The steps that copy what others write to where their outputs are to be."""
+    from tidemill.azureml.pipeline.steps.data_transfer_step import OutputCopy
+
+    made = [(step, output, output._copied_to()) for step in steps for output in step._made.values()]
+    return [OutputCopy(step, output, place) for step, output, place in made if place is not None]
 
 
 def step_files() -> dict[str, bytes]:

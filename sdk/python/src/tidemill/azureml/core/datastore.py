@@ -170,6 +170,17 @@ class Datastore:
             )
         return folder
 
+    def _target(self, path: str | None) -> str:
+        """What stands for a path in it to which workers are to write: they write only where an operator has said that they may."""
+        if self._folder() is not None:
+            raise not_supported(
+                f"copying to the datastore `{self.name}`",
+                "it is a folder of this machine, which the coordinator does not know, so its workers cannot write there",
+                f"define it at the coordinator (`tidemill datastore add {self.name} file:///FOLDER`, `s3://…`), or read the "
+                "output of the step that makes the data: step_run.get_output_data(NAME).download(PATH)",
+            )
+        return self._place(path)
+
     def _place(self, path: str | None) -> str:
         """What stands for a path in it in a pipeline."""
         folder = self._folder()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tidemill.azureml._names import as_name
-from tidemill.azureml._sheet import Document
+from tidemill.azureml._sheet import Document, all_steps
 from tidemill.azureml._step.core.run import Run as LoggedRun
 from tidemill.azureml.exceptions import not_supported, refuse, refused
 
@@ -105,7 +105,7 @@ class Experiment:
         from tidemill.azureml.core.run import ScriptRun
 
         refuse("submit", "a script has its arguments", "put them in the ScriptRunConfig", **options)
-        drawn = Document(self.name, [config._step(ScriptRun.STEP)], {})
+        drawn = Document(self.name, all_steps([config._step(ScriptRun.STEP)], closed=True), {})
         run = self.workspace._client.submit(drawn, experiment=self.id, tags=tags)
         return ScriptRun._of(self, run, ScriptRun.STEP)
 

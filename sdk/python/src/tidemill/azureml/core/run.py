@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "ScriptRun", "_OfflineRun"]
 
+COPIES_BEGIN = "copy_"
 FOREVER_S = 10 * 365 * 24 * 3600
 
 
@@ -74,7 +75,9 @@ class Run(RunFiles):
         experiment = Experiment(workspace, found.experiment)
         if step:
             return StepRun._of(experiment, found, step)
-        kind: type[Run] = ScriptRun if list(found.steps) == [ScriptRun.STEP] else PipelineRun
+        # A script's outputs may be copied by steps of their own.
+        others = [name for name in found.steps if not name.startswith(COPIES_BEGIN)]
+        kind: type[Run] = ScriptRun if others == [ScriptRun.STEP] else PipelineRun
         return kind._of(experiment, found, ScriptRun.STEP if kind is ScriptRun else None)
 
     @staticmethod
@@ -390,6 +393,11 @@ class ScriptRun(Run):
     def parent(self) -> Any:
         """Nothing: it was submitted by itself."""
         return None
+
+    def _state(self) -> str:
+        # It has not ended well before its outputs are where they are to be.
+        state = super()._state()
+        return pipeline_status(self._run.refresh().status) if state == "Finished" else state
 
 
 def _reasons(run: TidemillRun) -> str:

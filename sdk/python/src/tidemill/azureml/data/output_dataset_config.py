@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from tidemill.azureml._names import as_name, as_port
 from tidemill.azureml._ports import FOLDER, Given, Made, Output, mode_of
-from tidemill.azureml.exceptions import refuse, refused
+from tidemill.azureml.exceptions import UserErrorException, not_supported, refuse, refused
 
 __all__ = ["OutputDatasetConfig", "OutputFileDatasetConfig"]
+
+RUN_ID = "{run-id}"
 
 
 class OutputDatasetConfig(Made):
@@ -53,7 +54,7 @@ class OutputDatasetConfig(Made):
 
 
 class OutputFileDatasetConfig(OutputDatasetConfig):
-    """A folder of files that a step writes. It is kept in the artifact store; a `destination` is not written to."""
+    """A folder of files that a step writes. It is kept in the artifact store, and copied to a `destination` by a step of its own."""
 
     def __init__(
         self,
@@ -71,11 +72,23 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         )
         super().__init__("mount", name)
         self.destination = destination
-        if destination is not None:
-            warnings.warn(
-                f"`{self.name}` is kept in the artifact store; nothing is written to its destination",
-                stacklevel=2,
+        # Said at once, and not when a pipeline is submitted.
+        self._copied_to()
+
+    def _copied_to(self) -> str | None:
+        if self.destination is None:
+            return None
+        store, path = _parts(self.destination)
+        if RUN_ID in path:
+            raise not_supported(
+                f"`{RUN_ID}` in a destination",
+                "where an output is to be is written down before there is a run",
+                "another part of the path, such as a date of the notebook's; each run's output is in the artifact store by itself",
             )
+        inner = path.replace("{output-name}", as_port(self.name)).strip("/")
+        if isinstance(store, str):
+            return f"azureml://datastores/{store}/paths/{inner}"
+        return str(store._target(inner))
 
     def as_mount(self, disable_metadata_cache: bool = False) -> OutputFileDatasetConfig:
         """The same: it is taken when the step has ended well."""
@@ -101,6 +114,22 @@ class OutputFileDatasetConfig(OutputDatasetConfig):
         "read them in the next step, with pandas; as_input(NAME) gives it the path",
     )
     read_parquet_files = read_delimited_files
+
+
+def _parts(destination: Any) -> tuple[Any, str]:
+    """The datastore of a destination, and the path in it."""
+    given = list(destination) if isinstance(destination, (list, tuple)) else [destination]
+    if (
+        len(given) != 2
+        or not isinstance(given[1], str)
+        or not (given[0] if isinstance(given[0], str) else hasattr(given[0], "_target"))
+    ):
+        raise UserErrorException(
+            f"{destination!r} is no destination",
+            code="bad_destination",
+            hint="give (datastore, path), the path in the datastore",
+        )
+    return given[0], given[1]
 
 
 class _OutputAsInput:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tidemill.azureml._names import as_port
-from tidemill.azureml._ports import FILES, FOLDER, Given, input_of
+from tidemill.azureml._ports import FILES, FOLDER, Given, Made, input_of
 from tidemill.azureml.data.data_reference import DataReference
 from tidemill.azureml.exceptions import UserErrorException, not_supported
 from tidemill.azureml.pipeline.core.builder import PipelineData
@@ -14,7 +14,7 @@ from tidemill.azureml.pipeline.steps.other_steps import OtherStep
 if TYPE_CHECKING:
     from tidemill.azureml._sheet import Sheet, Words
 
-__all__ = ["DataTransferStep"]
+__all__ = ["DataTransferStep", "OutputCopy"]
 
 TYPES = {"file": FILES, "directory": FOLDER}
 
@@ -63,6 +63,21 @@ class DataTransferStep(OtherStep):
         return {"type": "copy", "destination": self._destination}
 
 
+class OutputCopy(OtherStep):
+    """A step that copies what another one writes to where its output is to be, on a worker of the same compute target."""
+
+    def __init__(self, producer: Any, made: Made, destination: str) -> None:
+        config = getattr(producer, "_runconfig", None)
+        self._compute_target = getattr(producer, "_compute_target", None) or getattr(config, "target", None)
+        self._destination = destination
+        output = made._as_output()
+        super().__init__(f"copy {output.name} of {producer.name}", None, None)
+        self._take(made, Given("source", output.type, made))
+
+    def _settings(self, words: Words, sheet: Sheet) -> dict[str, Any]:
+        return {"type": "copy", "destination": self._destination}
+
+
 class _Copied(PipelineData):
     """What a copy left: the same content as its source, read where that is, once the copy is there."""
 
@@ -73,22 +88,14 @@ class _Copied(PipelineData):
 
 
 def _destination(given: Any) -> str:
-    """The address that a copy writes to. Workers write only where an operator has said that they may."""
+    """The address that a copy writes to."""
     if not isinstance(given, DataReference):
         raise not_supported(
             f"a {type(given).__name__} as the destination of a DataTransferStep",
             "it copies to a place in a datastore",
             "a DataReference; what only later steps need is a PipelineData of the step that makes it",
         )
-    store = given.datastore
-    if store._folder() is not None:
-        raise not_supported(
-            f"copying to the datastore `{store.name}`",
-            "it is a folder of this machine, which the coordinator does not know, so its workers cannot write there",
-            f"define it at the coordinator (`tidemill datastore add {store.name} file:///FOLDER`, `s3://…`), or read the "
-            "output of the step that makes the data: step_run.get_output_data(NAME).download(PATH)",
-        )
-    return store._place(given.path_on_datastore)
+    return given.datastore._target(given.path_on_datastore)
 
 
 def _last_name(source: Given) -> str:
