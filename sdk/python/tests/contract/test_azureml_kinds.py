@@ -153,6 +153,12 @@ def test_an_output_with_a_destination_is_in_the_datastore(ws: Workspace, tmp_pat
     assert found == {"2026/made/a.txt": "one", "2026/made/deep/b.txt": "two"}
     assert run.find_step_run("read.py")[0].get_stdout_log().strip() == "two"
     assert run.find_step_run("copy made of write.py")[0].get_status() == "Finished"
+    # Once more: the step is reused, and the copy made.
+    (tmp_path / "archive/2026/made/a.txt").unlink()
+    again = Pipeline(ws, [read]).submit("Destinations")
+    assert again.wait_for_completion(show_output=False) == "Finished"
+    assert "azureml.reusedrunid" in again.find_step_run("write.py")[0].properties
+    assert (tmp_path / "archive/2026/made/a.txt").read_text() == "one"
     # A script by itself, whose run is one of a script though a copy belongs to it.
     alone = OutputFileDatasetConfig("alone", destination=(archive, "alone"))
     config = ScriptRunConfig("src", "write.py", [alone, "three"])
