@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tidemill._artifacts import Artifact
     from tidemill._assets import Asset, AssetVersion
     from tidemill._attempts import Attempt
+    from tidemill._builtin import copy_step, register_model_step
     from tidemill._client import Client, Plan, PlannedStep
     from tidemill._events import Event
     from tidemill._http import Response, Transport
@@ -77,9 +78,11 @@ _WHERE = {
     "ValidationError": "errors",
     "WaitTimeoutError": "errors",
     "command_step": "_steps",
+    "copy_step": "_builtin",
     "load_component": "_steps",
     "local": "_local",
     "pipeline": "_pipeline",
+    "register_model_step": "_builtin",
     "step": "_steps",
 }
 
@@ -120,11 +123,13 @@ __all__ = [
     "ValidationError",
     "WaitTimeoutError",
     "command_step",
+    "copy_step",
     "current",
     "errors",
     "load_component",
     "local",
     "pipeline",
+    "register_model_step",
     "step",
 ]
 

@@ -42,11 +42,13 @@ PUBLIC = [
     "ValidationError",
     "WaitTimeoutError",
     "command_step",
+    "copy_step",
     "current",
     "errors",
     "load_component",
     "local",
     "pipeline",
+    "register_model_step",
     "step",
 ]
 
