@@ -212,8 +212,8 @@ class Run:
         """What it logged; of a pipeline with `recursive` what its steps logged, by step. A step that took its result over has the metrics of the one that made it."""
         http = self._client._http
         if self._path is None and recursive:
-            return {path: metrics_of(http, logged(self._client, self._run, path)) for path in self._run.steps}
-        found = metrics_of(http, logged(self._client, self._run, self._path)) if self._path else {}
+            return {path: metrics_of(http, logged(http, self._run, path)) for path in self._run.steps}
+        found = metrics_of(http, logged(http, self._run, self._path)) if self._path else {}
         return {key: value for key, value in found.items() if name in (None, key)}
 
     def get_children(
@@ -371,7 +371,7 @@ class Run:
         return step_status(self._step().status) if self._path else pipeline_status(self._run.refresh().status)
 
     def _tracked(self) -> Any:
-        return tracked(self._client._http, self._run, self._path)
+        return tracked(self._client._http, self._run.id, self._path)
 
     def _files(self) -> Artifact | None:
         return self._step().outputs.get("artifacts") if self._path else None
