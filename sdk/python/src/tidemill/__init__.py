@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tidemill._artifacts import Artifact
     from tidemill._assets import Asset, AssetVersion
     from tidemill._attempts import Attempt
+    from tidemill._builtin import copy_step, register_model_step
     from tidemill._client import Client, Plan, PlannedStep
     from tidemill._events import Event
     from tidemill._http import Response, Transport
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
         ConflictError,
         DigestMismatchError,
         NotFoundError,
+        NotSupportedError,
+        PipelineWarning,
         Problem,
         RunFailedError,
         TidemillError,
@@ -58,12 +61,14 @@ _WHERE = {
     "Local": "_local",
     "Log": "_logs",
     "NotFoundError": "errors",
+    "NotSupportedError": "errors",
     "Output": "_ports",
     "OutputFile": "_ports",
     "OutputFolder": "_ports",
     "Param": "_ports",
     "Pipeline": "_pipeline",
     "PipelineFunction": "_pipeline",
+    "PipelineWarning": "errors",
     "Plan": "_client",
     "PlannedStep": "_client",
     "Problem": "errors",
@@ -77,9 +82,11 @@ _WHERE = {
     "ValidationError": "errors",
     "WaitTimeoutError": "errors",
     "command_step": "_steps",
+    "copy_step": "_builtin",
     "load_component": "_steps",
     "local": "_local",
     "pipeline": "_pipeline",
+    "register_model_step": "_builtin",
     "step": "_steps",
 }
 
@@ -101,12 +108,14 @@ __all__ = [
     "Local",
     "Log",
     "NotFoundError",
+    "NotSupportedError",
     "Output",
     "OutputFile",
     "OutputFolder",
     "Param",
     "Pipeline",
     "PipelineFunction",
+    "PipelineWarning",
     "Plan",
     "PlannedStep",
     "Problem",
@@ -120,11 +129,13 @@ __all__ = [
     "ValidationError",
     "WaitTimeoutError",
     "command_step",
+    "copy_step",
     "current",
     "errors",
     "load_component",
     "local",
     "pipeline",
+    "register_model_step",
     "step",
 ]
 

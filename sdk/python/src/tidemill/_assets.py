@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill._artifacts import Artifact
 from tidemill._contents import make_artifact
 from tidemill._events import required_moment
+from tidemill._heed import heed
 from tidemill._http import part
 from tidemill._load import from_file, load
 from tidemill._runs import Run
@@ -292,7 +293,7 @@ class ComponentAssets(Assets):
     ) -> AssetVersion:
         """Adds a version of a component's file, with its code; pipelines name it `azureml:NAME:VERSION`."""
         loaded = load(self._http, from_file(Path(os.fspath(file)), component=True), {})
-        assert loaded is not None
+        heed(loaded.warnings)
         source = {"pipeline": loaded.spec}
         return self._add(name, source, version=version, description=description, tags=tags, labels=labels)
 

@@ -15,6 +15,7 @@ from tidemill._contents import make_artifact
 from tidemill._datastores import Datastores
 from tidemill._drafts import Drafts
 from tidemill._experiments import ComputeTargets, Experiments
+from tidemill._heed import heed_or_refuse
 from tidemill._http import Http, Transport, problem
 from tidemill._lineage import Lineage, lineage
 from tidemill._pipeline import Pipeline, PipelineFunction
@@ -28,6 +29,8 @@ from tidemill.errors import Problem, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from tidemill._load import Loaded
 
 __all__ = ["Client", "Plan", "PlannedStep"]
 
@@ -88,7 +91,7 @@ class Client:
         self.environments = EnvironmentAssets(self._http)
         self.pipelines = PipelineAssets(self._http)
         self.datastores = Datastores(self._http)
-        self.drafts = Drafts(self._http, lambda pipeline: self._load(pipeline, None).spec)
+        self.drafts = Drafts(self._http, lambda pipeline: self._heeded(pipeline, None).spec)
         self.schedules = Schedules(self._http)
         self.experiments = Experiments(self._http)
         self.compute_targets = ComputeTargets(self._http)
@@ -146,8 +149,9 @@ class Client:
         """Starts a run of a pipeline: one drawn with `@pipeline`, or the path of a pipeline file.
 
         A parameter whose value is a path (`pathlib.Path`) is local data, which is taken along. Submitting again with the same `idempotency_key` gives the same run.
+        What is worth knowing of the pipeline is shown as a PipelineWarning; a step of a kind that nothing runs raises NotSupportedError.
         """
-        body = self._submission(pipeline, parameters, name, experiment, tags, priority, force_rerun)
+        body = _submission(self._heeded(pipeline, parameters), name, experiment, tags, priority, force_rerun)
         if project is not None:
             body["project"] = project
         body["idempotency_key"] = idempotency_key or fresh_key()
@@ -161,7 +165,7 @@ class Client:
         force_rerun: bool = False,
     ) -> Plan:
         """What a submission would do, and why: which steps are reused, and what changed for those that are not."""
-        body = self._submission(pipeline, parameters, None, None, None, 0, force_rerun)
+        body = _submission(self._load(pipeline, parameters), None, None, None, 0, force_rerun)
         view = self._http.json("POST", "/api/v1/plan", body=body, repeatable=True)
         steps = tuple(
             PlannedStep(
@@ -179,10 +183,13 @@ class Client:
         self,
         pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
         parameters: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Checks a pipeline; raises ValidationError with every problem and its place. No code and no data is sent."""
+    ) -> list[Problem]:
+        """Checks a pipeline; raises ValidationError with every problem and its place. No code and no data is sent.
+
+        Of a pipeline that is sound it answers what is worth knowing, among it steps of a kind that nothing runs, which `submit` refuses.
+        """
         rendered, given = _rendered(pipeline, parameters)
-        _load.load(self._http, rendered, given, upload=False)
+        return _load.check(self._http, rendered, given)
 
     def publish(
         self,
@@ -196,13 +203,15 @@ class Client:
     ) -> AssetVersion:
         """Freezes a pipeline with its code under a name; `client.pipelines[name].start(…)` starts it.
 
+        What is worth knowing of it is shown, and what nothing runs is refused, as by `submit`.
+
         Of a run (`client.runs["last"]`) it is what the run was submitted with: the defaults of its parameters are the pipeline's own, not the values that the run had.
         """
         source: dict[str, Any]
         if isinstance(pipeline, Run):
             own, source = pipeline.pipeline, {"run": {"run": pipeline.id}}
         else:
-            spec = self._load(pipeline, None).spec
+            spec = self._heeded(pipeline, None).spec
             own, source = spec["name"], {"pipeline": spec}
         return self.pipelines._add(
             name or own,
@@ -242,34 +251,40 @@ class Client:
         self,
         pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
         parameters: Mapping[str, Any] | None,
-    ) -> _load.Loaded:
+    ) -> Loaded:
         rendered, given = _rendered(pipeline, parameters)
-        loaded = _load.load(self._http, rendered, given)
-        assert loaded is not None
-        return loaded
+        return _load.load(self._http, rendered, given)
 
-    def _submission(
+    def _heeded(
         self,
         pipeline: Pipeline | PipelineFunction | str | os.PathLike[str],
         parameters: Mapping[str, Any] | None,
-        name: str | None,
-        experiment: str | None,
-        tags: Mapping[str, str] | None,
-        priority: int,
-        force_rerun: bool,
-    ) -> dict[str, Any]:
+    ) -> Loaded:
+        """A pipeline that is to run."""
         loaded = self._load(pipeline, parameters)
-        body = {
-            "spec": loaded.spec,
-            "parameters": loaded.parameters,
-            "display_name": name,
-            "experiment": experiment,
-            "tags": dict(tags or {}),
-            "priority": priority,
-            "force_rerun": force_rerun,
-            "submitted_by": user(),
-        }
-        return {key: value for key, value in body.items() if value is not None}
+        heed_or_refuse(loaded.warnings)
+        return loaded
+
+
+def _submission(
+    loaded: Loaded,
+    name: str | None,
+    experiment: str | None,
+    tags: Mapping[str, str] | None,
+    priority: int,
+    force_rerun: bool,
+) -> dict[str, Any]:
+    body = {
+        "spec": loaded.spec,
+        "parameters": loaded.parameters,
+        "display_name": name,
+        "experiment": experiment,
+        "tags": dict(tags or {}),
+        "priority": priority,
+        "force_rerun": force_rerun,
+        "submitted_by": user(),
+    }
+    return {key: value for key, value in body.items() if value is not None}
 
 
 def _rendered(

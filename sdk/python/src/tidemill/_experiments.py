@@ -72,7 +72,9 @@ class Experiment(View):
 
     def runs(self, *, limit: int | None = None) -> Iterator[Run]:
         """Its runs of pipelines, newest first."""
-        return Runs(self._http).list(experiment=self.name, limit=limit)
+        # Runs keep the name that their pipeline was submitted with, whatever the experiment is called by now.
+        last = self.last_run
+        return Runs(self._http).list(experiment=self.name if last is None else last.experiment, limit=limit)
 
     @property
     def etag(self) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tidemill._naming import naming
 from tidemill.errors import Problem, ValidationError
 
 __all__ = ["Drawing", "OutputRef", "Outputs", "ParameterRef", "StepCall", "current_drawing", "draw_in"]
@@ -73,6 +74,11 @@ class OutputRef:
     def __str__(self) -> str:
         return f"${{{{parent.jobs.{self.step}.outputs.{self.output}}}}}"
 
+    def named(self, name: str, *, version: str | int | None = None, label: str | None = None) -> OutputRef:
+        """Gives it a name: it becomes a version in the catalog when its step has ended well. For outputs whose declaration says no name, and instead of the one it says."""
+        self.drawing.name_output(self, naming(name, version, label))
+        return self
+
 
 class Outputs(Mapping[str, OutputRef]):
     """The outputs of a step that was drawn: `prep.outputs["train"]`, or `prep.outputs.train`."""
@@ -124,6 +130,9 @@ class StepCall:
         self.outputs = outputs
         self.place = dict(place)
         self.depends_on: list[str] = []
+        # Outputs that become versions in the catalog: as declared, and as said here.
+        self.declared_names: dict[str, dict[str, str]] = {}
+        self.names: dict[str, dict[str, str]] = {}
 
     def after(self, *others: StepCall) -> StepCall:
         """Runs it after others from which it reads nothing."""
@@ -160,6 +169,20 @@ class Drawing:
         self.calls[free] = call
         return call
 
+    def name_output(self, ref: OutputRef, naming: dict[str, str]) -> None:
+        """Records the name that an output gets."""
+        call = self.calls[ref.step]
+        if not call.component.outputs_may_be_named:
+            self._note(call, f"outputs.{ref.output}", "what it registers has a name already", "leave `named` out")
+        elif call.names.setdefault(ref.output, naming) != naming:
+            first = call.names[ref.output]["name"]
+            self._note(
+                call,
+                f"outputs.{ref.output}",
+                f"it is named `{first}` and `{naming['name']}`: an output has one name",
+                "register_model_step makes further models of it",
+            )
+
     def _bindable(self, call: StepCall, port: str, value: object) -> object:
         if isinstance(value, StepCall):
             if len(value.outputs) == 1:
@@ -167,7 +190,7 @@ class Drawing:
             else:
                 self._note(
                     call,
-                    port,
+                    f"inputs.{port}",
                     f"the step `{value.name}` has several outputs",
                     f"say which: {value.name}.outputs[…]",
                 )
@@ -175,21 +198,21 @@ class Drawing:
         if isinstance(value, OutputRef) and value.drawing is not self:
             self._note(
                 call,
-                port,
+                f"inputs.{port}",
                 f"`{value.step}` is a step of another pipeline",
                 "return it there, and take it from that pipeline's outputs",
             )
             return None
         return value
 
-    def _note(self, call: StepCall, port: str, message: str, help_text: str) -> None:
+    def _note(self, call: StepCall, where: str, message: str, help_text: str) -> None:
         self.problems.append(
             Problem(
                 "bad_binding",
                 "error",
                 message,
                 help=help_text,
-                path=f"{call.name}.inputs.{port}",
+                path=f"{call.name}.{where}",
                 **call.place,
             )
         )

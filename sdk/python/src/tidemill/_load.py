@@ -9,21 +9,22 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill._config import workspace_texts
 from tidemill._contents import as_files, send
 from tidemill._http import problem
-from tidemill._scan import Scan, Source, scan
+from tidemill._scan import Entry, Scan, Source, scan
 from tidemill.errors import ConflictError, NotFoundError, Problem, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tidemill._http import Http
 
-__all__ = ["Loaded", "Rendered", "from_file", "load"]
+__all__ = ["Loaded", "Rendered", "check", "from_file", "load"]
 
 TEXT_BYTES_MAX = 1024 * 1024
 PATH_BYTES_MAX = 4096
@@ -70,15 +71,17 @@ def from_file(path: Path, *, component: bool = False) -> Rendered:
     )
 
 
-def load(
-    http: Http,
-    rendered: Rendered,
-    parameters: Mapping[str, str | os.PathLike[str]],
-    *,
-    upload: bool = True,
-) -> Loaded | None:
-    """Tells the coordinator of all that it needs. Without `upload` it stops once the pipeline is known to be sound, and answers with nothing."""
-    telling = _Telling(http, rendered, parameters)
+def load(http: Http, rendered: Rendered, parameters: Mapping[str, str | os.PathLike[str]]) -> Loaded:
+    """Tells the coordinator of all that it needs, and answers with the submission."""
+    return _told(_Telling(http, rendered, parameters, scan))
+
+
+def check(http: Http, rendered: Rendered, parameters: Mapping[str, str | os.PathLike[str]]) -> list[Problem]:
+    """What is worth knowing of a pipeline that is sound. Of its code and data nothing is read: they are told of as if they were empty."""
+    return _told(_Telling(http, rendered, parameters, _as_if_empty)).warnings
+
+
+def _told(telling: _Telling) -> Loaded:
     for _ in range(ROUNDS_MAX):
         answer = telling.ask()
         needs = answer["needs"]
@@ -88,8 +91,6 @@ def load(
                 parameters=answer.get("parameters", {}),
                 warnings=[problem(found) for found in answer.get("warnings", [])],
             )
-        if not upload and all(need["files"] for need in needs):
-            return None
         telling.tell(needs)
     raise ValidationError("the coordinator asks for ever more files", code="too_deep")
 
@@ -97,9 +98,16 @@ def load(
 class _Telling:
     """What the coordinator has been told of so far."""
 
-    def __init__(self, http: Http, rendered: Rendered, parameters: Mapping[str, str | os.PathLike[str]]) -> None:
+    def __init__(
+        self,
+        http: Http,
+        rendered: Rendered,
+        parameters: Mapping[str, str | os.PathLike[str]],
+        read: Callable[..., Scan],
+    ) -> None:
         self._http = http
         self._rendered = rendered
+        self._read = read
         self._scans: dict[tuple[str, str], Scan] = {}
         # The texts that were told, and the paths that they name.
         self._texts: list[str] = []
@@ -145,7 +153,7 @@ class _Telling:
             elif not need["files"]:
                 self.request["sources"].append({"path": path, "role": role, "folder": source.is_folder})
             else:
-                found = scan(source, code=role == "code")
+                found = self._read(source, code=role == "code")
                 self._scans[(path, role)] = found
                 wanted += found.entries
                 told = next(s for s in self.request["sources"] if (s["path"], s["role"]) == (path, role))
@@ -182,6 +190,10 @@ class _Telling:
             if any(folder in named for named in self._named) and any(f"/paths/{rest}" in text for text in self._texts):
                 return True
         return False
+
+
+def _as_if_empty(source: Source, *, code: bool) -> Scan:  # noqa: ARG001 - as `scan` is called
+    return Scan([] if source.is_folder else [Entry(None, sha256().hexdigest(), 0, False, b"")], [])
 
 
 def paths_named(text: str, folder: str) -> set[str]:

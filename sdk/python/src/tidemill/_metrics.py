@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from tidemill._http import part
 from tidemill.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from tidemill._http import Http
     from tidemill._runs import Run
 
-__all__ = ["rows"]
+__all__ = ["experiment_of", "rows"]
 
 API = "/api/2.0/mlflow"
 PAGE = 1000
@@ -23,7 +22,7 @@ PAGE = 1000
 def rows(http: Http, run: Run, *, history: bool) -> list[dict[str, Any]]:
     """Each metric of each attempt: its last point, or every point of it. A step that took its result over has those of the step that made it."""
     table = []
-    for tracked in _tracked(http, run.id, run.experiment):
+    for tracked in _tracked(http, run.id):
         table += _of(http, tracked, {"reused_from": None}, history=history)
     for step in run:
         if step.reused_from is not None:
@@ -48,25 +47,29 @@ def _made(http: Http, source: str) -> list[dict[str, Any]]:
     """The last attempt at the step that made a result, written as `RUN/STEP`; none when its run was forgotten."""
     origin, _, path = source.partition("/")
     try:
-        view = http.json("GET", f"/api/v1/runs/{part(origin)}")
-        attempts = list(_tracked(http, view["id"], view["experiment"], path))
+        return list(_tracked(http, origin, path))[-1:]
     except NotFoundError:
         return []
-    return attempts[-1:]
 
 
-def _tracked(http: Http, run: str, experiment: str, step: str | None = None) -> Iterator[dict[str, Any]]:
+def experiment_of(http: Http, run: str) -> str:
+    """The tracking id of the experiment that a run is in, whatever that is called by now: experiments are renamed, and plans keep the name that they were made with."""
     try:
-        found = http.json("GET", f"{API}/experiments/get-by-name", query={"experiment_name": experiment})
+        # A run is tracked under its own id, written without dashes.
+        found = http.json("GET", f"{API}/runs/get", query={"run_id": run.replace("-", "")})
     except NotFoundError as error:
         raise NotFoundError(
-            f"nothing is known of metrics of the experiment `{experiment}`",
+            f"nothing is known of metrics of the run {run}",
             code="no_metrics",
             hint="does this coordinator have MLflow's interface?",
             request_id=error.request_id,
         ) from error
+    return str(found["run"]["info"]["experiment_id"])
+
+
+def _tracked(http: Http, run: str, step: str | None = None) -> Iterator[dict[str, Any]]:
     body = {
-        "experiment_ids": [found["experiment"]["experiment_id"]],
+        "experiment_ids": [experiment_of(http, run)],
         "filter": f"tags.`tidemill.run` = '{run}'" + (f" AND tags.`tidemill.step` = '{step}'" if step else ""),
         "order_by": ["attributes.start_time ASC"],
         "max_results": PAGE,

@@ -207,14 +207,23 @@ def _body(graph: _Graph, declared: Ports, into: Rendering) -> dict[str, Any]:
 
 def _job(call: StepCall, fills: Mapping[str, str] | None, into: Rendering) -> dict[str, Any]:
     component: Component = call.component
-    found: dict[str, Any] = {"component": component.render(into)}
+    found = component.words(into)
     if call.inputs:
         found["inputs"] = {port: _binding(component, port, value) for port, value in call.inputs.items()}
-    if fills:
-        found["outputs"] = dict(fills)
+    outputs = _outputs(call, fills or {})
+    if outputs:
+        found["outputs"] = outputs
     if call.depends_on:
         found["depends_on"] = list(call.depends_on)
     found.update(component.options.rendered())
+    return found
+
+
+def _outputs(call: StepCall, fills: Mapping[str, str]) -> dict[str, Any]:
+    """What becomes of a step's outputs: which of the pipeline's they are, and what names they get."""
+    found: dict[str, Any] = dict(fills)
+    for port, naming in {**call.declared_names, **call.names}.items():
+        found[port] = {**naming, "path": fills[port]} if port in fills else dict(naming)
     return found
 
 
@@ -225,7 +234,8 @@ def _binding(component: Component, port: str, value: Any) -> Any:
     if isinstance(component, PipelineFunction):
         declared = component.declared.inputs.get(port)
     if isinstance(declared, Input):
-        return {"type": declared.type, "path": _data_text(port, value)}
+        path = {"path": _data_text(port, value)}
+        return {"type": declared.type, **path} if declared.type else path
     if isinstance(value, (os.PathLike, AssetVersion)):
         return {"path": _data_text(port, value)}
     if isinstance(value, (bool, int, float, str)):
@@ -245,6 +255,12 @@ def _data_text(name: str, value: Any) -> str:
             f"`{name}`: an output of another run has no name in a pipeline",
             code="bad_binding",
             hint="register it: client.data.register(NAME, artifact)",
+        )
+    if not isinstance(value, (str, os.PathLike)):
+        raise ValidationError(
+            f"{value!r} cannot be given to `{name}`",
+            code="bad_binding",
+            hint="it takes files: give a path, a name of the catalog, a parameter or an output",
         )
     text: str = os.fspath(value)
     if isinstance(value, str) and ("://" in text or text.startswith("azureml:")):

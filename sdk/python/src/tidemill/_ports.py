@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from tidemill._naming import naming
 from tidemill.errors import Problem, ValidationError
 
 if TYPE_CHECKING:
@@ -43,15 +44,35 @@ class Input:
 
 @dataclass(frozen=True)
 class Output:
-    """Files that a step writes."""
+    """Files that a step writes.
+
+    With a `name` they become a version in the catalog when the step has ended well: of a model if `type` is one of a model, else of data. `version` fixes which, `label`
+    is to point at it.
+    """
 
     type: str = "uri_folder"
     optional: bool = False
     description: str = ""
+    name: str | None = None
+    version: str | int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.name is None and (self.version is not None or self.label is not None):
+            raise ValidationError(
+                "an output with a version or a label needs a name",
+                code="bad_name",
+                hint=f'Output("{self.type}", name="…", …)',
+            )
+        self.naming()
 
     def declaration(self) -> dict[str, Any]:
-        """It in the words of pipeline files."""
+        """It in the words of pipeline files, without its name: that stands at the step."""
         return _without_empty(type=self.type, optional=self.optional or None, description=self.description or None)
+
+    def naming(self) -> dict[str, str]:
+        """Its name in the words of pipeline files; nothing for one without."""
+        return naming(self.name, self.version, self.label) if self.name is not None else {}
 
 
 @dataclass(frozen=True)

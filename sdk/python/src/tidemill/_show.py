@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
+from contextvars import copy_context
+from copy import copy
 from html import escape
+from threading import Lock, Thread, Timer
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from tidemill.errors import TidemillError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +22,7 @@ if TYPE_CHECKING:
     from tidemill._events import Event
     from tidemill._runs import Run
 
-__all__ = ["display_for", "graph_html", "run_html", "svg"]
+__all__ = ["display_for", "graph_html", "run_html", "show_on", "svg"]
 
 STEPS_DRAWN_MAX = 200
 STEPS_LISTED_MAX = 500
@@ -216,15 +222,53 @@ class _Notebook:
         self._run = run
         self._handle = display(HTML(run._repr_html_()), display_id=True)
         self._drawn = time.monotonic()
+        self._soon: Timer | None = None
+        self._drawing = Lock()
 
     def event(self, event: Event) -> None:  # noqa: ARG002 - the page shows the whole run
-        if time.monotonic() - self._drawn >= REDRAW_S:
+        wait = self._drawn + REDRAW_S - time.monotonic()
+        if wait <= 0:
             self._draw()
+        elif self._soon is None:
+            # Nothing else may come for hours: what comes too early to be drawn is drawn a little later.
+            self._soon = Timer(wait, copy_context().run, [self._draw_unasked])
+            self._soon.daemon = True
+            self._soon.start()
 
     def close(self) -> None:
+        if self._soon is not None:
+            self._soon.cancel()
         self._draw()
 
+    def _draw_unasked(self) -> None:
+        # The next event draws again; who waits for the run hears of what is wrong.
+        with suppress(TidemillError):
+            self._draw()
+
     def _draw(self) -> None:
-        if self._handle is not None:
-            self._handle.update(self._html(self._run.refresh()._repr_html_()))
-        self._drawn = time.monotonic()
+        with self._drawing:
+            self._soon = None
+            if self._handle is not None:
+                self._handle.update(self._html(self._run.refresh()._repr_html_()))
+            self._drawn = time.monotonic()
+
+
+def show_on(run: Run, file: TextIO) -> Thread | None:
+    """Shows a run without waiting for it: a notebook's page stays current until the run has ended, by a thread of its own; a terminal is told how it stands now."""
+    # Of its own, because whoever has the run looks at it, too.
+    run = copy(run).refresh()
+    display = display_for(run, True, file)
+    if run.is_done or not isinstance(display, _Notebook):
+        display.close()
+        return None
+    thread = Thread(target=copy_context().run, args=(_go_on, run, display), name=f"tidemill-show-{run.id}", daemon=True)
+    thread.start()
+    return thread
+
+
+def _go_on(run: Run, display: Display) -> None:
+    # A page that stays as it is says enough; nobody waits for it.
+    with suppress(TidemillError):
+        for event in run.watch():
+            display.event(event)
+        display.close()

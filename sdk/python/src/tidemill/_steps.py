@@ -98,6 +98,9 @@ class Rendering:
 class Component:
     """Something that can be a step."""
 
+    # Whether `named` may be said of its outputs.
+    outputs_may_be_named = True
+
     def __init__(self, name: str, ports: Ports | None, options: Options) -> None:
         self.name = name
         # None where only the coordinator will know.
@@ -147,13 +150,19 @@ class Component:
         """It as the value of `component:`."""
         raise NotImplementedError
 
+    def words(self, into: Rendering) -> dict[str, Any]:
+        """What a step of it says of what it is."""
+        return {"component": self.render(into)}
+
     def call_in(self, drawing: Drawing, args: Sequence[Any], kwargs: Mapping[str, Any]) -> StepCall:
         """Makes a step of it."""
         inputs = self._bound(args, kwargs)
-        outputs = (
-            None if self.ports is None else {name: port.declaration() for name, port in self.ports.outputs.items()}
-        )
-        return drawing.add(self.name, self, inputs, outputs)
+        if self.ports is None:
+            return drawing.add(self.name, self, inputs, None)
+        outputs = self.ports.outputs
+        call = drawing.add(self.name, self, inputs, {name: port.declaration() for name, port in outputs.items()})
+        call.declared_names = {name: port.naming() for name, port in outputs.items() if port.name is not None}
+        return call
 
     def __call__(self, *args: Any, **kwargs: Any) -> StepCall:
         """Makes a step of it in the pipeline that is being drawn."""

@@ -8,9 +8,12 @@
     ├── NotFoundError           there is no such thing
     ├── ConflictError           the thing's state does not allow it, or it changed meanwhile
     ├── ValidationError         what was asked for makes no sense; `problems` says where and why
+    │   └── NotSupportedError   it makes sense, and nothing here does it; what works instead is in `problems` or `hint`
     ├── DigestMismatchError     bytes arrived that are not those that were stored
     ├── RunFailedError          a run that was waited for did not end well
     └── WaitTimeoutError        the time to wait is over; what was waited for goes on
+
+What is worth knowing of a pipeline, though nothing is wrong, is a `PipelineWarning`.
 
 Only words here: which answer of the API becomes which error is in `_http`.
 """
@@ -30,6 +33,8 @@ __all__ = [
     "ConflictError",
     "DigestMismatchError",
     "NotFoundError",
+    "NotSupportedError",
+    "PipelineWarning",
     "Problem",
     "RunFailedError",
     "TidemillError",
@@ -114,6 +119,10 @@ class ValidationError(TidemillError, ValueError):
     """What was asked for makes no sense."""
 
 
+class NotSupportedError(ValidationError, NotImplementedError):
+    """What was asked for makes sense, and nothing here does it."""
+
+
 class DigestMismatchError(TidemillError):
     """Bytes arrived that are not those that were stored."""
 
@@ -128,3 +137,7 @@ class RunFailedError(TidemillError):
 
 class WaitTimeoutError(TidemillError, TimeoutError):
     """The time to wait is over; what was waited for goes on."""
+
+
+class PipelineWarning(UserWarning):
+    """Something worth knowing of a pipeline that is sound."""

@@ -78,7 +78,7 @@ def test_how_a_run_stands_is_said_in_azuremls_words(
 def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None:
     steps = [step_view("Train_it", "reused", reused_from="r0/Train_it"), step_view("other", "skipped")]
     fake.on("GET", "/api/v1/runs/r1", answer(run_view("failed", steps)))
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"message": "no such run"}, 404))
     run = PipelineRun.get(ws, "r1")
     for name in ("Train it", "Train_it"):
         (step,) = run.find_step_run(name)
@@ -101,9 +101,7 @@ def test_a_step_is_found_by_both_of_its_names(fake: Fake, ws: Workspace) -> None
 def test_a_reused_step_has_the_metrics_of_the_step_that_made_its_result(fake: Fake, ws: Workspace) -> None:
     steps = [step_view("train", "reused", reused_from="r0/fit"), step_view("other", "reused", reused_from="gone/fit")]
     fake.on("GET", "/api/v1/runs/r1", answer(run_view("succeeded", steps)))
-    fake.on("GET", "/api/v1/runs/r0", answer({**run_view("succeeded", []), "id": "r0"}))
-    fake.on("GET", "/api/v1/runs/gone", answer({"message": "it is gone"}, status=404))
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"run": {"info": {"experiment_id": "7"}}}))
     metric = {"key": "rows", "value": 8, "timestamp": 1, "step": 0}
     made = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": [metric]}}
 
@@ -192,7 +190,7 @@ def test_what_steps_logged_is_read_back_in_azuremls_shapes(fake: Fake, ws: Works
         {"key": "azureml.property.build", "value": "7"},
     ]
     tracked = {"info": {"run_id": "m1", "start_time": 1}, "data": {"metrics": metrics, "tags": tags}}
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"run": {"info": {"experiment_id": "7"}}}))
     fake.on("POST", "/api/2.0/mlflow/runs/search", answer({"runs": [tracked]}))
     history = [{"value": 0.1, "timestamp": 2, "step": 1}, {"value": 0.5, "timestamp": 1, "step": 0}]
     fake.on("GET", "/api/2.0/mlflow/metrics/get-history", answer({"metrics": history}))

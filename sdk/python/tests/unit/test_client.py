@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from tests.fakes import Answer, Fake, Request, answer
-from tidemill import AssetVersion, Client, Run, UnavailableError, ValidationError, command_step, pipeline
+from tidemill import (
+    AssetVersion,
+    Client,
+    NotSupportedError,
+    PipelineWarning,
+    Run,
+    UnavailableError,
+    ValidationError,
+    command_step,
+    pipeline,
+)
 
 SPEC = {"format": 1, "name": "p"}
 RUN = {"id": "r1", "status": "queued", "pipeline": "p"}
@@ -16,9 +26,14 @@ def client_of(fake: Fake) -> Client:
     return Client("http://127.0.0.1:1", "tmk_x", transport=fake)
 
 
-def loading(fake: Fake) -> Fake:
+NEARLY = {"code": "TM0712", "severity": "warning", "message": "it is nearly that", "help": "say more", "path": "jobs.a"}
+SWEEP = {"code": "TM0711", "severity": "warning", "message": "`sweep` steps fail", "help": "what runs is a `command`"}
+
+
+def loading(fake: Fake, *warnings: dict[str, str]) -> Fake:
     def load(request: Request) -> Answer:
-        return answer({"needs": [], "spec": SPEC, "parameters": request.json["parameters"], "warnings": []})
+        said = {"needs": [], "spec": SPEC, "parameters": request.json["parameters"], "warnings": warnings}
+        return answer(said)
 
     return fake.on("POST", "/api/v1/pipelines/load", load)
 
@@ -57,6 +72,28 @@ def test_a_submission_whose_answer_is_lost_is_sent_again_under_the_same_key(paus
     assert len(bodies) == 2
     assert bodies[0] == bodies[1]
     assert bodies[0]["parameters"] == {"rate": "0.25"}
+
+
+def test_what_is_worth_knowing_of_a_pipeline_is_a_warning_at_the_authors_line() -> None:
+    fake = loading(Fake(), NEARLY).on("POST", "/api/v1/runs", answer(RUN))
+    with pytest.warns(
+        PipelineWarning, match=r"jobs\.a: warning\[TM0712\]: it is nearly that\n  help: say more"
+    ) as shown:
+        client_of(fake).submit(small)
+    assert [Path(one.filename).name for one in shown] == ["test_client.py"]
+    fake.on("POST", "/api/v1/plan", answer({"pipeline": "p", "steps": [], "warnings": [NEARLY]}))
+    client = client_of(fake)
+    assert [found.code for found in client.plan(small).warnings] == ["TM0712"]
+    assert [found.message for found in client.validate(small)] == ["it is nearly that"]
+
+
+def test_what_nothing_runs_is_not_submitted_and_not_published() -> None:
+    client = client_of(loading(Fake(), NEARLY, SWEEP))
+    for send in (client.submit, client.publish, lambda what: client.drafts.create("d", what)):
+        with pytest.raises(NotSupportedError, match="what runs is a `command`") as raised:
+            send(small)
+        assert [found.code for found in raised.value.problems] == ["TM0711"]
+    assert [found.code for found in client.validate(small)] == ["TM0712", "TM0711"]
 
 
 def test_values_of_the_submission_win_over_those_of_the_call() -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from tests.fakes import Answer, Fake, Request, answer, http_of
 from tidemill import NotFoundError, ValidationError
-from tidemill._load import from_file, load, paths_named
+from tidemill._load import check, from_file, load, paths_named
 
 LOAD = "/api/v1/pipelines/load"
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 class Reader:
@@ -20,12 +21,14 @@ class Reader:
         self.needs = list(needs)
         self.told: dict[str, Any] = {}
         self.stored: dict[str, bytes] = {}
+        self.warnings: list[dict[str, Any]] = []
         self.fake = Fake().on("POST", LOAD, self._load).on("POST", "/api/v1/contents/missing", self._missing)
 
     def _load(self, request: Request) -> Answer:
         self.told = request.json
         needs = self.needs.pop(0) if self.needs else []
-        return answer({"needs": needs} if needs else {"needs": [], "spec": {"name": "p"}, "parameters": {"rate": "1"}})
+        sound = {"needs": [], "spec": {"name": "p"}, "parameters": {"rate": "1"}, "warnings": self.warnings}
+        return answer({"needs": needs} if needs else sound)
 
     def _missing(self, request: Request) -> Answer:
         for name in request.json["sha256"]:
@@ -63,7 +66,6 @@ def test_each_need_is_told_of_and_files_are_sent_once_the_pipeline_is_sound(proj
         [need("shared", "code", True), need("proj/my data.csv", "data", True)],
     )
     loaded = load(http_of(reader.fake), from_file(project / "pipeline.yml"), {})
-    assert loaded is not None
     assert loaded.parameters == {"rate": "1"}
     assert [text["path"] for text in reader.told["texts"]] == ["proj/pipeline.yml", "proj/parts/a.yml"]
     code, data = reader.told["sources"]
@@ -74,9 +76,14 @@ def test_each_need_is_told_of_and_files_are_sent_once_the_pipeline_is_sound(proj
 
 
 def test_nothing_is_sent_for_a_check(project: Path) -> None:
-    reader = Reader([need("proj/parts/a.yml")], [need("shared", "code")], [need("shared", "code", True)])
-    assert load(http_of(reader.fake), from_file(project / "pipeline.yml"), {}, upload=False) is None
-    assert reader.stored == {}
+    files = [("shared", "code"), ("proj/my data.csv", "data")]
+    needs = ([need(*found, is_files) for found in files] for is_files in (False, True))
+    reader = Reader([need("proj/parts/a.yml")], *needs)
+    reader.warnings = [{"code": "TM0712", "severity": "warning", "message": "nearly", "help": "so"}]
+    (found,) = check(http_of(reader.fake), from_file(project / "pipeline.yml"), {})
+    assert str(found) == "warning[TM0712]: nearly\n  help: so"
+    assert list(reader.stored.values()) == [b""], "a file of nothing stands in for what is one file"
+    assert [source["files"] for source in reader.told["sources"]] == [[], [{"sha256": EMPTY, "size_bytes": 0}]]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +116,7 @@ def test_data_that_a_parameter_names_and_data_of_a_datastore_may_be_told_of(
     monkeypatch.chdir(project)
     wanted = [need(str(store / "2026/rows.csv"), "data"), need(str(project / "secret.txt"), "data")]
     reader = Reader(wanted)
-    load(http_of(reader.fake), from_file(Path("pipeline.yml")), {"raw": Path("secret.txt"), "rate": "1"}, upload=False)
+    check(http_of(reader.fake), from_file(Path("pipeline.yml")), {"raw": Path("secret.txt"), "rate": "1"})
     assert [source["path"] for source in reader.told["sources"]] == [entry["path"] for entry in wanted]
     assert reader.told["parameters"] == {"raw": str(project / "secret.txt"), "rate": "1"}
     assert reader.told["workspace"][0]["path"] == str(project / "tidemill.toml")

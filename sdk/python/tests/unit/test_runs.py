@@ -210,7 +210,7 @@ def test_metrics_are_read_as_rows_page_by_page() -> None:
 
     loss = {"key": "loss", "value": 0.5, "timestamp": 1_700_000_000_000, "step": 2}
     earlier = {**loss, "value": 1, "step": 1}
-    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"experiment": {"experiment_id": "7"}}))
+    fake = Fake().on("GET", f"{API}/runs/get", answer({"run": {"info": {"experiment_id": "7"}}}))
     pages = [
         {"runs": [tracked("prep", 1), tracked("train", 1, loss)], "next_page_token": "t"},
         {"runs": [tracked("train", 2, loss)]},
@@ -247,19 +247,23 @@ def test_a_reused_step_has_the_metrics_of_the_step_that_made_its_result_and_says
         return answer({"runs": [tracked(1, 0.9), tracked(2, 0.5)] if made else []})
 
     reused = {**STEP, "status": "reused", "reused_from": "0100/fit"}
+
+    def get(request: Request) -> Answer:
+        if request.path.endswith("run_id=0099"):
+            return answer({"message": "it was forgotten"}, 404)
+        return answer({"run": {"info": {"experiment_id": "7"}}})
+
     lost = {**STEP, "path": "other", "status": "reused", "reused_from": "0099/fit"}
-    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"experiment": {"experiment_id": "7"}}))
+    fake = Fake().on("GET", f"{API}/runs/get", get)
     fake.on("POST", f"{API}/runs/search", search)
     fake.on("GET", "/api/v1/runs/0193", answer(view(steps_list=[reused, lost])))
-    fake.on("GET", "/api/v1/runs/0100", answer({**view(), "id": "0100"}))
-    fake.on("GET", "/api/v1/runs/0099", answer({"message": "it was forgotten"}, 404))
     (row,) = run_of(fake).metrics()
     assert (row["step"], row["reused_from"]) == ("train", "0100/fit")
     assert (row["attempt"], row["value"]) == (2, 0.5), "the attempt that made the result"
 
 
 def test_a_coordinator_without_metrics_is_said_to_have_none() -> None:
-    fake = Fake().on("GET", f"{API}/experiments/get-by-name", answer({"message": "no such resource"}, 404))
+    fake = Fake().on("GET", f"{API}/runs/get", answer({"message": "no such resource"}, 404))
     with pytest.raises(NotFoundError, match="nothing is known of metrics"):
         run_of(fake).metrics()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from tidemill import errors
 from tidemill.errors import TidemillError
 
 __all__ = [
@@ -27,7 +29,7 @@ class UserErrorException(AzureMLException, ValueError):
     """What was asked for makes no sense."""
 
 
-class NotSupportedError(UserErrorException, NotImplementedError):
+class NotSupportedError(UserErrorException, errors.NotSupportedError):
     """tidemill does not do this; the hint names the nearest thing that it does."""
 
 
@@ -54,6 +56,15 @@ class RunEnvironmentException(AzureMLException):
 def not_supported(what: str, why: str, instead: str) -> NotSupportedError:
     """The error for something that is not done here."""
     return NotSupportedError(f"{what} is not supported: {why}", code="not_supported", hint=instead)
+
+
+@contextmanager
+def in_azureml_words() -> Iterator[None]:
+    """What tidemill does not do, raised under azureml's name for what a user got wrong."""
+    try:
+        yield
+    except errors.NotSupportedError as error:
+        raise NotSupportedError(error.message, code=error.code, hint=error.hint, problems=error.problems) from error
 
 
 def refused(what: str, why: str, instead: str) -> Callable[..., Any]:

@@ -266,11 +266,11 @@ class Run(RunFiles):
         """What it logged: a pipeline what its steps logged to their parent, with `recursive` what its steps logged, by step. A step that took its result over has the metrics of the one that made it."""
         http = self._client._http
         if self._path is None and recursive:
-            return {path: metrics_of(http, logged(self._client, self._run, path)) for path in self._run.steps}
+            return {path: metrics_of(http, logged(http, self._run, path)) for path in self._run.steps}
         if self._path is None:
             found = parents_metrics(http, self._tracked())
         else:
-            found = metrics_of(http, logged(self._client, self._run, self._path))
+            found = metrics_of(http, logged(http, self._run, self._path))
         return {key: value for key, value in found.items() if name in (None, key)}
 
     def get_children(
@@ -358,7 +358,7 @@ class Run(RunFiles):
         return step_status(self._step().status) if self._path else pipeline_status(self._run.refresh().status)
 
     def _tracked(self) -> Any:
-        return tracked(self._client._http, self._run, self._path)
+        return tracked(self._client._http, self._run.id, self._path)
 
     def _wait(self, show_output: bool, timeout_seconds: float | None, raise_on_error: bool) -> str:
         """Waits for the end of the run."""

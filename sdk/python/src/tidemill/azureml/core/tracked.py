@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidemill._metrics import experiment_of
 from tidemill.azureml._step.core.logging import PARENT_METRIC_TAG, PARENT_TAG, PROPERTY_TAG, assembled
 from tidemill.azureml._step.core.run import DESCRIPTION_TAG
 from tidemill.errors import NotFoundError, TidemillError
@@ -11,7 +12,7 @@ from tidemill.errors import NotFoundError, TidemillError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tidemill import Client, Run
+    from tidemill import Run
     from tidemill._http import Http
 
 __all__ = [
@@ -87,12 +88,13 @@ def experiment_id(http: Http, name: str) -> str | None:
     return str(found[0]["experiment_id"]) if found else None
 
 
-def tracked(http: Http, run: Run, step: str | None) -> list[dict[str, Any]]:
-    """What the tracking server has of a run's attempts, of one step or of all."""
-    experiment = experiment_id(http, run.experiment)
-    if experiment is None:
+def tracked(http: Http, run: str, step: str | None) -> list[dict[str, Any]]:
+    """What the tracking server has of a run's attempts, of one step or of all; nothing of a run that was forgotten."""
+    try:
+        experiment = experiment_of(http, run)
+    except NotFoundError:
         return []
-    wanted = f"tags.`tidemill.run` = '{run.id}'"
+    wanted = f"tags.`tidemill.run` = '{run}'"
     if step is not None:
         wanted += f" AND tags.`tidemill.step` = '{step}'"
     found = ask(http, "runs/search", {"experiment_ids": [experiment], "filter": wanted, "max_results": RUNS_MAX})
@@ -100,17 +102,13 @@ def tracked(http: Http, run: Run, step: str | None) -> list[dict[str, Any]]:
     return listed
 
 
-def logged(client: Client, run: Run, step: str) -> list[dict[str, Any]]:
+def logged(http: Http, run: Run, step: str) -> list[dict[str, Any]]:
     """What a step logged; of one that took its result over, what the step logged that made it."""
-    own, source = tracked(client._http, run, step), run[step].reused_from
+    own, source = tracked(http, run.id, step), run[step].reused_from
     if own or source is None:
         return own
     origin, _, path = source.partition("/")
-    try:
-        return tracked(client._http, client.runs.get(origin), path)
-    except NotFoundError:
-        # That run was forgotten.
-        return own
+    return tracked(http, origin, path)
 
 
 def metrics_of(http: Http, runs: list[dict[str, Any]]) -> dict[str, Any]:

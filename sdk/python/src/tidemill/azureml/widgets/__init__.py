@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemill._show import display_for
+from tidemill._show import show_on
 
 if TYPE_CHECKING:
     from tidemill.azureml.core.run import Run
@@ -19,11 +19,10 @@ class RunDetails:
         self._run = run_instance
 
     def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
-        """Shows how the run stands now; `wait_for_completion(show_output=True)` goes on showing."""
+        """Shows the run, in a notebook until it has ended; the cells after it need not wait for that. On a terminal it says how the run stands now."""
         import sys
 
-        display = display_for(self._run._run.refresh(), True, sys.stdout)
-        display.close()
+        show_on(self._run._run, sys.stdout)
 
     def get_widget_data(self, widget_settings: Any = None) -> dict[str, Any]:
         """The same as a mapping."""

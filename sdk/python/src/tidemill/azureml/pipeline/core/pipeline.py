@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidemill._heed import heed, is_refused
 from tidemill.azureml._names import as_name
 from tidemill.azureml._sheet import Document, all_steps
-from tidemill.azureml.exceptions import refuse
+from tidemill.azureml.exceptions import in_azureml_words, refuse
 from tidemill.azureml.pipeline.core.graph import parameters_of
 from tidemill.errors import ValidationError
 
@@ -50,12 +51,13 @@ class Pipeline:
         return made
 
     def validate(self) -> list[str]:
-        """What is wrong with it; nothing when it is sound."""
+        """What is wrong with it, and what `submit` refuses; nothing when it is sound. What is worth knowing beside that is shown as warnings."""
         try:
-            self.workspace._client.validate(self._drawn("validated"))
+            found = self.workspace._client.validate(self._drawn("validated"))
         except ValidationError as error:
             return [str(problem) for problem in error.problems] or [str(error)]
-        return []
+        heed([problem for problem in found if not is_refused(problem)])
+        return [str(problem) for problem in found if is_refused(problem)]
 
     def submit(
         self,
@@ -109,13 +111,14 @@ class Pipeline:
             parent_run_id=parent_run_id,
             credential_passthrough=credential_passthrough,
         )
-        run = self.workspace._client.submit(
-            self._drawn(experiment_name, continue_on_step_failure or None),
-            parameters_of(pipeline_parameters),
-            experiment=as_name(experiment_name),
-            tags=tags,
-            force_rerun=regenerate_outputs,
-        )
+        with in_azureml_words():
+            run = self.workspace._client.submit(
+                self._drawn(experiment_name, continue_on_step_failure or None),
+                parameters_of(pipeline_parameters),
+                experiment=as_name(experiment_name),
+                tags=tags,
+                force_rerun=regenerate_outputs,
+            )
         started: PipelineRun = PipelineRun._of(Experiment(self.workspace, experiment_name), run)
         return started
 

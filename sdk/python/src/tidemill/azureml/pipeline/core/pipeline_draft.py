@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill._values import parameter_texts
 from tidemill.azureml._names import as_name
-from tidemill.azureml.exceptions import UserErrorException, not_supported, refused
+from tidemill.azureml.exceptions import UserErrorException, in_azureml_words, not_supported, refused
 from tidemill.azureml.pipeline.core.graph import parameters_of
 from tidemill.errors import NotFoundError
 
@@ -57,15 +57,16 @@ class PipelineDraft:
     ) -> PipelineDraft:
         """A draft of a pipeline, of a run, or of a published pipeline. Properties are tags here."""
         own = as_name(name) if name else f"draft-{uuid.uuid4().hex[:12]}"
-        kept = workspace._client.drafts.create(
-            own,
-            **_source(pipeline, own),
-            parameters=parameter_texts(parameters_of(pipeline_parameters)),
-            tags={**(tags or {}), **(properties or {})},
-            experiment=as_name(experiment_name) if experiment_name else None,
-            description=description,
-            continue_on_step_failure=continue_on_step_failure,
-        )
+        with in_azureml_words():
+            kept = workspace._client.drafts.create(
+                own,
+                **_source(pipeline, own),
+                parameters=parameter_texts(parameters_of(pipeline_parameters)),
+                tags={**(tags or {}), **(properties or {})},
+                experiment=as_name(experiment_name) if experiment_name else None,
+                description=description,
+                continue_on_step_failure=continue_on_step_failure,
+            )
         return PipelineDraft._of(workspace, kept)
 
     @staticmethod
@@ -99,14 +100,15 @@ class PipelineDraft:
         if name is not None and as_name(name) != self.id:
             raise not_supported("renaming a draft", "it is called by its name", "create another, and delete this one")
         kept = self._draft()
-        edited = kept.edit(
-            pipeline=None if pipeline is None else _drawn(pipeline, self.id),
-            parameters=None if pipeline_parameters is None else _instead(kept.parameters, pipeline_parameters),
-            tags=None if tags is None else {**dict.fromkeys(kept.tags), **tags},
-            experiment=as_name(experiment_name) if experiment_name else None,
-            description=description,
-            continue_on_step_failure=continue_on_step_failure,
-        )
+        with in_azureml_words():
+            edited = kept.edit(
+                pipeline=None if pipeline is None else _drawn(pipeline, self.id),
+                parameters=None if pipeline_parameters is None else _instead(kept.parameters, pipeline_parameters),
+                tags=None if tags is None else {**dict.fromkeys(kept.tags), **tags},
+                experiment=as_name(experiment_name) if experiment_name else None,
+                description=description,
+                continue_on_step_failure=continue_on_step_failure,
+            )
         self._take(edited)
 
     def submit_run(self) -> PipelineRun:

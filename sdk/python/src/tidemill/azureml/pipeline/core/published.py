@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill._http import part
 from tidemill._values import fresh_key, parameter_texts
 from tidemill.azureml._names import as_name
-from tidemill.azureml.exceptions import not_supported, refuse, refused
+from tidemill.azureml.exceptions import in_azureml_words, not_supported, refuse, refused
 from tidemill.azureml.pipeline.core.graph import parameters_of
 
 if TYPE_CHECKING:
@@ -126,9 +126,10 @@ def publish(
 ) -> PublishedPipeline:
     """Freezes a pipeline under a name, as its default version."""
     tags = {VERSION_TAG: str(version)} if version is not None else None
-    added = workspace._client.publish(
-        drawn, as_name(name), description=description or "", tags=tags, labels=["default"]
-    )
+    with in_azureml_words():
+        added = workspace._client.publish(
+            drawn, as_name(name), description=description or "", tags=tags, labels=["default"]
+        )
     return published(workspace, added)
 
 
