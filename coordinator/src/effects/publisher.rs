@@ -137,7 +137,10 @@ impl Publisher {
         };
         // Nobody waits for it: if it is lost, the reconciler has the task published again.
         let (reply, _) = oneshot::channel();
-        drop(self.handle.request(Request::DeadLetter { command, reply }).await);
+        let told = self.handle.request(Request::DeadLetter { command, reply }).await;
+        if told.is_err() {
+            tracing::debug!(attempt = %task.attempt, "nobody is there to be told");
+        }
     }
 
     async fn send(&self, queue: &Queue, bytes: Bytes, declared: Option<Declared>) -> Result<(), BrokerError> {

@@ -61,6 +61,7 @@ async fn a_step_that_fits_no_message_fails_and_keeps_nobody_from_their_turn() {
     let mut worker = ScriptedWorker::join(&service, "w1").await;
     let small = service.submit(chain(&["small"])).await;
     worker.work(1).await;
+    service.watch(small).await;
     assert_eq!(status(&service, small).await, "succeeded");
     while status(&service, large).await != "failed" {
         // The pauses between attempts.

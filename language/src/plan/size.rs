@@ -32,7 +32,8 @@ pub(super) fn check(path: &str, template: usize, inputs: &Inputs, problems: &mut
         bytes.div_ceil(1024),
         STEP_BYTES_MAX / 1024
     );
-    let help = "give what is large as a file: an input of type `uri_file` or `uri_folder`, or in the code folder";
+    let help =
+        "give what is large as a file: an input of type `uri_file` or `uri_folder`, or in the code folder";
     problems.add_with_help(Code::StepTooLarge, path, message, Some(help.to_owned()));
 }
 
