@@ -55,6 +55,7 @@ pub use guard::{FetchError, FetchLimits, Fetched, Fetcher, Forbidden, Guard, Pos
 pub use listing::{Listing, list_files};
 pub use open::{StoreConfig, public_url};
 pub use progress::Progress;
+pub use quarantine::Inspection;
 pub use remote::{Brought, RemoteStore};
 pub use room::Reserve;
 pub use scan::{

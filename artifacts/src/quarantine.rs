@@ -9,35 +9,47 @@ use std::collections::HashSet;
 use tidemill_protocol::artifact::{ArtifactKind, ArtifactRef};
 use tidemill_protocol::digest::Digest;
 
+/// What was found when an artifact was read whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Whether every byte is there and right.
+    pub is_sound: bool,
+    /// The keys of the objects that were moved away: of those that were damaged, and of the tree that they belong to.
+    pub moved: Vec<String>,
+}
+
 impl ArtifactStore {
     /// Reads an artifact whole and moves what is corrupt under `quarantine/`; a tree with a file that is corrupt or gone goes with it, so
-    /// that the next upload of it looks at each file. Returns the keys that were moved; none means that the artifact is sound.
-    pub async fn quarantine(&self, artifact: &ArtifactRef) -> Result<Vec<String>> {
+    /// that the next upload of it looks at each file.
+    pub async fn quarantine(&self, artifact: &ArtifactRef) -> Result<Inspection> {
         let mut moved = Vec::new();
-        if artifact.kind == ArtifactKind::Blob {
-            self.quarantine_blob(&artifact.digest, &mut moved).await?;
-            return Ok(moved);
-        }
-        let tree = match self.get_tree(&artifact.digest).await {
+        let is_sound = match artifact.kind {
+            ArtifactKind::Blob => self.quarantine_blob(&artifact.digest, &mut moved).await?,
+            ArtifactKind::Tree => self.quarantine_tree(&artifact.digest, &mut moved).await?,
+        };
+        Ok(Inspection { is_sound, moved })
+    }
+
+    /// Says whether the tree and all its files are there and sound.
+    async fn quarantine_tree(&self, digest: &Digest, moved: &mut Vec<String>) -> Result<bool> {
+        let tree = match self.get_tree(digest).await {
             Ok(tree) => tree,
-            Err(StoreError::NotFound { .. }) => return Ok(moved),
+            Err(StoreError::NotFound { .. }) => return Ok(false),
             Err(StoreError::Corrupt { .. }) => {
-                self.set_aside(ArtifactKind::Tree, &artifact.digest, &mut moved)
-                    .await?;
-                return Ok(moved);
+                self.set_aside(ArtifactKind::Tree, digest, moved).await?;
+                return Ok(false);
             }
             Err(error) => return Err(error),
         };
         let contents: HashSet<Digest> = tree.entries.iter().map(|entry| entry.digest).collect();
-        let mut sound = true;
-        for digest in contents {
-            sound &= self.quarantine_blob(&digest, &mut moved).await?;
+        let mut is_sound = true;
+        for content in contents {
+            is_sound &= self.quarantine_blob(&content, moved).await?;
         }
-        if !sound {
-            self.set_aside(ArtifactKind::Tree, &artifact.digest, &mut moved)
-                .await?;
+        if !is_sound {
+            self.set_aside(ArtifactKind::Tree, digest, moved).await?;
         }
-        Ok(moved)
+        Ok(is_sound)
     }
 
     /// Says whether the blob is there and sound.

@@ -32,6 +32,7 @@ pub mod journal;
 pub mod ledger;
 mod lineage;
 mod logs;
+mod lost;
 pub mod mailings;
 mod metrics;
 pub mod notifications;

@@ -66,6 +66,7 @@ pub(crate) struct Metrics {
     pub(crate) archive_segments: Counter,
     pub(crate) archive_failures: Counter,
     pub(crate) archive_strangers: Counter,
+    pub(crate) artifacts_lost: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) dead_letters_foreign: Counter,
     /// Events that are durable here and not in the archive.
@@ -159,8 +160,13 @@ impl Metrics {
     }
 
     /// Those of messages and of the archive.
-    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 11] {
+    fn traffic(&self) -> [(&'static str, &'static str, &Counter); 12] {
         [
+            (
+                "artifacts_lost_total",
+                "Artifacts that a step needed and that turned out to be damaged in the store or gone from it.",
+                &self.artifacts_lost,
+            ),
             (
                 "lineage_events_total",
                 "Lineage events put into the queue for their service.",

@@ -90,6 +90,11 @@ pub enum Command {
     },
     /// A recovery found a committed result of which the journal does not know.
     AdoptResult(Box<FoundResult>),
+    /// An artifact is damaged or gone in the store: whoever needs it must make it again. Changes nothing where no result that could be taken over holds it.
+    LoseArtifact {
+        /// The artifact.
+        artifact: ArtifactRef,
+    },
     /// Bound what a project may have at once, from now on. What is released already stays.
     SetQuota {
         /// The project.

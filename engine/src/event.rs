@@ -94,6 +94,11 @@ pub enum Fact {
         /// The run.
         run: RunId,
     },
+    /// An artifact turned out to be damaged or gone in the store: results that hold it are taken over no more.
+    ArtifactLost {
+        /// The artifact.
+        artifact: ArtifactRef,
+    },
     /// A step took over a committed result.
     StepReused {
         /// The step.

@@ -6,6 +6,7 @@ use crate::place::Place;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::ids::StepRef;
 use tidemill_protocol::key::StepKey;
 use tidemill_protocol::wire::Success;
@@ -19,6 +20,9 @@ pub struct CachedResult {
     pub success: Arc<Success>,
     /// How many steps of known runs ended well with this key.
     pub(crate) holders: u32,
+    /// Whether bytes of it are damaged or gone: then it is kept for those who hold it, and nobody takes it over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) is_lost: bool,
 }
 
 /// Results, leaders and those who wait, by key.
@@ -44,8 +48,24 @@ impl Work {
         self.candidates = BTreeSet::new();
     }
 
+    /// The result that may be taken over.
     pub(crate) fn result(&self, key: &StepKey) -> Option<&CachedResult> {
-        self.results.get(key)
+        self.results.get(key).filter(|result| !result.is_lost)
+    }
+
+    /// The keys of the results that may be taken over and hold this artifact.
+    pub(crate) fn holding(&self, artifact: &ArtifactRef) -> impl Iterator<Item = StepKey> {
+        let offered = self.results.iter().filter(|(_, result)| !result.is_lost);
+        let holding =
+            offered.filter(move |(_, result)| result.success.outputs.values().any(|one| one == artifact));
+        holding.map(|(key, _)| *key)
+    }
+
+    /// Bytes of this result are gone: it is offered no more, until the work is done again.
+    pub(crate) fn lose(&mut self, key: &StepKey) {
+        if let Some(result) = self.results.get_mut(key) {
+            result.is_lost = true;
+        }
     }
 
     pub(crate) fn leader(&self, key: &StepKey) -> Option<Place> {
@@ -65,7 +85,7 @@ impl Work {
         // Followers are few: most often this ends the question.
         let heir = self.followers(key).next()?;
         let alone = !self.leaders.contains_key(key)
-            && !self.results.contains_key(key)
+            && self.result(key).is_none()
             && self.candidates(key).next().is_none();
         alone.then_some(heir)
     }
@@ -105,11 +125,13 @@ impl Work {
             source,
             success: Arc::clone(success),
             holders: 0,
+            is_lost: false,
         });
         entry.holders += 1;
         if made {
             entry.source = source;
             entry.success = Arc::clone(success);
+            entry.is_lost = false;
         }
     }
 

@@ -35,6 +35,11 @@ pub enum FailureReason {
     EnvironmentFailed,
     /// An input could not be read, or its bytes were not those that were committed.
     InputUnreadable,
+    /// Bytes that the step reads are damaged in the store or gone from it, or were for this worker.
+    InputLost {
+        /// Digest of the artifact that could not be read whole: an input, the code, a checkpoint.
+        digest: String,
+    },
     /// The process ended well without a declared output.
     OutputMissing {
         /// The output's name.
@@ -85,6 +90,7 @@ impl FailureReason {
             | Self::StartFailed
             | Self::EnvironmentFailed
             | Self::InputUnreadable
+            | Self::InputLost { .. }
             | Self::OutputMissing { .. }
             | Self::OutputRefused { .. }
             | Self::SecretMissing
@@ -114,6 +120,7 @@ impl FailureReason {
             Self::StartFailed => "process could not be started".into(),
             Self::EnvironmentFailed => "environment could not be built".into(),
             Self::InputUnreadable => "input could not be read".into(),
+            Self::InputLost { .. } => "bytes of an input are damaged or gone".into(),
             Self::OutputMissing { output } => format!("output `{output}` was not written"),
             Self::OutputRefused { output } => format!("output `{output}` could not be collected"),
             Self::StoreFailed => "outputs could not be stored".into(),

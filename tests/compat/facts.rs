@@ -21,6 +21,7 @@ fn kind(fact: &Fact) -> &'static str {
         Fact::RunRetried { .. } => "run-retried",
         Fact::RunFinished { .. } => "run-finished",
         Fact::RunForgotten { .. } => "run-forgotten",
+        Fact::ArtifactLost { .. } => "artifact-lost",
         Fact::StepReused { .. } => "step-reused",
         Fact::StepFollows { .. } => "step-follows",
         Fact::StepSkipped { .. } => "step-skipped",
@@ -40,7 +41,7 @@ fn kind(fact: &Fact) -> &'static str {
 }
 
 /// How many kinds there are: as many as `kind` names.
-const KINDS: usize = 24;
+const KINDS: usize = 25;
 
 fn about_runs() -> Vec<Fact> {
     let run = s::run();
@@ -82,6 +83,9 @@ fn about_runs() -> Vec<Fact> {
             status: RunStatus::Aborted,
         },
         Fact::RunForgotten { run },
+        Fact::ArtifactLost {
+            artifact: s::folder(),
+        },
     ]
 }
 

@@ -28,6 +28,8 @@ mod hostile;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
 mod mailings;
 #[cfg(test)]
 mod named;

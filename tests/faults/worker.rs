@@ -106,6 +106,13 @@ fn frozen() {
     campaign.cluster.worker("one").freeze();
     campaign.cluster.start_worker(cpu("two", 1));
     gate.wait_for_arrivals(2, LEASE_DEADLINE);
+    // Until the claim is read, the one that comes back would keep its attempt.
+    eventually(LEASE_DEADLINE, "the replacement is known to run", || {
+        let run = campaign.cluster.run(&id);
+        let attempts = &run.step("hold").attempts;
+        let is_replaced = attempts.len() > 1 && attempts.last()?.status == AttemptStatus::Running;
+        is_replaced.then_some(())
+    });
     campaign.cluster.worker("one").thaw();
     eventually(LEASE_DEADLINE, "the step that was given away is ended", || {
         (!is_alive(first)).then_some(())

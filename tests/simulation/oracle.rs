@@ -475,6 +475,7 @@ fn step_of(fact: &Fact) -> Option<StepRef> {
         | Fact::RunStopRequested { .. }
         | Fact::RunRetried { .. }
         | Fact::RunFinished { .. }
-        | Fact::RunForgotten { .. } => None,
+        | Fact::RunForgotten { .. }
+        | Fact::ArtifactLost { .. } => None,
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn note(engine: &Engine, fact: &Fact, seen: &mut Coverage) {
         Fact::EpochStarted { .. }
         | Fact::RunSubmitted { .. }
         | Fact::StepEnded { .. }
+        | Fact::ArtifactLost { .. }
         | Fact::StepRetryDue { .. } => {}
         Fact::AttemptDispatched { .. }
         | Fact::AttemptClaimed { .. }

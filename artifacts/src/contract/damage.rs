@@ -65,22 +65,41 @@ pub(super) async fn a_quarantined_artifact_can_be_stored_again(store: &ArtifactS
     let scanned = scan(folder.path(), &ScanOptions::data()).expect("scanned");
     let stored = store.upload(&scanned, &()).await.expect("stored");
     assert!(
-        store.quarantine(&stored).await.expect("looked").is_empty(),
+        store.quarantine(&stored).await.expect("looked").is_sound,
         "a sound artifact stays"
     );
 
     let damaged = scanned.files[0].digest;
     overwrite(store, &damaged, b"damage").await;
-    let moved = store.quarantine(&stored).await.expect("looked");
+    let found = store.quarantine(&stored).await.expect("looked");
+    assert!(!found.is_sound);
     assert_eq!(
-        moved,
+        found.moved,
         [
             layout::blob(&damaged).to_string(),
             layout::tree(&stored.digest).to_string()
         ]
     );
     store.upload(&scanned, &()).await.expect("stored again");
-    assert!(store.quarantine(&stored).await.expect("looked").is_empty());
+    assert!(store.quarantine(&stored).await.expect("looked").is_sound);
+    store
+        .objects()
+        .delete(&layout::blob(&damaged))
+        .await
+        .expect("deleted");
+    let found = store.quarantine(&stored).await.expect("looked");
+    assert_eq!(
+        found.moved,
+        [layout::tree(&stored.digest).to_string()],
+        "one that is gone"
+    );
+    let found = store.quarantine(&stored).await.expect("looked");
+    assert!(
+        !found.is_sound && found.moved.is_empty(),
+        "there is nothing left to move"
+    );
+    store.upload(&scanned, &()).await.expect("stored again");
+    assert!(store.quarantine(&stored).await.expect("looked").is_sound);
 }
 
 async fn overwrite(store: &ArtifactStore, digest: &Digest, bytes: &[u8]) {

@@ -10,6 +10,7 @@ use crate::driver::Sight;
 use crate::handle::{CoordinatorHandle, Submitted};
 use crate::projects::may_change;
 use crate::remarks::Remarks;
+use crate::views::tracked::own_names;
 use crate::views::{Phrased, describe_changes, draft_diff, run_summary, run_view};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -96,8 +97,8 @@ pub(super) struct ListQuery {
     status: Option<RunStatus>,
     /// Only runs of this pipeline.
     pipeline: Option<Name>,
-    /// Only runs of this experiment.
-    experiment: Option<Name>,
+    /// Only runs of this experiment, by its name, or by the one that it had.
+    experiment: Option<String>,
     /// Only runs of this project.
     project: Option<Name>,
     /// Only runs submitted at this moment (milliseconds since 1970) or later.
@@ -135,8 +136,14 @@ impl ListQuery {
             let number = sight.engine.run_number(text.parse().ok()?)?;
             Some((Key::from(u64::from(number)), Key::Nothing))
         })?;
+        let experiment = self.experiment.as_deref();
+        let experiments = experiment.map(|name| own_names(sight.engine, &sight.ledgers.tracking, name));
         let fits = |(_, run): &(u32, &Run)| {
-            self.fits(labels, remarks, run) && asked.wants(remarks.display_name(run.id(), run.plan()))
+            self.fits(labels, remarks, run)
+                && experiments
+                    .as_ref()
+                    .is_none_or(|names| names.contains(&run.plan().experiment.as_str()))
+                && asked.wants(remarks.display_name(run.id(), run.plan()))
         };
         let numbered = |(number, run)| ((Key::from(u64::from(number)), Key::Nothing), (number, run));
         let bound = asked.after_number().map_or(Bound::Unbounded, |number| {
@@ -164,15 +171,11 @@ impl ListQuery {
         Ok(shown(page, |(_, run)| run_summary(remarks, run)))
     }
 
-    /// Whether a run is asked for.
+    /// Whether a run is asked for, whatever its experiment.
     fn fits(&self, labels: &[(String, String)], remarks: &Remarks, run: &Run) -> bool {
         let plan = run.plan();
         self.status.is_none_or(|status| run.status() == status)
             && self.pipeline.as_ref().is_none_or(|name| plan.pipeline == *name)
-            && self
-                .experiment
-                .as_ref()
-                .is_none_or(|name| plan.experiment == *name)
             && self.project.as_ref().is_none_or(|name| plan.project == *name)
             && self.since.is_none_or(|since| run.submitted_at() >= since)
             && labels

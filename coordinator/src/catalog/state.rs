@@ -53,6 +53,9 @@ pub struct Asset {
     pub created_at: Timestamp,
     /// Who added it.
     pub created_by: String,
+    /// When anything of it changed last, a version of it or what is said of that included; none in states older than this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed_at: Option<Timestamp>,
     /// Names that it had, the one before this last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_names: Vec<Name>,
@@ -78,9 +81,25 @@ pub struct AssetVersion {
     pub created_at: Timestamp,
     /// Who added it.
     pub created_by: String,
+    /// When something else was said of it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed_at: Option<Timestamp>,
+}
+
+impl AssetVersion {
+    /// When it was added, or something else was said of it last.
+    pub fn changed_at(&self) -> Timestamp {
+        self.changed_at.unwrap_or(self.created_at)
+    }
 }
 
 impl Asset {
+    /// When anything of it changed last.
+    pub fn changed_at(&self) -> Timestamp {
+        let newest = || self.versions.values().map(|version| version.created_at).max();
+        self.changed_at.or_else(newest).unwrap_or(self.created_at)
+    }
+
     /// The version that a text means: a version, a label, or `latest`.
     pub fn resolve(&self, reference: &Version) -> Option<(&Version, &AssetVersion)> {
         let version = if reference.as_str() == LATEST {
@@ -178,7 +197,7 @@ impl Catalog {
         match fact {
             CatalogFact::VersionAdded { .. } => return self.add(at, fact),
             CatalogFact::OutputSettled { .. } => return self.settle_output(fact),
-            CatalogFact::AssetRenamed { kind, name, to, .. } => return self.rename(*kind, name, to),
+            CatalogFact::AssetRenamed { kind, name, to, .. } => return self.rename(at, (*kind, name), to),
             CatalogFact::OutputsForgotten { run } => {
                 self.settled.remove(run);
                 return;
@@ -191,7 +210,7 @@ impl Catalog {
         let Some(asset) = self.assets.get_mut(&kind).and_then(|table| table.get_mut(name)) else {
             return;
         };
-        asset.change(fact);
+        asset.change(at, fact);
         if asset.versions.is_empty()
             && let Some(gone) = self.assets.entry(kind).or_default().remove(name)
             && let Some(renamed) = self.renamed.get_mut(&kind)
@@ -200,12 +219,13 @@ impl Catalog {
         }
     }
 
-    fn rename(&mut self, kind: AssetKind, name: &Name, to: &Name) {
+    fn rename(&mut self, at: Timestamp, (kind, name): (AssetKind, &Name), to: &Name) {
         let table = self.assets.entry(kind).or_default();
         let Some(mut asset) = table.remove(name) else {
             return;
         };
         asset.revision += 1;
+        asset.changed_at = Some(at);
         asset.former_names.retain(|former| former != to);
         asset.former_names.push(name.clone());
         let renamed = self.renamed.entry(kind).or_default();
@@ -262,9 +282,11 @@ impl Catalog {
             next_number: 1,
             created_at: at,
             created_by: by.clone(),
+            changed_at: None,
             former_names: Vec::new(),
         });
         asset.revision += 1;
+        asset.changed_at = Some(at);
         asset.latest = version.clone();
         if let Some(number) = version.as_number() {
             asset.next_number = asset.next_number.max(number.saturating_add(1));
@@ -278,14 +300,16 @@ impl Catalog {
             origin: origin.clone(),
             created_at: at,
             created_by: by.clone(),
+            changed_at: None,
         };
         asset.versions.insert(version.clone(), added);
     }
 }
 
 impl Asset {
-    fn change(&mut self, fact: &CatalogFact) {
+    fn change(&mut self, at: Timestamp, fact: &CatalogFact) {
         self.revision += 1;
+        self.changed_at = Some(at);
         match fact {
             CatalogFact::VersionAdded { .. }
             | CatalogFact::AssetRenamed { .. }
@@ -308,6 +332,7 @@ impl Asset {
                     version.description.clone_from(description);
                     version.tags.clone_from(tags);
                     version.stage = *stage;
+                    version.changed_at = Some(at);
                 }
             }
             CatalogFact::VersionPromoted {
@@ -315,6 +340,7 @@ impl Asset {
             } => {
                 if let Some(version) = self.versions.get_mut(version) {
                     version.model_stage = *model_stage;
+                    version.changed_at = Some(at);
                 }
             }
             CatalogFact::LabelSet { label, version, .. } => {

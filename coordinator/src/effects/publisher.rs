@@ -4,6 +4,8 @@
 use super::OUTGOING_MAX;
 use crate::access::AttemptTokens;
 use crate::archive::Sure;
+use crate::driver::Request;
+use crate::handle::CoordinatorHandle;
 use crate::metrics::Metrics;
 use crate::tracking::{TrackedId, own_experiment_id};
 use bytes::Bytes;
@@ -11,6 +13,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use std::collections::HashMap;
 use std::sync::Arc;
+use tidemill_engine::Command;
 use tidemill_protocol::codec;
 use tidemill_protocol::ids::WorkerId;
 use tidemill_protocol::name::Name;
@@ -19,7 +22,7 @@ use tidemill_protocol::wire::{
     Audience, Control, EnvelopeError, Kind, SignerKey, StepTask, TrackingGrant, seal,
 };
 use tidemill_transport::{Broker, BrokerError, Queue};
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{OnceCell, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Messages being published at once.
@@ -53,6 +56,8 @@ pub(crate) struct Publisher {
     /// What attempts log with.
     pub(crate) attempt_tokens: AttemptTokens,
     pub(crate) metrics: Arc<Metrics>,
+    /// Who is told of what can never be sent.
+    pub(crate) handle: CoordinatorHandle,
 }
 
 impl Publisher {
@@ -106,6 +111,9 @@ impl Publisher {
             Ok(bytes) => Bytes::from(bytes),
             Err(error) => {
                 tracing::error!(?queue, %error, "a message cannot be sealed");
+                if let (Outgoing::Task(task), EnvelopeError::TooLarge(_)) = (&message, error) {
+                    self.set_aside(task).await;
+                }
                 return;
             }
         };
@@ -117,6 +125,21 @@ impl Publisher {
                 self.metrics.publish_failures.add(1);
                 tracing::debug!(?queue, %error, "a message was not taken");
             }
+        }
+    }
+
+    /// Ends an attempt whose task fits no message, as if the broker had not taken it: nobody will ever claim it. Planning refuses such steps; plans that
+    /// were made before it did may hold some.
+    async fn set_aside(&self, task: &StepTask) {
+        let command = Command::DeadLetter {
+            attempt: task.attempt,
+            token: task.token,
+        };
+        // Nobody waits for it: if it is lost, the reconciler has the task published again.
+        let (reply, _) = oneshot::channel();
+        let told = self.handle.request(Request::DeadLetter { command, reply }).await;
+        if told.is_err() {
+            tracing::debug!(attempt = %task.attempt, "nobody is there to be told");
         }
     }
 

@@ -10,6 +10,7 @@ use crate::inbox::{
     Ear, LETTERS_WINDOW, PASSING_WINDOW, REPORTS_WINDOW, run_dead_letters, run_heartbeats, run_logs,
     run_reports,
 };
+use crate::lost::run_lost;
 use crate::notifications;
 use crate::openlineage::run_openlineage;
 use crate::schedules::{run_schedules, run_watches};
@@ -41,6 +42,7 @@ impl Coordinator {
             task_validity: config.task_validity,
             attempt_tokens: inner.attempt_tokens.clone(),
             metrics: Arc::clone(&inner.metrics),
+            handle: self.handle(),
         };
         let token = self.token.clone();
         self.spawn("publisher", async move { publisher.run(outgoing, token).await });
@@ -51,6 +53,8 @@ impl Coordinator {
             self.token.clone(),
         );
         self.spawn("alarms", alarms);
+        let (live, handle) = (inner.events.subscribe(), self.handle());
+        self.spawn("losses", run_lost(live, handle, self.token.clone()));
         if let Some(openlineage) = config.openlineage.clone() {
             let (live, handle) = (inner.events.subscribe(), self.handle());
             let telling = run_openlineage(openlineage, live, handle, self.token.clone());

@@ -53,14 +53,15 @@ impl Tracking {
                 tags,
                 by,
             } => {
-                let at = self.announced.get(name).map_or(at, |known| known.at);
+                let known = self.announced.get(name).map(|known| known.at);
                 let (description, tags, by) = (description.clone(), tags.clone(), by.clone());
                 self.announced.insert(
                     name.clone(),
                     Announced {
                         description,
                         tags,
-                        at,
+                        at: known.unwrap_or(at),
+                        changed_at: Some(at),
                         by,
                     },
                 );

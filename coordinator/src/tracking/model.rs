@@ -39,8 +39,18 @@ pub struct Announced {
     pub tags: BTreeMap<String, String>,
     /// When it was registered.
     pub at: Timestamp,
+    /// When something else was said of it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) changed_at: Option<Timestamp>,
     /// Who registered it.
     pub by: String,
+}
+
+impl Announced {
+    /// When it was registered, or something else was said of it last.
+    pub fn changed_at(&self) -> Timestamp {
+        self.changed_at.unwrap_or(self.at)
+    }
 }
 
 impl LoggedModel {

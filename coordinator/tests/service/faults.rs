@@ -1,11 +1,12 @@
 //! Workers that fall silent, messages that vanish or come twice, and those who are not meant.
 
-use super::harness::{Service, chain};
+use super::harness::{Service, chain, template};
 use super::worker::ScriptedWorker;
+use std::sync::Arc;
 use tidemill_protocol::codec;
-use tidemill_protocol::ids::FencingToken;
+use tidemill_protocol::ids::{FencingToken, RunId};
 use tidemill_protocol::time::Millis;
-use tidemill_protocol::wire::{Control, Kind, ReportBody, StopReason, Success};
+use tidemill_protocol::wire::{Control, ENVELOPE_BYTES_MAX, Kind, ReportBody, StopReason, Success};
 use tidemill_transport::{Broker, Queue};
 
 #[tokio::test]
@@ -48,6 +49,29 @@ async fn a_task_that_was_set_aside_is_made_again() {
     assert!(told.contains("a worker refused it"), "{told}");
     check_counted(&service, "tidemill_dead_letters_total 1\n").await;
     check_counted(&service, "tidemill_dead_letters_foreign_total 0\n").await;
+}
+
+#[tokio::test]
+async fn a_step_that_fits_no_message_fails_and_keeps_nobody_from_their_turn() {
+    let service = Service::start().await;
+    let mut plan = chain(&["large"]);
+    // As a coordinator took it that did not look at sizes yet.
+    plan.templates = vec![Arc::new(template(&"w".repeat(ENVELOPE_BYTES_MAX)))];
+    let large = service.submit(plan).await;
+    let mut worker = ScriptedWorker::join(&service, "w1").await;
+    let small = service.submit(chain(&["small"])).await;
+    worker.work(1).await;
+    service.watch(small).await;
+    assert_eq!(status(&service, small).await, "succeeded");
+    while status(&service, large).await != "failed" {
+        // The pauses between attempts.
+        service.clock.advance(Millis::from_secs(1));
+    }
+}
+
+async fn status(service: &Service, run: RunId) -> String {
+    let (_, view) = service.get(&format!("/api/v1/runs/{run}")).await;
+    view["status"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

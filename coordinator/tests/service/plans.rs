@@ -105,6 +105,36 @@ async fn fifty_submissions_at_once_with_one_key_make_one_run() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_no_message_can_carry_is_refused_wherever_a_run_begins_and_leaves_nothing() {
+    let service = Service::start().await;
+    let mut spec = super::pipelines::pipeline();
+    for component in [0, 1] {
+        let inputs = &mut spec["components"][component]["inputs"];
+        let name = if component == 0 { "n" } else { "trees" };
+        inputs[name] = json!({"input_type": {"literal": "string"}});
+    }
+    super::pipelines::publish(&service, "large", &spec).await;
+    let parameters = json!({"trees": "w".repeat(10 * 1024 * 1024)});
+    for (path, body) in [
+        ("/api/v1/plan", json!({"spec": spec, "parameters": parameters})),
+        ("/api/v1/runs", json!({"spec": spec, "parameters": parameters})),
+        ("/api/v1/pipelines/large/runs", json!({"parameters": parameters})),
+    ] {
+        let (status, refused) = service.post(path, &body).await;
+        assert!(status.is_client_error(), "{path}: {status}");
+        let told = refused.to_string();
+        assert!(told.len() < 2_000, "{path}: the answer has {} bytes", told.len());
+        if status != StatusCode::PAYLOAD_TOO_LARGE {
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {told}");
+            assert_eq!(refused["problems"][0]["code"], "TM0110", "{path}: {told}");
+            assert_eq!(refused["problems"][0]["path"], "fit", "{path}: {told}");
+        }
+    }
+    let (_, runs) = service.get("/api/v1/runs").await;
+    assert_eq!(runs["items"], json!([]));
+}
+
+#[tokio::test]
 async fn an_unknown_parameter_is_a_problem_of_the_pipeline() {
     let service = Service::start().await;
     let folder = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tidemill_protocol::plan::{Plan, Registration, StepTemplate};
+use tidemill_protocol::time::{Clock, Millis};
 use tidemill_protocol::wire::{StepTask, Success};
 
 const MLFLOW: &str = "/api/2.0/mlflow";
@@ -363,4 +364,60 @@ async fn a_model_is_renamed_by_the_protocol_of_mlflow_with_and_without_versions(
     );
     let (status, _) = rename("nobody", "somebody").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_model_or_version_moves_the_moment_of_its_last_change_and_of_nothing_else() {
+    let service = Service::start().await;
+    for (path, bytes) in [
+        ("model/churn", &b"one"[..]),
+        ("model/churn", b"two"),
+        ("model/other", b"three"),
+    ] {
+        add(&service, path, bytes).await;
+    }
+    mlflow(&service, "registered-models/create", json!({"name": "empty"})).await;
+    let began = service.clock.now().0;
+    let changes = [
+        (
+            "PATCH",
+            "model-versions/update",
+            json!({"name": "churn", "version": "1", "description": "the first"}),
+        ),
+        (
+            "POST",
+            "model-versions/transition-stage",
+            json!({"name": "churn", "version": "2", "stage": "Staging"}),
+        ),
+        (
+            "PATCH",
+            "registered-models/update",
+            json!({"name": "churn", "description": "who leaves"}),
+        ),
+        (
+            "POST",
+            "registered-models/set-tag",
+            json!({"name": "empty", "key": "team", "value": "blue"}),
+        ),
+    ];
+    for (method, path, body) in changes {
+        service.clock.advance(Millis(1000));
+        let path = format!("{MLFLOW}/{path}");
+        let (status, answer) = service.call(method, &path, Body::from(body.to_string())).await;
+        assert_eq!(status, StatusCode::OK, "{answer}");
+    }
+    let service = service.restart().await;
+    let changed = async |path: &str, what: &str| {
+        let (_, answer) = service.get(&format!("{MLFLOW}/{path}")).await;
+        let shown = &answer[what];
+        assert_eq!(shown["creation_timestamp"], json!(began), "{answer}");
+        shown["last_updated_timestamp"].as_u64().unwrap() - began
+    };
+    let version = "model-versions/get?name=churn&version=";
+    assert_eq!(changed(&format!("{version}1"), "model_version").await, 1000);
+    assert_eq!(changed(&format!("{version}2"), "model_version").await, 2000);
+    let model = "registered-models/get?name=";
+    assert_eq!(changed(&format!("{model}churn"), "registered_model").await, 3000);
+    assert_eq!(changed(&format!("{model}empty"), "registered_model").await, 4000);
+    assert_eq!(changed(&format!("{model}other"), "registered_model").await, 0);
 }

@@ -130,6 +130,31 @@ async fn an_experiment_is_described_and_the_clients_of_tracking_read_the_same() 
 }
 
 #[tokio::test]
+async fn runs_of_a_renamed_experiment_are_found_by_both_its_names_until_another_has_the_old_one() {
+    let service = Service::start().await;
+    let run = service.submit(in_experiment("churn")).await;
+    let other = service.submit(in_experiment("other")).await;
+    let found = async |name: &str| {
+        let page = shown(&service, &format!("runs?experiment={name}")).await;
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|run| run["id"].clone()).collect::<Vec<Value>>()
+    };
+    let id = &shown(&service, "experiments/churn").await["id"];
+    let renamed = json!({"experiment_id": id, "new_name": "Who leaves?"});
+    logged(&service, "experiments/update", renamed).await;
+    assert_eq!(found("Who%20leaves%3F").await, [json!(run)]);
+    assert_eq!(
+        found("churn").await,
+        [json!(run)],
+        "as pipelines go on to name it"
+    );
+    assert_eq!(found("other").await, [json!(other)]);
+    logged(&service, "experiments/create", json!({"name": "churn"})).await;
+    assert_eq!(found("churn").await, [] as [Value; 0], "that is another one now");
+    assert_eq!(found("nobody").await, [] as [Value; 0]);
+}
+
+#[tokio::test]
 async fn a_deleted_experiment_is_listed_only_when_that_is_asked_for_and_does_not_change() {
     let service = Service::start().await;
     let made = logged(&service, "experiments/create", json!({"name": "old"})).await;

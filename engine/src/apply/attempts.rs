@@ -75,6 +75,7 @@ impl Engine {
             | Fact::RunRetried { .. }
             | Fact::RunFinished { .. }
             | Fact::RunForgotten { .. }
+            | Fact::ArtifactLost { .. }
             | Fact::StepReused { .. }
             | Fact::StepFollows { .. }
             | Fact::StepSkipped { .. }

@@ -42,6 +42,7 @@ impl Engine {
             Fact::RunRetried { run, by } => self.retry(at, *run, by),
             Fact::RunFinished { run, status } => self.finish(at, *run, *status),
             Fact::RunForgotten { run } => self.forget(*run),
+            Fact::ArtifactLost { artifact } => self.lose(artifact),
             Fact::StepReused {
                 step, source, result, ..
             } => self.reused(at, *step, *source, result),

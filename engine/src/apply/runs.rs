@@ -8,7 +8,9 @@ use crate::place::{GroupId, Place, RunNumber};
 use crate::run::{Asked, Counts, Run, RunEnding};
 use crate::step::{Blocked, Change, Ending, Step, StepState, Tries};
 use std::sync::Arc;
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::ids::{RunId, StepIndex, StepRef};
+use tidemill_protocol::key::StepKey;
 use tidemill_protocol::plan::{Plan, PlannedStep, StepTemplate};
 use tidemill_protocol::status::RunStatus;
 use tidemill_protocol::time::Timestamp;
@@ -241,11 +243,25 @@ impl Engine {
                     continue;
                 }
                 self.with_takers(&key, |work| work.release(&key));
-                if let Some(heir) = self.work.heir(&key) {
-                    let since = self.step_at(heir).changed_at;
-                    self.change(heir, since, Change::Inherited, |_| {});
-                }
+                self.pass_on(&key);
             }
+        }
+    }
+
+    /// Offers results that hold this artifact no more; what waited to take one over does the work itself.
+    pub(super) fn lose(&mut self, artifact: &ArtifactRef) {
+        let keys: Vec<StepKey> = self.work.holding(artifact).collect();
+        for key in keys {
+            self.with_takers(&key, |work| work.lose(&key));
+            self.pass_on(&key);
+        }
+    }
+
+    /// Where a result went away for which others waited, one of them does the work.
+    fn pass_on(&mut self, key: &StepKey) {
+        if let Some(heir) = self.work.heir(key) {
+            let since = self.step_at(heir).changed_at;
+            self.change(heir, since, Change::Inherited, |_| {});
         }
     }
 

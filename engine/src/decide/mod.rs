@@ -82,6 +82,11 @@ impl Engine {
                 let facts = self.decide_adoption(now, found)?;
                 return Ok(facts.into_iter().map(|fact| Event { at: now, fact }).collect());
             }
+            Command::LoseArtifact { artifact } => {
+                let fact = Fact::ArtifactLost { artifact: *artifact };
+                let is_held = self.work.holding(artifact).next().is_some();
+                return Ok(is_held.then_some(Event { at: now, fact }).into_iter().collect());
+            }
             Command::SetQuota { project, quota } => return self.decide_quota(now, project, quota),
             Command::Alarm(Alarm::RetryStep { run, step, attempt }) => self.decide_retry(
                 StepRef {

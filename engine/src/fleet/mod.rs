@@ -121,6 +121,7 @@ impl Fleet {
             | Fact::RunRetried { .. }
             | Fact::RunFinished { .. }
             | Fact::RunForgotten { .. }
+            | Fact::ArtifactLost { .. }
             | Fact::StepReused { .. }
             | Fact::StepFollows { .. }
             | Fact::StepSkipped { .. }

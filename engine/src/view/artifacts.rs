@@ -4,6 +4,7 @@ use crate::attempt::Attempt;
 use crate::engine::Engine;
 use crate::run::Run;
 use tidemill_protocol::artifact::ArtifactRef;
+use tidemill_protocol::ids::StepRef;
 use tidemill_protocol::key::InputValue;
 use tidemill_protocol::plan::InputBinding;
 use tidemill_protocol::wire::{AttemptUsage, Success};
@@ -32,6 +33,26 @@ impl Engine {
         for result in self.work.results.values() {
             of_success(&result.success, &mut visit);
         }
+    }
+
+    /// Whether a result that holds this artifact is taken over by who computes the same.
+    pub fn offers(&self, artifact: &ArtifactRef) -> bool {
+        self.work.holding(artifact).next().is_some()
+    }
+
+    /// What an attempt of this step is given to read as things stand: its inputs, its code, and what was saved for it.
+    pub fn reads(&self, step: StepRef) -> Vec<ArtifactRef> {
+        let Some(run) = self.run(step.run).filter(|run| run.step(step.step).is_some()) else {
+            return Vec::new();
+        };
+        let inputs = crate::inputs::known(run, step.step).into_iter();
+        let inputs = inputs.filter_map(|(_, value)| match value {
+            InputValue::Artifact(artifact) => Some(artifact),
+            InputValue::Literal(_) | InputValue::Uri(_) => None,
+        });
+        let code = run.graph.template(step.step).work.code;
+        let saved = run.state(step.step).checkpoint().copied();
+        inputs.chain(code).chain(saved).collect()
     }
 }
 

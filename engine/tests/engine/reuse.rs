@@ -244,3 +244,50 @@ fn a_result_that_is_forgotten_before_it_is_taken_is_made_again() {
     assert!(matches!(facts[0], Fact::AttemptDispatched { .. }), "{facts:?}");
     assert_eq!(bed.task().attempt.run, second);
 }
+
+#[test]
+fn a_result_whose_bytes_are_lost_is_made_again_and_taken_over_from_then_on() {
+    let mut bed = Bed::new();
+    let first = bed.submit(&two());
+    bed.run_out();
+    let outputs = &bed.step(first, "a").result().unwrap().outputs;
+    let artifact = *outputs.values().next().unwrap();
+    let lose = Command::LoseArtifact { artifact };
+    assert_eq!(bed.command(&lose), [Fact::ArtifactLost { artifact }]);
+    assert_eq!(bed.command(&lose), [], "it is known already");
+    let second = bed.submit(&two());
+    let task = bed.task();
+    assert_eq!((task.attempt.run, task.path.as_str()), (second, "a"));
+    let third = bed.submit(&two());
+    assert_eq!(*bed.step(third, "a").state(), StepState::Following);
+    bed.succeed(&task, "a");
+    assert_eq!(bed.step_status(third, "a"), StepStatus::Reused);
+    bed.run_out();
+    let fourth = bed.submit(&two());
+    assert_eq!(bed.status(fourth), RunStatus::Succeeded);
+    bed.nothing_else();
+}
+
+#[test]
+fn runs_that_hold_a_lost_result_may_be_forgotten_while_others_make_it_again() {
+    let mut bed = Bed::new();
+    let (first, second) = (bed.submit(&two()), bed.submit(&two()));
+    bed.run_out();
+    let outputs = &bed.step(first, "b").result().unwrap().outputs;
+    let artifact = *outputs.values().next().unwrap();
+    bed.command(&Command::LoseArtifact { artifact });
+    let third = bed.submit(&two());
+    assert_eq!(
+        bed.step_status(third, "a"),
+        StepStatus::Reused,
+        "only what is lost is made again"
+    );
+    let task = bed.task();
+    bed.command(&Command::ForgetRun { run: first });
+    bed.succeed(&task, "b");
+    bed.command(&Command::ForgetRun { run: second });
+    bed.command(&Command::ForgetRun { run: third });
+    bed.settle();
+    bed.submit(&two());
+    assert_eq!(bed.run_out(), ["a", "b"], "nothing is kept of what nobody holds");
+}

@@ -80,6 +80,8 @@ codes! {
     TooManySteps = "TM0108" Error,
     /// Pipelines are nested too deeply, or a component file leads back to itself.
     NestedTooDeep = "TM0109" Error,
+    /// A step's command and values are larger than what can be sent to a worker.
+    StepTooLarge = "TM0110" Error,
     /// A key is not known at this place.
     UnknownKey = "TM0201" Error,
     /// A value has the wrong shape.

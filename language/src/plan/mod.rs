@@ -2,7 +2,7 @@
 //! expression in it is checked again here, and everything is bounded.
 //!
 //! [`expand`] flattens nested pipelines, [`bind`] gives every input its value or its source, [`edges`] works out what waits for what, and
-//! [`template`] makes what steps share; what tidemill does itself is in [`builtin`].
+//! [`template`] makes what steps share; what tidemill does itself is in [`builtin`]; [`size`] sees to it that a step fits a message.
 
 mod bind;
 mod builtin;
@@ -10,6 +10,7 @@ mod edges;
 mod expand;
 mod expanded;
 mod problems;
+mod size;
 mod template;
 
 use bind::Binder;
@@ -75,6 +76,8 @@ pub fn plan(spec: &PipelineSpec, request: &PlanRequest) -> Result<Plan, Vec<Prob
     let mut steps = Vec::with_capacity(expansion.leaves.len());
     for (index, (inputs, after)) in bound.into_iter().zip(edges.after).enumerate() {
         let template = templates.of(index, &inputs, &scopes, &edges.when, &mut problems);
+        let path = expansion.leaves[index].path.as_str();
+        size::check(path, templates.bytes(template), &inputs, &mut problems);
         steps.push(PlannedStep {
             path: expansion.leaves[index].path.clone(),
             template,

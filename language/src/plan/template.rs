@@ -6,6 +6,7 @@ use super::builtin::{self, Around};
 use super::expand::{Expansion, Leaf};
 use super::expanded::expanded;
 use super::problems::ProblemList;
+use super::size;
 use crate::diagnostic::Code;
 use crate::shell::Interface;
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,8 @@ pub(super) struct Templates<'a, 's> {
     inherited: Vec<Option<Inherited>>,
     registers: HashMap<usize, Vec<(PortName, &'s tidemill_protocol::plan::Registration)>>,
     list: Vec<Arc<StepTemplate>>,
+    /// What each takes in a message.
+    bytes: Vec<usize>,
     known: HashMap<Vec<u8>, u32>,
     /// Rules that some template has, by their encoding: most steps share theirs.
     rules: HashMap<Vec<u8>, Arc<StepRules>>,
@@ -63,6 +66,7 @@ impl<'a, 's> Templates<'a, 's> {
             inherited: vec![None; expansion.instances.len()],
             registers,
             list: Vec::new(),
+            bytes: Vec::new(),
             known: HashMap::new(),
             rules: HashMap::new(),
         }
@@ -70,6 +74,11 @@ impl<'a, 's> Templates<'a, 's> {
 
     pub(super) fn finish(self) -> Vec<Arc<StepTemplate>> {
         self.list
+    }
+
+    /// What the template at this place takes in a message; nothing after a problem.
+    pub(super) fn bytes(&self, place: u32) -> usize {
+        self.bytes.get(place as usize).copied().unwrap_or_default()
     }
 
     /// The place of a leaf's template. After a problem any place is given: the plan is not used then.
@@ -133,7 +142,9 @@ impl<'a, 's> Templates<'a, 's> {
             .entry(codec::encode(&rules))
             .or_insert_with(|| Arc::new(rules))
             .clone();
-        self.list.push(Arc::new(StepTemplate::new(work, rules)));
+        let template = StepTemplate::new(work, rules);
+        self.bytes.push(size::of_template(&template));
+        self.list.push(Arc::new(template));
         self.known.insert(key, place);
         place
     }

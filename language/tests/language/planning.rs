@@ -166,6 +166,20 @@ fn local_data_may_be_given_with_the_submission() {
 }
 
 #[test]
+fn a_step_that_fits_no_message_is_refused_by_its_name_and_one_that_just_fits_is_not() {
+    let spec = loaded_text(TYPED).unwrap().outline();
+    let word = |bytes: usize| "w".repeat(bytes);
+    let refused = plan(&spec, &request(&[("word", &word(4 * 1024 * 1024))])).unwrap_err();
+    assert_eq!(
+        (refused.len(), &*refused[0].code, &*refused[0].path),
+        (1, "TM0110", "a")
+    );
+    assert!(refused[0].message.len() < 200, "{}", refused[0].message);
+    assert!(refused[0].help.as_deref().unwrap().contains("uri_file"));
+    plan(&spec, &request(&[("word", &word(3 * 1024 * 1024))])).unwrap();
+}
+
+#[test]
 fn order_and_conditions_reach_into_nested_pipelines() {
     let made = planned_text(
         r"

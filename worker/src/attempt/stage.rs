@@ -317,8 +317,24 @@ impl Sources {
         what: &str,
     ) -> Result<Materialized, Failure> {
         let brought = self.cache.materialize(&self.store, artifact, to, access).await;
-        brought.map_err(|error| unreadable(what, &error))
+        brought.map_err(|error| {
+            if error.is_data_loss() {
+                lost(what, artifact, &error)
+            } else {
+                unreadable(what, &error)
+            }
+        })
     }
+}
+
+/// The coordinator looks for itself what is lost; then nobody takes over the result that it belongs to, so the way on is the same for everybody.
+fn lost(what: &str, artifact: &ArtifactRef, error: &StoreError) -> Failure {
+    let digest = artifact.digest.to_string();
+    let message = format!(
+        "{what}: {}; submit the run again: what is lost is made or uploaded anew",
+        crate::error::chain(error)
+    );
+    Failure::with_message(FailureReason::InputLost { digest }, message)
 }
 
 fn unreadable(what: &str, error: &StoreError) -> Failure {

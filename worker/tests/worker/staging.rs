@@ -219,6 +219,8 @@ async fn an_input_whose_bytes_are_gone_fails_the_attempt_with_the_inputs_name() 
         panic!("expected a failure, not {body:?}");
     };
     assert!(failure.message.contains("input `data`"), "{}", failure.message);
+    let digest = lost.digest.to_string();
+    assert_eq!(failure.reason, FailureReason::InputLost { digest });
     bench.end().await;
 }
 

@@ -57,6 +57,16 @@ pub(super) fn names_in<'a>(engine: &'a Engine, id: &str) -> Vec<&'a str> {
     names.filter(|name| own_experiment_id(name) == id).collect()
 }
 
+/// The names that runs of tidemill's own give to the experiment with this name, or, when none has it, to the one that had it.
+pub(crate) fn own_names<'a>(engine: &'a Engine, tracking: &Tracking, name: &'a str) -> Vec<&'a str> {
+    let own = own_experiment_id(name);
+    let mut kept = tracking.experiments();
+    match kept.find(|(_, experiment)| experiment.name == name) {
+        Some((id, _)) if id != own => names_in(engine, id),
+        _ => vec![name],
+    }
+}
+
 /// All experiments, the newest first.
 pub(crate) fn all(engine: &Engine, tracking: &Tracking) -> Vec<ShownExperiment> {
     let kept = tracking.experiments();

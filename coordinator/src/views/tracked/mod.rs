@@ -8,7 +8,7 @@ mod run;
 mod shown;
 
 pub(crate) use experiment::{
-    ShownExperiment, all as experiments, by_id as experiment, by_name as experiment_by_name,
+    ShownExperiment, all as experiments, by_id as experiment, by_name as experiment_by_name, own_names,
 };
 pub(crate) use model::{MODELS, ShownModel};
 pub(crate) use own::base_of;

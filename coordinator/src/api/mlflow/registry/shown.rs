@@ -91,7 +91,6 @@ pub(super) struct Shown {
 
 impl Model {
     fn of_asset(engine: &Engine, name: &Name, asset: &Asset) -> Self {
-        let newest = asset.versions.values().map(|version| version.created_at.0).max();
         let aliases = asset.labels.iter();
         Self {
             name: name.clone(),
@@ -99,7 +98,7 @@ impl Model {
             description: asset.description.clone(),
             tags: asset.tags.clone(),
             created_at: asset.created_at.0,
-            changed_at: newest.unwrap_or(asset.created_at.0),
+            changed_at: asset.changed_at().0,
             by: asset.created_by.clone(),
             aliases: aliases
                 .map(|(alias, version)| (alias.clone(), version.clone()))
@@ -115,7 +114,7 @@ impl Model {
             description: announced.description.clone(),
             tags: announced.tags.clone(),
             created_at: announced.at.0,
-            changed_at: announced.at.0,
+            changed_at: announced.changed_at().0,
             by: announced.by.clone(),
             aliases: Vec::new(),
             latest: Vec::new(),
@@ -297,7 +296,7 @@ impl Shown {
             "name": self.name.as_str(),
             "version": self.version.as_str(),
             "creation_timestamp": self.kept.created_at,
-            "last_updated_timestamp": self.kept.created_at,
+            "last_updated_timestamp": self.kept.changed_at(),
             "user_id": self.kept.created_by,
             "current_stage": stage_word(self.stage()),
             "description": self.kept.description,
@@ -396,7 +395,8 @@ impl Subject for Shown {
     fn number(&self, field: &Field) -> Option<f64> {
         match field {
             Field::Number("version_number") => self.version.as_number().map(moment),
-            Field::Number(_) => Some(moment(self.kept.created_at.0)),
+            Field::Number("creation_timestamp") => Some(moment(self.kept.created_at.0)),
+            Field::Number(_) => Some(moment(self.kept.changed_at().0)),
             _ => None,
         }
     }
