@@ -59,6 +59,9 @@ pub(crate) fn from_file(
     spec.tags = loaded.tags;
     spec.continue_on_step_failure = loaded.continue_on_step_failure;
     spec.force_rerun = loaded.force_rerun;
+    spec.overlap = loaded.overlap;
+    spec.catch_up = loaded.catch_up;
+    spec.jitter = loaded.jitter;
     spec.description = loaded.description;
     apply(&mut spec, args);
     let job = match loaded.job {

@@ -142,6 +142,79 @@ fn a_worker_does_not_go_to_an_endpoint_in_its_own_network_that_its_settings_do_n
     assert!(asked.is_empty(), "nothing was asked: {asked:?}");
 }
 
+/// A web server with one file; the lines of what it was asked.
+fn serve_web(asked: Arc<Mutex<Vec<String>>>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let port = listener.local_addr().expect("it has an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("somebody asks");
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+                head.push(byte[0]);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let line = head.lines().next().unwrap_or_default().to_owned();
+            let file = "from the web\n";
+            let (status, length, body) = match line.split_once(' ') {
+                Some(("GET", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), file),
+                Some(("HEAD", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), ""),
+                _ => ("404 Not Found", 0, ""),
+            };
+            asked.lock().expect("nobody panicked").push(line);
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}"
+            );
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+#[test]
+fn a_file_of_a_web_server_is_brought_by_its_path_in_a_datastore_that_the_settings_open() {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let port = serve_web(Arc::clone(&asked));
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "pipeline.yml",
+        "
+type: pipeline
+settings: {default_compute: local}
+jobs:
+  file:
+    type: command
+    command: cat ${{inputs.row}} > ${{outputs.seen}}
+    inputs: {row: {type: uri_file, path: azureml://datastores/web/paths/2024/a.csv}}
+    outputs: {seen: {type: uri_file}}
+",
+    );
+    sandbox.ok([
+        "datastore",
+        "add",
+        "web",
+        &format!("http://127.0.0.1:{port}/data"),
+    ]);
+    let closed = sandbox.run_to(RUN_FAILED, "pipeline.yml", &[]);
+    let failure = closed.step("file").attempts[0]
+        .failure
+        .clone()
+        .expect("it says why");
+    assert!(failure.message.contains("datastore_allow"), "{failure:?}");
+    assert!(asked.lock().expect("nobody panicked").is_empty());
+
+    sandbox.write("tidemill.toml", "datastore_allow = [\"127.0.0.1\"]\n");
+    let tested = sandbox.ok(["datastore", "test", "web"]);
+    assert!(tested.stdout.contains("404"), "{}", tested.stdout);
+    sandbox.run("pipeline.yml", &[]);
+    assert_eq!(
+        sandbox.ok(["artifacts", "cat", "last/file/seen"]).stdout,
+        "from the web\n"
+    );
+    let asked = asked.lock().expect("nobody panicked").join("\n");
+    assert!(asked.contains("GET /data/2024/a.csv "), "{asked}");
+}
+
 #[test]
 fn a_name_that_nobody_defined_is_refused_and_says_how_to_define_it() {
     let sandbox = Sandbox::new();

@@ -8,6 +8,8 @@ mod arrows;
 #[cfg(test)]
 mod circles;
 #[cfg(test)]
+mod deploy;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod duplicates;

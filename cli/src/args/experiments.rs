@@ -1,6 +1,6 @@
 //! Arguments of `tidemill experiment …`.
 
-use super::DescriptionArgs;
+use super::{DescriptionArgs, Pair};
 use clap::{Args, Subcommand};
 
 /// `tidemill experiment …`.
@@ -19,6 +19,27 @@ EXAMPLES
   tidemill experiment show churn
   tidemill runs list --experiment churn      # its runs")]
     Show(ExperimentArg),
+    /// Make an experiment; a run makes the one that it names by itself
+    #[command(after_help = "\
+EXAMPLES
+  tidemill experiment create churn --description 'who leaves' --tag owner=ada")]
+    Create(ExperimentCreateArgs),
+    /// Give an experiment another name; its runs stay in it
+    #[command(after_help = "\
+EXAMPLES
+  tidemill experiment rename churn 'Who leaves?'")]
+    Rename(ExperimentRenameArgs),
+    /// Delete an experiment; it can be restored, and its runs stay
+    #[command(after_help = "\
+EXAMPLES
+  tidemill experiment delete churn
+  tidemill experiment list --deleted")]
+    Delete(ExperimentArg),
+    /// Bring a deleted experiment back
+    #[command(after_help = "\
+EXAMPLES
+  tidemill experiment restore churn")]
+    Restore(ExperimentArg),
     /// Change the text and the tags of an experiment
     #[command(after_help = "\
 EXAMPLES
@@ -57,4 +78,29 @@ pub(crate) struct ExperimentDescribeArgs {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) said: DescriptionArgs,
+}
+
+/// `create`.
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentCreateArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What people should know
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: Option<String>,
+    /// A tag to set; may be given several times
+    #[arg(short = 't', long = "tag", value_name = "NAME=VALUE")]
+    pub(crate) tags: Vec<Pair>,
+}
+
+/// `rename`.
+#[derive(Debug, Args)]
+pub(crate) struct ExperimentRenameArgs {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The new one
+    #[arg(value_name = "NEW_NAME")]
+    pub(crate) new_name: String,
 }

@@ -41,7 +41,9 @@ pub(crate) use drafts::{
     DraftCreateArgs, DraftEditArgs, DraftPublishArgs, DraftSaid, DraftSubmitArgs, DraftsCommand,
 };
 pub(crate) use enrolment::{JoinTokenCommand, JoinTokenCreateArgs, QuarantineArgs};
-pub(crate) use experiments::{ExperimentCommand, ExperimentDescribeArgs, ExperimentListArgs};
+pub(crate) use experiments::{
+    ExperimentCommand, ExperimentCreateArgs, ExperimentDescribeArgs, ExperimentListArgs, ExperimentRenameArgs,
+};
 pub(crate) use inspect::{ExplainArgs, LogsArgs, QueueCommand, RunsCommand, RunsListArgs, StreamChoice};
 pub(crate) use mailings::{MailingAddArgs, MailingCommand};
 pub(crate) use metrics::{MetricsArgs, RunsCompareArgs};
@@ -92,7 +94,7 @@ Look at runs:
   runs         List, show, watch, cancel, retry and compare runs
   logs         Print or follow what steps wrote
   metrics      List the metrics that steps logged
-  experiment   List, show and describe experiments
+  experiment   List, show, make, rename and delete experiments
   explain      Say why a step stands as it does, or what an error code means
   artifacts    List, fetch, print and compare outputs
   cache        Say why a step was or was not reused
@@ -299,7 +301,7 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// List the metrics that steps logged
     Metrics(MetricsArgs),
-    /// List, show and describe experiments
+    /// List, show, make, describe, rename, delete and restore experiments
     #[command(subcommand)]
     Experiment(ExperimentCommand),
     /// Say why a step stands as it does, or what an error code means

@@ -34,6 +34,19 @@ impl Client {
         self.once(Method::PUT, path, to_json(body)?).await
     }
 
+    /// Makes what has this path of these bytes, or makes it another.
+    pub(super) async fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        bytes: Bytes,
+    ) -> Result<T, Failure> {
+        let key = Uuid::now_v7().to_string();
+        self.repeatedly(Method::PUT, path, || {
+            Payload::KeyedBytes(bytes.clone(), key.clone())
+        })
+        .await
+    }
+
     /// Starts a run; the body may have a key of its own already.
     pub(super) async fn start<T: DeserializeOwned>(
         &self,
@@ -146,9 +159,12 @@ mod tests {
         assert_eq!(made, 42);
         let other: u32 = client.put("/made", &serde_json::json!({})).await.unwrap();
         assert_eq!(other, 42);
+        let bytes = client.put_bytes("/made", Bytes::from_static(b"{}")).await;
+        assert_eq!(bytes.unwrap(), 42_u32);
         let heard = heard.lock().unwrap();
-        assert_eq!(heard.len(), 4);
-        assert!(heard[0].is_some());
+        assert_eq!(heard.len(), 5);
+        assert!(heard.iter().all(Option::is_some));
+        assert_ne!(heard[3], heard[4]);
         assert_eq!((&heard[0], &heard[0]), (&heard[1], &heard[2]));
         assert_ne!(heard[2], heard[3]);
     }

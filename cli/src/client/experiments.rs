@@ -4,7 +4,9 @@ use super::transport::Payload;
 use super::{Client, decode, segment};
 use crate::failure::Failure;
 use axum::http::Method;
-use tidemill_protocol::api::{ComputeTargetView, DescribeExperimentRequest, ExperimentView, routes};
+use tidemill_protocol::api::{
+    ComputeTargetView, CreateExperimentRequest, DescribeExperimentRequest, ExperimentView, routes,
+};
 use tidemill_protocol::name::Name;
 
 impl Client {
@@ -25,7 +27,28 @@ impl Client {
             .await
     }
 
-    /// Changes an experiment's text and tags.
+    /// Makes an experiment.
+    pub(crate) async fn create_experiment(
+        &self,
+        request: &CreateExperimentRequest,
+    ) -> Result<ExperimentView, Failure> {
+        self.create(routes::EXPERIMENTS.to_owned(), request).await
+    }
+
+    /// Deletes an experiment.
+    pub(crate) async fn delete_experiment(&self, name: &str) -> Result<(), Failure> {
+        let path = format!("{}/{}", routes::EXPERIMENTS, segment(name));
+        drop(self.transport.send(Method::DELETE, &path, Payload::Empty).await?);
+        Ok(())
+    }
+
+    /// Brings an experiment back.
+    pub(crate) async fn restore_experiment(&self, name: &str) -> Result<ExperimentView, Failure> {
+        let path = format!("{}/{}/restore", routes::EXPERIMENTS, segment(name));
+        decode(self.transport.send(Method::POST, &path, Payload::Empty).await?).await
+    }
+
+    /// Changes an experiment's name, text and tags.
     pub(crate) async fn describe_experiment(
         &self,
         name: &str,

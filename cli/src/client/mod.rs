@@ -350,8 +350,7 @@ impl Client {
             &format!("{}/{name}", routes::SECRETS),
             &[("by", Some(by.to_owned()))],
         );
-        let value = Payload::Bytes(Bytes::from(value));
-        decode(self.transport.send(Method::PUT, &path, value).await?).await
+        self.put_bytes(&path, Bytes::from(value)).await
     }
 
     /// Secrets, without their values.

@@ -72,6 +72,8 @@ pub(super) enum Payload {
     Json(Bytes),
     /// JSON, or nothing when it is empty, to be taken once under this key.
     Keyed(Bytes, String),
+    /// Bytes as they are, to be taken once under this key.
+    KeyedBytes(Bytes, String),
     /// JSON, signed by this header.
     Signed(Bytes, String),
     /// Bytes as they are.
@@ -180,6 +182,10 @@ impl Http {
                 .header(header::AUTHORIZATION, proof)
                 .body(bytes),
             Payload::Bytes(bytes) => self.upload(method, url, bytes.len() as u64).body(bytes),
+            Payload::KeyedBytes(bytes, key) => self
+                .upload(method, url, bytes.len() as u64)
+                .header(KEY, key)
+                .body(bytes),
             Payload::File(file, size, moved) => self
                 .upload(method, url, size)
                 .header(header::CONTENT_LENGTH, size)
@@ -273,6 +279,7 @@ async fn call(
             .header(header::AUTHORIZATION, proof)
             .body(Body::from(bytes)),
         Payload::Bytes(bytes) => request.body(Body::from(bytes)),
+        Payload::KeyedBytes(bytes, key) => request.header(KEY, key).body(Body::from(bytes)),
         Payload::File(file, size, moved) => request
             .header(header::CONTENT_LENGTH, size)
             .body(Body::from_stream(told(file, moved))),

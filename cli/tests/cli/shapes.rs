@@ -155,6 +155,13 @@ fn the_shapes_of_runs_and_their_outputs_are_kept() {
                 "experiment_describe",
                 &["experiment", "describe", "p", "--description", "shapes"],
             ),
+            (
+                "experiment_create",
+                &["experiment", "create", "oaks", "--tag", "owner=ada"],
+            ),
+            ("experiment_rename", &["experiment", "rename", "oaks", "old oaks"]),
+            ("experiment_delete", &["experiment", "delete", "old oaks"]),
+            ("experiment_restore", &["experiment", "restore", "old oaks"]),
             ("compute_list", &["compute", "list"]),
             ("queue_list", &["queue", "list"]),
             ("worker_list", &["worker", "list"]),

@@ -12,7 +12,7 @@ use crate::idempotency;
 use crate::ledger::Ledgers;
 use crate::notifications::Subscription;
 use crate::precondition::{self, Met, Precondition};
-use crate::views::tracked;
+use crate::views::tracked::{self, ShownExperiment};
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
@@ -45,7 +45,7 @@ pub(super) const SHOWING: [&str; 13] = [
 ];
 
 /// Calls that heed `If-Match`: methods, and path.
-pub(super) const HEEDING: [(&[&str], &str); 22] = [
+pub(super) const HEEDING: [(&[&str], &str); 23] = [
     (&["PATCH"], "/api/v1/runs/{run}"),
     (&["PATCH", "DELETE"], "/api/v1/runs/{run}/comments/{comment}"),
     (&["PUT", "DELETE"], "/api/v1/projects/{name}"),
@@ -70,7 +70,8 @@ pub(super) const HEEDING: [(&[&str], &str); 22] = [
     (&["PUT", "DELETE"], "/api/v1/schedules/{name}"),
     (&["POST"], "/api/v1/schedules/{name}/pause"),
     (&["POST"], "/api/v1/schedules/{name}/resume"),
-    (&["PATCH"], "/api/v1/experiments/{name}"),
+    (&["PATCH", "DELETE"], "/api/v1/experiments/{name}"),
+    (&["POST"], "/api/v1/experiments/{name}/restore"),
 ];
 
 /// Something with a revision.
@@ -84,7 +85,8 @@ enum Thing {
     Mailing(Name),
     Secret(Name),
     Asset(AssetKind, Name),
-    Experiment(String),
+    /// By its id, which a new name leaves as it is; none when there is none.
+    Experiment(Option<String>),
 }
 
 /// The same as a path names it.
@@ -92,6 +94,7 @@ enum Thing {
 enum Named {
     /// A run, in any of the ways to name one; or one of its comments.
     Run(String, Option<u32>),
+    Experiment(String),
     Other(Thing),
 }
 
@@ -190,7 +193,7 @@ async fn named(request: Request) -> (Request, Option<Named>) {
                 let comment = value("comment").map(|number| number.parse().unwrap_or(0));
                 Named::Run(run.to_owned(), comment)
             }),
-            Some("experiments") => value("name").map(|name| Named::Other(Thing::Experiment(name.to_owned()))),
+            Some("experiments") => value("name").map(|name| Named::Experiment(name.to_owned())),
             Some("assets") => of_asset(value("kind"), value("name")),
             Some(kind) => value("name").and_then(|name| of_name(kind, name)),
             None => None,
@@ -224,6 +227,10 @@ impl Named {
     fn resolve(self, sight: &Sight<'_>) -> Option<Thing> {
         let (run, comment) = match self {
             Self::Run(run, comment) => (select::run(sight, &run).ok()?.id(), comment),
+            Self::Experiment(name) => {
+                let found = tracked::experiment_by_name(sight.engine, &sight.ledgers.tracking, &name);
+                return Some(Thing::Experiment(found.map(|found| found.id)));
+            }
             Self::Other(thing) => return Some(thing),
         };
         Some(comment.map_or(Thing::Run(run), |number| Thing::Comment(run, number)))
@@ -253,14 +260,20 @@ impl Thing {
                 let secret = ledgers.secrets.get(name);
                 secret.map(|secret| hash(&(secret.version, secret.set_at)))
             }
-            Self::Experiment(name) => {
-                let found = tracked::experiment_by_name(engine, &ledgers.tracking, name);
-                found.map(|shown| hash(&(shown.id, shown.tags, shown.lifecycle)))
+            Self::Experiment(id) => {
+                let found = id.as_ref();
+                let found = found.and_then(|id| tracked::experiment(engine, &ledgers.tracking, id));
+                found.as_ref().map(of_experiment)
             }
             Self::Asset(kind, name) => ledgers.catalog.asset(*kind, name).map(|asset| asset.revision),
         };
         found.unwrap_or(0)
     }
+}
+
+/// The revision of an experiment.
+pub(super) fn of_experiment(shown: &ShownExperiment) -> u64 {
+    hash(&(&shown.id, &shown.name, &shown.tags, shown.lifecycle))
 }
 
 /// Where it has come to is not a change of it.

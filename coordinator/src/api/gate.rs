@@ -3,12 +3,12 @@
 
 use super::error::{ApiError, no_such_method, no_such_resource};
 use super::in_time::unless_hindered;
-use super::local::is_local;
+use super::local::{Whence, is_local};
 use super::needs::{Found, Need, Needs};
 use super::record::{self, Kind};
 use super::signed;
 use super::standing::Standing;
-use super::via::Via;
+use super::via::{OverTls, Via};
 use crate::access::{AttemptTokens, Caller, Presented, Purpose};
 use crate::archive::Asker;
 use crate::handle::CoordinatorHandle;
@@ -183,7 +183,7 @@ async fn identify(
         Shown::Proof(text) => text.parse::<RequestProof>().map_err(|error| error.to_string()),
         _ if via == Some(Via::InProcess) => return Ok(Caller::Operator),
         Shown::Token(text) if is_attempt => return by_attempt_token(handle, via, text).await,
-        Shown::Nothing => return without_token(handle, via, request.headers()),
+        Shown::Nothing => return without_token(handle, via, request),
         Shown::Token(text) => return by_token(handle, via, text),
         Shown::Other => Err("the Authorization header is not `Bearer` and one token".to_owned()),
     };
@@ -205,17 +205,22 @@ async fn identify(
 fn without_token(
     handle: &CoordinatorHandle,
     via: Option<Via>,
-    headers: &HeaderMap,
+    request: &Request,
 ) -> Result<Caller, ApiError> {
     let is_near = matches!(via, Some(Via::Port(peer)) if peer.ip().to_canonical().is_loopback());
     if !is_near || handle.access().is_closed() {
         return Ok(Caller::Nobody);
     }
-    if is_local(headers) {
+    let whence = Whence {
+        method: request.method(),
+        headers: request.headers(),
+        is_tls: request.extensions().get::<OverTls>().is_some(),
+    };
+    if is_local(whence) {
         return Ok(Caller::Local);
     }
     let refusal = ApiError::new(ErrorCode::Forbidden, "only programs on this machine are served");
-    Err(refusal.hint("address the coordinator as localhost or 127.0.0.1"))
+    Err(refusal.hint("address the coordinator as localhost or 127.0.0.1; a page of another address, whatever its machine, shows a token"))
 }
 
 fn by_token(handle: &CoordinatorHandle, via: Option<Via>, text: &str) -> Result<Caller, ApiError> {

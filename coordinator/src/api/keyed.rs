@@ -2,6 +2,7 @@
 //! where it is no other. No handler knows of it. Which calls take a key is a list here, from which the description is written, too.
 
 use super::error::ApiError;
+use super::secrets;
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
 use crate::idempotency::{self, Claim, Shown, Verdict};
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tidemill_protocol::api::{ErrorCode, routes};
 use tidemill_protocol::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// The header that shows a key.
 pub(super) const HEADER: &str = "idempotency-key";
@@ -31,8 +33,11 @@ const ASKING: [HeaderName; 3] = [
     HeaderName::from_static("azureml-model-deployment"),
 ];
 
+/// Whose body nobody may guess from what is kept of the request.
+const SECRET: &str = "/api/v1/secrets/{name}";
+
 /// The calls that make something: method, and path as the router writes it.
-pub(super) const CREATING: [(&str, &str); 26] = [
+pub(super) const CREATING: [(&str, &str); 28] = [
     ("POST", "/api/v1/runs"),
     ("POST", "/api/v1/runs/{run}/retry"),
     ("POST", "/api/v1/runs/{run}/comments"),
@@ -45,8 +50,10 @@ pub(super) const CREATING: [(&str, &str); 26] = [
     ("PUT", "/api/v1/webhooks/{name}"),
     ("PUT", "/api/v1/mailings/{name}"),
     ("PUT", "/api/v1/datastores/{name}"),
+    ("PUT", SECRET),
     ("PUT", "/api/v1/projects/{name}"),
     ("PUT", "/api/v1/teams/{name}"),
+    ("POST", routes::EXPERIMENTS),
     ("POST", routes::TOKENS),
     ("POST", routes::JOIN_TOKENS),
     ("POST", "/azureml/v1.0/PipelineRuns/PipelineSubmit/{id}"),
@@ -79,7 +86,12 @@ pub(super) async fn once(State(handle): State<CoordinatorHandle>, request: Reque
         return next.run(request).await;
     };
     let place = (request.method().clone(), route.to_owned());
-    let claim = match claim(&request) {
+    let is_secret = place.1 == SECRET && request.headers().contains_key(HEADER);
+    let blind = match blind(&handle, is_secret).await {
+        Ok(blind) => blind,
+        Err(error) => return error.into_response(),
+    };
+    let claim = match claim(&request, blind.as_deref().map(String::as_str)) {
         Ok(Some(claim)) => Arc::new(claim),
         Ok(None) => return next.run(request).await,
         Err(error) => return error.into_response(),
@@ -103,8 +115,17 @@ pub(super) async fn once(State(handle): State<CoordinatorHandle>, request: Reque
     }
 }
 
+/// What is hashed with the value of a secret, so that the journal, in which the hash stands, tells nothing of the value to whoever has not the key that opens it. The key that a
+/// caller shows is no help there: `1` is one.
+async fn blind(handle: &CoordinatorHandle, is_secret: bool) -> Result<Option<Zeroizing<String>>, ApiError> {
+    if !is_secret {
+        return Ok(None);
+    }
+    Ok(Some(secrets::sealing_key(handle).await?.blind()))
+}
+
 /// The claim that a request makes.
-fn claim(request: &Request) -> Result<Option<Claim>, ApiError> {
+fn claim(request: &Request, blind: Option<&str>) -> Result<Option<Claim>, ApiError> {
     let Some(key) = key(request.headers())? else {
         return Ok(None);
     };
@@ -122,6 +143,7 @@ fn claim(request: &Request) -> Result<Option<Claim>, ApiError> {
     let mut words = vec![request.uri().query()];
     let headers = request.headers();
     words.extend(ASKING.iter().map(|name| headers.get(name)?.to_str().ok()));
+    words.extend(blind.map(Some));
     Ok(Some(Claim::new(shown, &words)))
 }
 

@@ -94,6 +94,7 @@ fn starting() -> OpenApiRouter<CoordinatorHandle> {
         .routes(routes!(azure::by_id_and_version))
         .routes(routes!(azure::show))
         .routes(routes!(azure::call))
+        .routes(routes!(azure::show_job))
         .routes(routes!(drafts::list))
         .routes(routes!(drafts::start))
         .routes(routes!(drafts::publish))
@@ -154,9 +155,7 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         ))
         .routes(routes!(assets::label, assets::unlabel))
         .merge(starting())
-        .routes(routes!(experiments::list))
-        .routes(routes!(experiments::show, experiments::describe))
-        .routes(routes!(lineage::show))
+        .merge(comparing())
         .routes(routes!(datastores::list))
         .routes(routes!(datastores::test))
         .routes(routes!(datastores::set, datastores::show, datastores::remove))
@@ -184,6 +183,19 @@ fn routes() -> OpenApiRouter<CoordinatorHandle> {
         )
         .merge(long.merge(contents).layer(middleware::from_fn(in_time::begin)))
         .merge(service())
+}
+
+/// What runs that are to be compared have in common, and what was made of what.
+fn comparing() -> OpenApiRouter<CoordinatorHandle> {
+    OpenApiRouter::new()
+        .routes(routes!(experiments::list, experiments::create))
+        .routes(routes!(
+            experiments::show,
+            experiments::describe,
+            experiments::delete
+        ))
+        .routes(routes!(experiments::restore))
+        .routes(routes!(lineage::show))
 }
 
 /// Answers that last as long as what they show.

@@ -5,7 +5,7 @@ use super::listing::{Asked, Listing};
 use super::tokens::{ByQuery, name_of};
 use crate::access::Caller;
 use crate::handle::CoordinatorHandle;
-use crate::secrets::{GiveError, KeyError, SecretCommand, SecretRejection, Secrets};
+use crate::secrets::{GiveError, KeyError, SealingKey, SecretCommand, SecretRejection, Secrets};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -79,17 +79,8 @@ pub(super) async fn set(
         ApiError::new(code, length.to_string())
             .hint("shorter values cannot be told from other text in logs; longer ones belong in a store")
     })?;
-    // Secrets that are there were sealed with a key that must be there too: another one is not made beside it.
-    let is_first = handle
-        .look(|sight| sight.ledgers.secrets.all().len() == 0)
-        .await?;
-    let file = &handle.inner.secrets_key;
-    let key = if is_first {
-        file.load_or_make()?
-    } else {
-        file.load()?
-    };
-    let sealed = key
+    let sealed = sealing_key(&handle)
+        .await?
         .seal(&name, &value)
         .map_err(|error| ApiError::internal(&error))?;
     let command = SecretCommand::Set {
@@ -103,6 +94,20 @@ pub(super) async fn set(
         .await?;
     let gone = || ApiError::new(ErrorCode::NotFound, "the secret was removed");
     Ok(Json(view.ok_or_else(gone)?))
+}
+
+/// The key that seals. Secrets that are there were sealed with one that must be there too: another one is not made beside it.
+pub(super) async fn sealing_key(handle: &CoordinatorHandle) -> Result<SealingKey, ApiError> {
+    let is_first = handle
+        .look(|sight| sight.ledgers.secrets.all().len() == 0)
+        .await?;
+    let file = &handle.inner.secrets_key;
+    let key = if is_first {
+        file.load_or_make()?
+    } else {
+        file.load()?
+    };
+    Ok(key)
 }
 
 /// Lists the secrets by name, without their values.

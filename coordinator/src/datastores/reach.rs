@@ -1,6 +1,7 @@
 //! Whether a datastore can be reached from here, with the secrets that its definition names: asked once, nothing is written. Workers stand elsewhere; what they
 //! can reach, their attempts say. What is asked goes through a guard: an operator of the service need not be one of this machine's network.
 
+use axum::http::StatusCode;
 use std::time::Duration;
 use tidemill_artifacts::{FetchLimits, Guard, RemoteStore, StoreConfig, StoreError, public_url, refusal};
 use tidemill_protocol::datastore::{Datastore, DatastoreKind};
@@ -57,7 +58,7 @@ async fn ask(config: StoreConfig, guard: &Guard) -> Result<String, String> {
             let address = guard.admit(url).map_err(|why| chain(&why))?;
             let client = guard.client(ANSWERS_WITHIN).map_err(|error| chain(&error))?;
             let answer = client.head(address).send().await.map_err(|error| chain(&error))?;
-            Ok(format!("{} answers {}", public_url(url), answer.status()))
+            answered(&public_url(url), answer.status())
         }
         _ => {
             let told = |error: &StoreError| chain(error);
@@ -71,6 +72,20 @@ async fn ask(config: StoreConfig, guard: &Guard) -> Result<String, String> {
             };
             Ok(what.to_owned())
         }
+    }
+}
+
+/// What the answer of a web server to a question for its root means. A server without anything there, or without this kind of question, is there all the same.
+fn answered(server: &str, status: StatusCode) -> Result<String, String> {
+    let said = format!("{server} answers {status}");
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(format!(
+            "{said}: it does not let this machine in; a datastore of a web server has no login, so have the server open this path to it, or keep the files in a bucket"
+        )),
+        status if status.is_server_error() => Err(format!(
+            "{said}: the server fails; its own log says why, try again when it is well"
+        )),
+        _ => Ok(said),
     }
 }
 

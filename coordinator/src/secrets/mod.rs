@@ -15,5 +15,6 @@ pub use give::GiveError;
 pub(crate) use key::KeyFile;
 pub use key::{KEY_FILE, KeyError};
 pub(crate) use need::{missing, names_any};
+pub(crate) use seal::SealingKey;
 pub use seal::{OpenError, Sealed};
 pub use state::{Secret, Secrets};

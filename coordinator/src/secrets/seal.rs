@@ -4,9 +4,10 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-use tidemill_protocol::digest::CanonicalHasher;
+use tidemill_protocol::digest::{CanonicalHasher, Digest};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::secret::SecretValue;
+use zeroize::Zeroizing;
 
 /// Bytes of a key.
 pub(super) const KEY_BYTES: usize = 32;
@@ -42,6 +43,8 @@ pub enum OpenError {
 pub(crate) struct SealingKey {
     key: LessSafeKey,
     id: [u8; 8],
+    /// What goes into the hash of a request with a value, so that nobody guesses the value from it who has not the key.
+    blind: Digest,
 }
 
 impl SealingKey {
@@ -52,10 +55,18 @@ impl SealingKey {
         hasher.bytes(bytes);
         let mut id = [0; 8];
         id.copy_from_slice(&hasher.finish().as_bytes()[..8]);
+        let mut blind = CanonicalHasher::new("tidemill/idempotent-secret/v1");
+        blind.bytes(bytes);
         Self {
             key: LessSafeKey::new(key),
             id,
+            blind: blind.finish(),
         }
+    }
+
+    /// A text that only this key gives. It is kept nowhere.
+    pub(crate) fn blind(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.blind.to_string())
     }
 
     /// Seals a value for a name.
@@ -79,7 +90,7 @@ impl SealingKey {
         if sealed.key != self.id {
             return Err(OpenError::OtherKey);
         }
-        let mut text = zeroize::Zeroizing::new(sealed.text.clone());
+        let mut text = Zeroizing::new(sealed.text.clone());
         let nonce = Nonce::assume_unique_for_key(sealed.nonce);
         let value = self
             .key

@@ -1,7 +1,7 @@
 //! Nobody without a right: every route of the API's own description is tried without a token, with a malformed, an unknown, an expired and a revoked one, and
 //! with each scope.
 
-use crate::harness::Service;
+use crate::harness::{Service, chain};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::{Value, json};
@@ -289,6 +289,42 @@ async fn until_the_first_token_this_machine_may_do_everything_and_then_nothing()
         StatusCode::OK,
         "the operator of the state folder is never locked out"
     );
+}
+
+#[tokio::test]
+async fn a_page_of_another_address_changes_nothing_before_the_first_token_and_a_program_may() {
+    let service = Service::start().await;
+    let run = service.submit(chain(&["a"])).await;
+    let cancel = format!("/api/v1/runs/{run}/cancel");
+    let asked = async |shown: &[(&str, &str)]| {
+        let mut request = Request::post(&cancel).header("host", "localhost:7470");
+        for (name, value) in shown {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        service.api.clone().answer(neighbour(), request).await.status()
+    };
+    for shown in [
+        ("origin", "http://localhost:8888"),
+        ("origin", "http://127.0.0.1:7470"),
+        ("origin", "https://localhost:7470"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        assert_eq!(asked(&[shown]).await, StatusCode::FORBIDDEN, "{shown:?}");
+    }
+    let (_, kept) = service.get(&format!("/api/v1/runs/{run}")).await;
+    assert!(
+        !["cancelling", "cancelled"].contains(&kept["status"].as_str().unwrap()),
+        "{kept}"
+    );
+    let own_page = [
+        ("origin", "http://localhost:7470"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert!(asked(&own_page).await.is_success());
+    assert!(asked(&[]).await.is_success(), "a program sends neither header");
 }
 
 #[tokio::test]

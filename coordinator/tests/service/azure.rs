@@ -177,6 +177,47 @@ async fn a_batch_endpoint_is_a_published_pipeline_and_its_deployments_are_the_ve
     );
 }
 
+#[tokio::test]
+async fn the_id_of_a_job_leads_to_the_job_and_to_no_run_of_another_pipeline() {
+    let service = Service::start().await;
+    publish(&service, "train", &pipeline()).await;
+    publish(&service, "other", &pipeline()).await;
+    let (_, made) = call(&service, None, &json!({"DisplayName": "by hand"})).await;
+    let id = made["id"].as_str().unwrap();
+    let (status, job) = service.get(id).await;
+    assert_eq!(status, StatusCode::OK, "{job}");
+    for word in ["id", "name", "type"] {
+        assert_eq!(job[word], made[word], "{word}");
+    }
+    assert_eq!(
+        job["properties"]["displayName"],
+        made["properties"]["displayName"]
+    );
+    let run = made["name"].as_str().unwrap();
+    service
+        .post(&format!("/api/v1/runs/{run}/cancel"), &json!({}))
+        .await;
+    let (_, job) = service.get(id).await;
+    let ended = job["properties"]["status"].as_str().unwrap();
+    assert!(["CancelRequested", "Canceled"].contains(&ended), "{job}");
+
+    let (_, unpublished) = service.post("/api/v1/runs", &json!({"spec": pipeline()})).await;
+    let unpublished = unpublished["id"].as_str().unwrap();
+    for path in [
+        format!("/azureml/endpoints/other/jobs/{run}"),
+        format!("/azureml/endpoints/nobody/jobs/{run}"),
+        format!("/azureml/endpoints/train/jobs/{unpublished}"),
+        "/azureml/endpoints/train/jobs/01a22b94-0000-7000-8000-000000000000".to_owned(),
+    ] {
+        let (status, refused) = service.get(&path).await;
+        assert_eq!(
+            (status, &refused["error"]["code"]),
+            (StatusCode::NOT_FOUND, &json!("NotFound")),
+            "{path}: {refused}"
+        );
+    }
+}
+
 /// The same pipeline with an output, and nothing that says where its steps run but the step itself.
 fn modelling() -> Value {
     let mut spec = pipeline();

@@ -200,6 +200,47 @@ async fn an_endpoint_within_our_networks_is_not_asked_unless_this_machines_setti
     assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
+/// A web server that answers every request with this status; its port.
+fn answering(status: &'static str) -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4_096];
+            assert!(stream.read(&mut head).unwrap() > 0, "it asks");
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).ok();
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_web_server_is_reached_unless_it_lets_nobody_in_or_fails() {
+    let open = tidemill_protocol::destination::Destinations::with(&["127.0.0.1"]).unwrap();
+    let service = Service::start_tuned(|config| config.datastore_allow = open).await;
+    for (answer, is_reached, word) in [
+        ("200 OK", true, "200"),
+        ("404 Not Found", true, "404"),
+        ("405 Method Not Allowed", true, "405"),
+        ("401 Unauthorized", false, "has no login"),
+        ("403 Forbidden", false, "has no login"),
+        ("500 Internal Server Error", false, "try again"),
+        ("503 Service Unavailable", false, "try again"),
+    ] {
+        let url = format!("http://127.0.0.1:{}/data", answering(answer));
+        let tried = tried(&service, &json!({ "url": url })).await;
+        assert_eq!(tried["is_reached"], is_reached, "{answer}: {tried}");
+        let message = tried["message"].as_str().unwrap();
+        assert!(
+            message.contains(word) && message.contains(&answer[..3]),
+            "{message}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_folder_of_the_machines_is_made_a_datastore_by_an_admin_only() {
     let service = Service::start().await;

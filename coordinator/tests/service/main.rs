@@ -40,6 +40,7 @@ mod resources;
 mod revisions;
 mod runs;
 mod schedules;
+mod scopes;
 mod secrets;
 mod standing;
 mod strangers;

@@ -4,7 +4,7 @@
 use super::harness::{Service, chain};
 use super::worker::ScriptedWorker;
 use axum::body::Body;
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tidemill_protocol::plan::Plan;
 use tidemill_protocol::wire::ReportBody;
@@ -125,8 +125,122 @@ async fn an_experiment_is_described_and_the_clients_of_tracking_read_the_same() 
         patch(&service, "nobody", json!({"description": "x"})).await.0,
         StatusCode::NOT_FOUND
     );
-    let (status, _) = patch(&service, "churn", json!({"name": "other"})).await;
-    assert!(status.is_client_error(), "a name is not among what is said of it");
+}
+
+#[tokio::test]
+async fn an_experiment_is_made_renamed_deleted_and_brought_back_and_a_name_is_taken_once() {
+    let service = Service::start().await;
+    service.submit(in_experiment("churn")).await;
+    let create = async |service: &Service, name: &str| {
+        let body = json!({"name": name, "description": "who leaves", "tags": {"owner": "ada"}});
+        service.post("/api/v1/experiments", &body).await
+    };
+    let (status, made) = create(&service, "by hand/2").await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(
+        (&made["description"], &made["tags"]),
+        (&json!("who leaves"), &json!({"owner": "ada"}))
+    );
+    for taken in ["by hand/2", "churn", "Default"] {
+        let (status, refused) = create(&service, taken).await;
+        assert_eq!(status, StatusCode::CONFLICT, "{taken}: {refused}");
+        let (status, refused) = patch(&service, "by%20hand%2F2", json!({"name": taken})).await;
+        let expected = if taken == "by hand/2" {
+            StatusCode::OK
+        } else {
+            StatusCode::CONFLICT
+        };
+        assert_eq!(status, expected, "{taken}: {refused}");
+    }
+    let (status, refused) = create(&service, "").await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");
+
+    let (status, renamed) = patch(&service, "churn", json!({"name": "Who leaves?"})).await;
+    assert_eq!(
+        (status, &renamed["name"], &renamed["runs"]),
+        (StatusCode::OK, &json!("Who leaves?"), &json!(1))
+    );
+    let path = "/api/v1/experiments/Who%20leaves%3F";
+    let (status, _) = service.call("DELETE", path, Body::empty()).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let service = service.restart().await;
+    assert_eq!(
+        names(&shown(&service, "experiments").await),
+        ["Default", "by hand/2"]
+    );
+    let (status, refused) = create(&service, "Who leaves?").await;
+    assert_eq!(status, StatusCode::CONFLICT, "{refused}");
+    let (status, back) = service.post(&format!("{path}/restore"), &json!({})).await;
+    assert_eq!(status, StatusCode::OK, "{back}");
+    assert_eq!(back["is_deleted"], json!(false), "{back}");
+    assert_eq!(
+        names(&shown(&service, "experiments").await),
+        ["Default", "Who leaves?", "by hand/2"]
+    );
+    for (method, path) in [("DELETE", "nobody"), ("POST", "nobody/restore")] {
+        let path = format!("/api/v1/experiments/{path}");
+        let (status, _) = service.call(method, &path, Body::empty()).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{method} {path}");
+    }
+}
+
+/// Sends this under `If-Match`, where one is given; the status, and the revision of the answer.
+async fn conditional(
+    service: &Service,
+    (method, path): (&str, &str),
+    expected: Option<&str>,
+    body: Value,
+) -> (StatusCode, String) {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(expected) = expected {
+        request = request.header("if-match", expected);
+    }
+    let request = request.header("content-type", "application/json");
+    let answer = service
+        .send(request.body(Body::from(body.to_string())).unwrap())
+        .await;
+    let shown = answer.headers().get("etag");
+    let shown = shown.map_or("", |shown| shown.to_str().unwrap());
+    (answer.status(), shown.to_owned())
+}
+
+#[tokio::test]
+async fn an_experiment_keeps_its_revision_over_a_new_name_and_nobody_changes_what_they_did_not_see() {
+    let service = Service::start().await;
+    let path = |name: &str| format!("/api/v1/experiments/{name}");
+    let (status, made) = conditional(
+        &service,
+        ("POST", "/api/v1/experiments"),
+        None,
+        json!({"name": "oaks"}),
+    )
+    .await;
+    assert_eq!(status, StatusCode::CREATED);
+    let (_, seen) = conditional(&service, ("GET", &path("oaks")), None, Value::Null).await;
+    assert_eq!(seen, made);
+    let rename = json!({"name": "elms"});
+    let (status, renamed) =
+        conditional(&service, ("PATCH", &path("oaks")), Some(&made), rename.clone()).await;
+    assert_eq!(status, StatusCode::OK);
+    let (_, seen) = conditional(&service, ("GET", &path("elms")), None, Value::Null).await;
+    assert_eq!(seen, renamed);
+    assert_ne!(renamed, made);
+    for (method, name, expected) in [
+        ("DELETE", "elms", StatusCode::PRECONDITION_FAILED),
+        ("DELETE", "oaks", StatusCode::NOT_FOUND),
+        ("PATCH", "oaks", StatusCode::NOT_FOUND),
+    ] {
+        let (status, _) = conditional(&service, (method, &path(name)), Some(&made), rename.clone()).await;
+        assert_eq!(status, expected, "{method} {name}");
+    }
+    let (status, deleted) =
+        conditional(&service, ("DELETE", &path("elms")), Some(&renamed), Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let restore = path("elms/restore");
+    let stale = conditional(&service, ("POST", &restore), Some(&renamed), Value::Null).await;
+    assert_eq!(stale.0, StatusCode::PRECONDITION_FAILED);
+    let (status, back) = conditional(&service, ("POST", &restore), Some(&deleted), Value::Null).await;
+    assert_eq!((status, back), (StatusCode::OK, renamed));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Loading: a pipeline file and all it refers to become a `PipelineSpec`.
 //!
 //! `pipeline` reads the file itself, `graph` its steps, `component` what they refer to, `catalog` what only a catalog knows; `ports`, `binding`, `artifacts`, `paths`,
-//! `environment`, `command`, `builtin`, `destination`, `other`, `rules` and `secrets` read the parts; `schedule` reads the file around a pipeline that is started by itself. All of them note problems and go on, so that one reading finds them all.
+//! `environment`, `command`, `builtin`, `destination`, `other`, `rules` and `secrets` read the parts; `schedule` reads the file around a pipeline that is started by itself, and `trigger` when. All of them note problems and go on, so that one reading finds them all.
 
 mod artifacts;
 mod binding;
@@ -29,6 +29,7 @@ mod schedule;
 mod secrets;
 mod site;
 mod step;
+mod trigger;
 mod units;
 
 pub use loaded::{Loaded, LocalSource, SourceId};

@@ -3,6 +3,7 @@
 
 use super::Loader;
 use super::pipeline::slug;
+use super::trigger::When;
 use crate::diagnostic::{Code, Diagnostic, Problems, did_you_mean};
 use crate::fields::Fields;
 use crate::files::Disk;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tidemill_protocol::catalog::Version;
 use tidemill_protocol::name::Name;
-use tidemill_protocol::schedule::{Cron, FilesChanged, Frequency, Recurrence, Trigger, WeekDay};
+use tidemill_protocol::schedule::{CatchUp, Overlap, Trigger};
+use tidemill_protocol::time::Millis;
 
 /// A schedule that was loaded without an error.
 #[derive(Debug, Clone)]
@@ -43,6 +45,12 @@ pub struct LoadedSchedule {
     pub continue_on_step_failure: Option<bool>,
     /// Run every step, whatever is known.
     pub force_rerun: bool,
+    /// What happens when a run of the schedule still goes on.
+    pub overlap: Overlap,
+    /// What becomes of moments that passed while no coordinator was there.
+    pub catch_up: CatchUp,
+    /// By how much a firing may be late.
+    pub jitter: Millis,
     /// What is worth knowing though nothing is wrong.
     pub warnings: Vec<Diagnostic>,
 }
@@ -74,10 +82,20 @@ struct Job {
     force_rerun: bool,
 }
 
-struct When {
-    trigger: Trigger,
-    start_time: Option<String>,
-    end_time: Option<String>,
+/// How it fires. Ours: Azure ML says nothing of it.
+struct Manner {
+    overlap: Overlap,
+    catch_up: CatchUp,
+    jitter: Millis,
+}
+
+/// All that a schedule file says.
+struct Said {
+    name: Name,
+    description: String,
+    when: When,
+    manner: Manner,
+    job: Job,
 }
 
 /// Reads a schedule file; the pipeline that it names is not opened. All problems are reported together; warnings alone do not stop it.
@@ -85,16 +103,15 @@ pub fn load_schedule(file: &Path, workspace: &Workspace) -> Result<LoadedSchedul
     let mut loader = Loader::new(&Disk, workspace);
     let read = loader.schedule_file(file);
     let warnings = loader.findings.finish()?;
-    let read = read
-        .and_then(|(name, description, when, job)| Some((name, description, when, job.what.clone()?, job)));
-    let (name, description, when, what, job) =
-        read.expect("a schedule that was not read left an error behind");
+    let read = read.and_then(|said| Some((said.job.what.clone()?, said)));
+    let (what, said) = read.expect("a schedule that was not read left an error behind");
+    let (manner, job) = (said.manner, said.job);
     Ok(LoadedSchedule {
-        name,
-        description,
-        trigger: when.trigger,
-        start_time: when.start_time,
-        end_time: when.end_time,
+        name: said.name,
+        description: said.description,
+        trigger: said.when.trigger,
+        start_time: said.when.start_time,
+        end_time: said.when.end_time,
         job: what,
         parameters: job.parameters,
         experiment: job.experiment,
@@ -103,12 +120,15 @@ pub fn load_schedule(file: &Path, workspace: &Workspace) -> Result<LoadedSchedul
         tags: job.tags,
         continue_on_step_failure: job.continue_on_step_failure,
         force_rerun: job.force_rerun,
+        overlap: manner.overlap,
+        catch_up: manner.catch_up,
+        jitter: manner.jitter,
         warnings,
     })
 }
 
 impl Loader<'_> {
-    fn schedule_file(&mut self, file: &Path) -> Option<(Name, String, When, Job)> {
+    fn schedule_file(&mut self, file: &Path) -> Option<Said> {
         let node = self.tree(file, None)?;
         let mut fields = Fields::open(&node, "", &mut self.findings)?;
         let name = self.schedule_name(&mut fields, file);
@@ -125,6 +145,7 @@ impl Loader<'_> {
             .to_owned();
         let tags = self.tags(&mut fields);
         let when = self.trigger(&mut fields);
+        let manner = self.manner(&mut fields);
         let mut job = self.create_job(&mut fields, file);
         fields.finish(Code::UnknownKey, &mut self.findings);
         if let Some(job) = &mut job {
@@ -137,7 +158,52 @@ impl Loader<'_> {
         } else {
             description
         };
-        Some((name?, description, when?, job?))
+        Some(Said {
+            name: name?,
+            description,
+            when: when?,
+            manner,
+            job: job?,
+        })
+    }
+
+    fn manner(&mut self, fields: &mut Fields<'_>) -> Manner {
+        let overlaps = [
+            ("skip", Overlap::Skip),
+            ("allow", Overlap::Allow),
+            ("queue", Overlap::Queue),
+            ("cancel_running", Overlap::CancelRunning),
+        ];
+        let catch_ups = [
+            ("none", CatchUp::None),
+            ("last", CatchUp::Last),
+            ("all", CatchUp::All),
+        ];
+        Manner {
+            overlap: self.word(fields, "overlap", &overlaps).unwrap_or_default(),
+            catch_up: self.word(fields, "catch_up", &catch_ups).unwrap_or_default(),
+            jitter: self.duration(fields, "jitter").unwrap_or(Millis(0)),
+        }
+    }
+
+    /// One of a few words, also as the command line spells it.
+    fn word<T: Copy>(
+        &mut self,
+        fields: &mut Fields<'_>,
+        key: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        let (text, node) = fields.text_node(key, &mut self.findings)?;
+        let spelled = text.replace('-', "_");
+        let found = words.iter().find(|(word, _)| *word == spelled);
+        if found.is_none() {
+            let message = format!("`{text}` is no value of `{key}`");
+            let known = words.iter().map(|(word, _)| *word);
+            self.findings
+                .add(Code::BadValue, node.place, key, message)
+                .help_with(did_you_mean(text, known));
+        }
+        found.map(|(_, value)| *value)
     }
 
     fn schedule_name(&mut self, fields: &mut Fields<'_>, file: &Path) -> Option<Name> {
@@ -154,130 +220,6 @@ impl Loader<'_> {
             self.findings.add(Code::BadName, node.place, "name", message);
         }
         name.ok()
-    }
-
-    fn trigger(&mut self, fields: &mut Fields<'_>) -> Option<When> {
-        if fields.get("trigger").is_none() {
-            let message = "the file does not say when it fires";
-            self.findings
-                .add(Code::MissingKey, fields.place(), "", message)
-                .help_text("give it a `trigger:` with `type: cron` or `type: recurrence`");
-            return None;
-        }
-        let mut own = fields.fields("trigger", &mut self.findings)?;
-        let (kind, node) = own.required_text("type", &mut self.findings)?;
-        let time_zone = own
-            .text("time_zone", &mut self.findings)
-            .unwrap_or("UTC")
-            .to_owned();
-        let start_time = own.text("start_time", &mut self.findings).map(str::to_owned);
-        let end_time = own.text("end_time", &mut self.findings).map(str::to_owned);
-        let trigger = match kind {
-            "cron" => {
-                let expression = own.required_text("expression", &mut self.findings);
-                expression.map(|(expression, _)| {
-                    Trigger::Cron(Cron {
-                        expression: expression.to_owned(),
-                        time_zone,
-                        start_at: None,
-                        end_at: None,
-                    })
-                })
-            }
-            "recurrence" => self.recurrence(&mut own, time_zone),
-            "files_changed" => self.files_changed(&mut own),
-            other => {
-                let message = format!("`{other}` is no kind of trigger");
-                self.findings
-                    .add(Code::BadValue, node.place, "trigger.type", message)
-                    .help_with(did_you_mean(other, ["cron", "recurrence", "files_changed"]));
-                return None;
-            }
-        };
-        own.finish(Code::UnknownKey, &mut self.findings);
-        Some(When {
-            trigger: trigger?,
-            start_time,
-            end_time,
-        })
-    }
-
-    fn files_changed(&mut self, own: &mut Fields<'_>) -> Option<Trigger> {
-        let every = self.duration(own, "every").unwrap_or(FilesChanged::EVERY_DEFAULT);
-        let (text, node) = own.required_text("path", &mut self.findings)?;
-        let files = FilesChanged::of(text, every);
-        if files.is_none() {
-            let message = format!("`{text}` is no path in a datastore");
-            self.findings
-                .add(Code::BadValue, node.place, "trigger.path", message)
-                .help_text("write it as `azureml://datastores/NAME/paths/PATH`");
-        }
-        files.map(Trigger::FilesChanged)
-    }
-
-    fn recurrence(&mut self, own: &mut Fields<'_>, time_zone: String) -> Option<Trigger> {
-        let (text, node) = own.required_text("frequency", &mut self.findings)?;
-        let frequency = frequency(text);
-        if frequency.is_none() {
-            let message = format!("`{text}` is no frequency");
-            let words = ["minute", "hour", "day", "week", "month"];
-            self.findings
-                .add(Code::BadValue, node.place, "trigger.frequency", message)
-                .help_with(did_you_mean(text, words));
-        }
-        let interval = own
-            .integer("interval", 1..=9_999, &mut self.findings)
-            .unwrap_or(1);
-        let mut every = Recurrence {
-            frequency: frequency?,
-            interval: u32::try_from(interval).unwrap_or(1),
-            hours: Vec::new(),
-            minutes: Vec::new(),
-            week_days: Vec::new(),
-            month_days: Vec::new(),
-            time_zone,
-            start_at: None,
-            end_at: None,
-        };
-        if let Some(mut pattern) = own.fields("schedule", &mut self.findings) {
-            every.hours = self.numbers(&mut pattern, "hours", 23);
-            every.minutes = self.numbers(&mut pattern, "minutes", 59);
-            every.month_days = self.numbers(&mut pattern, "month_days", 31);
-            every.week_days = self.week_days(&mut pattern);
-            pattern.finish(Code::UnknownKey, &mut self.findings);
-        }
-        Some(Trigger::Recurrence(every))
-    }
-
-    fn numbers(&mut self, pattern: &mut Fields<'_>, key: &'static str, most: u8) -> Vec<u8> {
-        let path = pattern.path_of(key);
-        let mut numbers = Vec::new();
-        for item in pattern.items(key) {
-            let number = item.text().and_then(|text| text.parse::<u8>().ok());
-            if let Some(number) = number.filter(|number| *number <= most) {
-                numbers.push(number);
-            } else {
-                let message = format!("`{key}` are whole numbers up to {most}");
-                self.findings.add(Code::BadValue, item.place, &path, message);
-            }
-        }
-        numbers
-    }
-
-    fn week_days(&mut self, pattern: &mut Fields<'_>) -> Vec<WeekDay> {
-        let path = pattern.path_of("week_days");
-        let mut days = Vec::new();
-        let items = [pattern.items("week_days"), pattern.items("weekdays")].concat();
-        for item in &items {
-            let text = item.text().unwrap_or_default();
-            let Some(day) = week_day(text) else {
-                let message = format!("`{text}` is no day of the week");
-                self.findings.add(Code::BadValue, item.place, &path, message);
-                continue;
-            };
-            days.push(day);
-        }
-        days
     }
 
     fn create_job(&mut self, fields: &mut Fields<'_>, file: &Path) -> Option<Job> {
@@ -406,28 +348,4 @@ impl Loader<'_> {
         }
         found.map(|(name, version)| ScheduledJob::Published { name, version })
     }
-}
-
-fn frequency(text: &str) -> Option<Frequency> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "minute" => Frequency::Minute,
-        "hour" => Frequency::Hour,
-        "day" => Frequency::Day,
-        "week" => Frequency::Week,
-        "month" => Frequency::Month,
-        _ => return None,
-    })
-}
-
-fn week_day(text: &str) -> Option<WeekDay> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "monday" => WeekDay::Monday,
-        "tuesday" => WeekDay::Tuesday,
-        "wednesday" => WeekDay::Wednesday,
-        "thursday" => WeekDay::Thursday,
-        "friday" => WeekDay::Friday,
-        "saturday" => WeekDay::Saturday,
-        "sunday" => WeekDay::Sunday,
-        _ => return None,
-    })
 }

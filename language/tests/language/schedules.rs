@@ -2,7 +2,10 @@
 
 use std::fs;
 use tidemill_language::{LoadedSchedule, Problems, ScheduledJob, Workspace, load_schedule};
-use tidemill_protocol::schedule::{Frequency, Trigger, WeekDay};
+use tidemill_protocol::catalog::AssetKind;
+use tidemill_protocol::schedule::{CatchUp, Frequency, NewVersion, Overlap, Trigger, WeekDay};
+use tidemill_protocol::status::RunStatus;
+use tidemill_protocol::time::Millis;
 
 const PIPELINE: &str = "
 type: pipeline
@@ -103,6 +106,82 @@ create_job:
         .map(|warning| warning.code().as_str())
         .collect();
     assert_eq!(warned, ["TM0705"], "the compute of the file counts");
+}
+
+#[test]
+fn a_new_version_and_the_end_of_a_run_are_triggers_and_a_file_says_what_happens_meanwhile() {
+    let read = |rest: &str| read(&format!("create_job: azureml:train\n{rest}"));
+    let plain = read("trigger: {type: new_version, name: iris}").unwrap();
+    assert_eq!(
+        plain.trigger,
+        Trigger::NewVersion(NewVersion {
+            kind: AssetKind::Data,
+            name: "iris".parse().unwrap()
+        })
+    );
+    assert_eq!(
+        (plain.overlap, plain.catch_up, plain.jitter),
+        (Overlap::Skip, CatchUp::None, Millis(0))
+    );
+    let model = read("trigger: {type: new_version, kind: model, name: churn}").unwrap();
+    assert!(matches!(model.trigger, Trigger::NewVersion(wanted) if wanted.kind == AssetKind::Model));
+
+    let ended = |outcomes: &str| {
+        let text = format!("trigger: {{type: run_ended, pipeline: train{outcomes}}}");
+        match read(&text).unwrap().trigger {
+            Trigger::RunEnded(wanted) => wanted.outcomes,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ended(""), [RunStatus::Succeeded]);
+    assert_eq!(ended(", outcomes: failed"), [RunStatus::Failed]);
+    assert_eq!(
+        ended(", outcomes: [failed, aborted]"),
+        [RunStatus::Failed, RunStatus::Aborted]
+    );
+
+    let cron = "trigger: {type: cron, expression: '0 3 * * *'}";
+    for (word, overlap) in [
+        ("allow", Overlap::Allow),
+        ("queue", Overlap::Queue),
+        ("cancel_running", Overlap::CancelRunning),
+        ("cancel-running", Overlap::CancelRunning),
+    ] {
+        let said = read(&format!("{cron}\noverlap: {word}\ncatch_up: last\njitter: 5m\n")).unwrap();
+        assert_eq!(
+            (said.overlap, said.catch_up, said.jitter),
+            (overlap, CatchUp::Last, Millis::from_secs(300))
+        );
+    }
+}
+
+#[test]
+fn a_trigger_without_a_clock_has_no_time_zone_and_every_wrong_word_is_said_with_what_would_do() {
+    for (schedule, parts) in [
+        (
+            "trigger: {type: new_version, kind: dta, name: 'no name', time_zone: UTC}",
+            &["`dta` is no kind of asset", "TM0204", "`time_zone` is not known"][..],
+        ),
+        (
+            "trigger: {type: run_ended, outcomes: [running]}\noverlap: sometimes\ncatch_up: first\njitter: soon",
+            &[
+                "no run ends as `running`",
+                "`sometimes` is no value of `overlap`",
+                "`first` is no value of `catch_up`",
+                "`soon` is no length of time",
+                "pipeline",
+            ],
+        ),
+        (
+            "trigger: {type: run_end, pipeline: train}",
+            &["`run_end` is no kind of trigger"],
+        ),
+    ] {
+        let found = messages(&format!("create_job: azureml:train\n{schedule}\n")).join("\n");
+        for part in parts {
+            assert!(found.contains(part), "{part} is missing:\n{found}");
+        }
+    }
 }
 
 #[test]

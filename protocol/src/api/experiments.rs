@@ -34,10 +34,27 @@ pub struct ExperimentView {
     pub created_at: Option<Timestamp>,
 }
 
+/// Makes an experiment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateExperimentRequest {
+    /// Its name: no other experiment has it, nor one that was deleted.
+    pub name: String,
+    /// Free text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
 /// Changes what is said of an experiment. What is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DescribeExperimentRequest {
+    /// Its new name. Runs that name the old one go on to count for it, until another experiment is called so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Free text; an empty one removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,

@@ -43,7 +43,7 @@ pub use enrolment::{
     QuarantineRequest, QuarantineView,
 };
 pub use error::{ErrorBody, ErrorCode};
-pub use experiments::{DescribeExperimentRequest, ExperimentView};
+pub use experiments::{CreateExperimentRequest, DescribeExperimentRequest, ExperimentView};
 pub use lineage::{LineageEdge, LineageKind, LineageNode, LineageView};
 pub use load::{LoadFile, LoadNeed, LoadRequest, LoadResponse, LoadRole, LoadSource, LoadText};
 pub use mailings::{MailingTestView, MailingView};

@@ -7,9 +7,10 @@ use crate::access::Caller;
 use crate::api::error::ApiError;
 use crate::api::projects;
 use crate::api::record::Made;
+use crate::api::select;
 use crate::given;
 use crate::handle::CoordinatorHandle;
-use crate::published::{self, Copies};
+use crate::published::{self, Copies, PIPELINE_TAG};
 use crate::views::run_summary;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tidemill_protocol::api::{ErrorCode, RunSummary, StartRequest};
+use tidemill_protocol::catalog::AssetKind;
 use tidemill_protocol::name::Name;
 
 /// The header that names a version.
@@ -68,6 +70,32 @@ pub(in crate::api) async fn call(
         .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "the run is forgotten already"))?;
     let made = Made("run", run.id.to_string());
     Ok((StatusCode::CREATED, Extension(made), Json(job(&name, &run))))
+}
+
+/// Shows a job of a batch endpoint: what its `id` leads to.
+#[utoipa::path(get, path = "/azureml/endpoints/{name}/jobs/{run}", tag = "azureml", security(("token" = ["reader"])),
+    params(("name" = String, Path), ("run" = String, Path)), responses(
+    (status = 200, description = "The job: `{id, name, type, properties: {status, …}}`.", body = Object),
+    (status = 404, description = "There is no such run, or it is not of this pipeline; the body is `{error: {code, message, details}}`."),
+))]
+pub(in crate::api) async fn show_job(
+    State(handle): State<CoordinatorHandle>,
+    Path((name, run)): Path<(Name, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let looking = handle.look(move |sight| {
+        let found = select::run(sight, &run)?;
+        let catalog = &sight.ledgers.catalog;
+        let tag = found.plan().tags.get(PIPELINE_TAG);
+        let started = tag.and_then(|tag| tag.split_once(':')?.0.parse::<Name>().ok());
+        let kind = AssetKind::Pipeline;
+        let is_its = started.is_some_and(|old| catalog.current(kind, &old) == catalog.current(kind, &name));
+        if !is_its {
+            let message = format!("the run `{run}` was not started from the pipeline `{name}`");
+            return Err(ApiError::new(ErrorCode::NotFound, message));
+        }
+        Ok(job(&name, &run_summary(&sight.ledgers.remarks, found)))
+    });
+    Ok(Json(looking.await??))
 }
 
 fn parameters(properties: &BatchProperties) -> Result<BTreeMap<String, String>, ApiError> {

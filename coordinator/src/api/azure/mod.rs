@@ -6,12 +6,12 @@ mod batch;
 mod submit;
 mod words;
 
-pub(super) use batch::call;
+pub(super) use batch::{call, show_job};
 pub(super) use submit::{by_id, by_id_and_version, by_name, pipeline, show};
 pub(super) use words::error_body;
 
 // What `routes!` looks for beside each handler.
-pub(super) use batch::__path_call;
+pub(super) use batch::{__path_call, __path_show_job};
 pub(super) use submit::{
     __path_by_id, __path_by_id_and_version, __path_by_name, __path_pipeline, __path_show,
 };

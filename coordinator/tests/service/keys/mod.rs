@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tidemill_coordinator::idempotency::{KEPT_FOR, KEYS_PER_SUBJECT_MAX};
 use tidemill_coordinator::journal::EventLog as _;
+use tidemill_protocol::digest::{CanonicalHasher, Digest};
 
 /// An answer.
 struct Answer {
@@ -295,6 +296,56 @@ async fn a_token_is_shown_once_and_its_text_and_the_key_are_nowhere() {
     )
     .await;
     assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.body);
+}
+
+/// What the journal keeps of a request under this key without a query, as anybody works it out who knows the body.
+fn fingerprint(key: &str, body: &str) -> Digest {
+    let mut hasher = CanonicalHasher::new("tidemill/idempotent-request/v1");
+    hasher.text(key);
+    for _ in 0..4 {
+        hasher.optional(None);
+    }
+    let body = ring::digest::digest(&ring::digest::SHA256, body.as_bytes());
+    hasher.bytes(body.as_ref()).finish()
+}
+
+fn stands_in_the_journal(service: &Service, digest: Digest) -> bool {
+    let events = service.log.reader().read(1, 10_000).unwrap();
+    events.iter().any(|(_, event)| {
+        let raw = event.windows(32).any(|part| part == digest.as_bytes());
+        raw || String::from_utf8_lossy(event).contains(&digest.to_string())
+    })
+}
+
+#[tokio::test]
+async fn a_secret_is_set_once_under_a_key_and_its_value_cannot_be_guessed_from_the_journal() {
+    let (service, comments) = with_run().await;
+    let set = async |service: &Service, value: &str| {
+        let asked = request(("PUT", "/api/v1/secrets/db"), "1", value.to_owned());
+        send(service, asked).await
+    };
+    let first = set(&service, "hunter2-of-the-forest").await;
+    assert_eq!(
+        (first.status, &first.body["version"]),
+        (StatusCode::OK, &json!(1))
+    );
+    let again = set(&service, "hunter2-of-the-forest").await;
+    assert!(again.is_replayed() && again.body == first.body, "{}", again.body);
+    let other = set(&service, "hunter3-of-the-forest").await;
+    assert_eq!(other.body["code"], "key_reused", "{}", other.body);
+    assert!(!other.body.to_string().contains("hunter"), "{}", other.body);
+
+    let text = json!({"text": "no secret"}).to_string();
+    post(&service, &comments, "1", &json!({"text": "no secret"})).await;
+    assert!(stands_in_the_journal(&service, fingerprint("1", &text)));
+    let guessed = fingerprint("1", "hunter2-of-the-forest");
+    assert!(!stands_in_the_journal(&service, guessed));
+
+    let service = service.restart().await;
+    let again = set(&service, "hunter2-of-the-forest").await;
+    assert!(again.is_replayed(), "{}", again.body);
+    let (_, shown) = service.get("/api/v1/secrets/db").await;
+    assert_eq!(shown["version"], 1);
 }
 
 #[tokio::test]

@@ -34,11 +34,11 @@ const MAKING_NOTHING: [&str; 61] = [
     "PUT /api/2.0/mlflow-artifacts/mpu/part/{upload}/{number}",
     "POST /api/2.0/mlflow-artifacts/mpu/complete/{path}",
     "POST /api/2.0/mlflow-artifacts/mpu/abort/{path}",
-    // They change what is there to what they say. A secret's value is not even hashed.
-    "PUT /api/v1/secrets/{name}",
+    // They change what is there to what they say.
     "PUT /api/v1/projects/{name}/quota",
     "PUT /api/v1/projects/{name}/role",
     "PUT /api/v1/assets/{kind}/{name}/labels/{label}",
+    "POST /api/v1/experiments/{name}/restore",
     "POST /api/v1/schedules/{name}/pause",
     "POST /api/v1/schedules/{name}/resume",
     "POST /api/v1/webhooks/{name}/pause",
@@ -212,6 +212,12 @@ fn places() -> Vec<Sample> {
             json!({"url": "s3://lake/raw"}),
         ),
         sample(
+            "PUT /api/v1/secrets/{name}",
+            "/api/v1/secrets/made",
+            "/version",
+            json!("a value of its own"),
+        ),
+        sample(
             "PUT /api/v1/projects/{name}",
             "/api/v1/projects/vision",
             "/name",
@@ -222,6 +228,12 @@ fn places() -> Vec<Sample> {
             "/api/v1/teams/mill",
             "/name",
             json!({"people": ["ada"]}),
+        ),
+        sample(
+            "POST /api/v1/experiments",
+            "/api/v1/experiments",
+            "/id",
+            json!({"name": "birches"}),
         ),
         Sample {
             operation: "POST /api/v1/tokens",

@@ -95,6 +95,23 @@ class Experiment(View):
         self._view = self._http.json("PATCH", f"{EXPERIMENTS}/{part(self.name)}", body=body, if_match=if_match)
         return self
 
+    def rename(self, name: str, *, if_match: str | None = None) -> Experiment:
+        """Gives it another name. Its runs stay in it, and those that name the old one go on to count for it."""
+        path = f"{EXPERIMENTS}/{part(self.name)}"
+        self._view = self._http.json("PATCH", path, body={"name": name}, if_match=if_match)
+        return self
+
+    def delete(self, *, if_match: str | None = None) -> None:
+        """Deletes it; its runs stay, and it can be restored."""
+        self._http.json("DELETE", f"{EXPERIMENTS}/{part(self.name)}", if_match=if_match)
+        self._view = {**self._view, "is_deleted": True}
+
+    def restore(self, *, if_match: str | None = None) -> Experiment:
+        """Brings it back."""
+        path = f"{EXPERIMENTS}/{part(self.name)}/restore"
+        self._view = self._http.json("POST", path, if_match=if_match, repeatable=True)
+        return self
+
     def __repr__(self) -> str:
         return f"<Experiment {self.name}>"
 
@@ -110,6 +127,11 @@ class Experiments:
         return Experiment(self._http, self._http.json("GET", f"{EXPERIMENTS}/{part(name)}"))
 
     __getitem__ = get
+
+    def create(self, name: str, description: str = "", *, tags: Mapping[str, str] | None = None) -> Experiment:
+        """Makes an experiment; ConflictError says that there is one of this name, perhaps a deleted one."""
+        body = {"name": name, "description": description, "tags": dict(tags or {})}
+        return Experiment(self._http, self._http.json("POST", EXPERIMENTS, body=body, once=True))
 
     def list(
         self, *, prefix: str | None = None, deleted: bool = False, sort: str | None = None, limit: int | None = None

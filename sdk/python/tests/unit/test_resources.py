@@ -29,6 +29,23 @@ def test_an_experiment_is_found_described_and_walked_through() -> None:
     assert fake.requests[-1].path == "/api/v1/runs?experiment=churn&limit=200", "its runs have the name that it had"
 
 
+def test_an_experiment_is_made_once_renamed_deleted_and_brought_back() -> None:
+    new = {**EXPERIMENT, "name": "elms"}
+    fake = Fake().on("POST", "/api/v1/experiments", answer({**EXPERIMENT, "name": "oaks"}, 201))
+    fake.on("PATCH", "/api/v1/experiments/oaks", answer(new))
+    fake.on("DELETE", "/api/v1/experiments/elms", answer(None, 204))
+    fake.on("POST", "/api/v1/experiments/elms/restore", answer(new))
+    made = client_of(fake).experiments.create("oaks", "who leaves", tags={"owner": "ada"})
+    assert fake.requests[-1].json == {"name": "oaks", "description": "who leaves", "tags": {"owner": "ada"}}
+    assert fake.requests[-1].headers["idempotency-key"]
+    assert made.rename("elms", if_match='"1"').name == "elms"
+    assert fake.requests[-1].json == {"name": "elms"}
+    assert fake.requests[-1].headers["if-match"] == '"1"'
+    made.delete()
+    assert made.is_deleted
+    assert not made.restore().is_deleted
+
+
 def test_experiments_come_in_pages_and_one_without_runs_has_no_last_one() -> None:
     empty = {"name": "b", "id": "8", "runs": 0, "tracked_runs": 0}
     pages = [answer({"items": [EXPERIMENT], "next_cursor": "old churn"}), answer({"items": [empty]})]
