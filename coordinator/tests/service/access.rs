@@ -399,8 +399,8 @@ async fn runs_belong_to_the_subject_of_the_token_and_another_submitter_cannot_en
             .unwrap()
             .run
     };
-    let first = run(crate::harness::chain(&["a"])).await;
-    let second = run(crate::harness::chain(&["b"])).await;
+    let first = run(chain(&["a"])).await;
+    let second = run(chain(&["b"])).await;
     let path = format!("/api/v1/runs/{first}/cancel?by=mallory");
     let refused = send(&service, stranger(), ("POST", &path), Some(&bob)).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
