@@ -159,8 +159,9 @@ mod tests {
         assert_eq!(made, 42);
         let other: u32 = client.put("/made", &serde_json::json!({})).await.unwrap();
         assert_eq!(other, 42);
-        let bytes: Result<u32, _> = client.put_bytes("/made", Bytes::from_static(b"{}")).await;
-        assert_eq!(bytes.unwrap(), 42);
+        let value = Bytes::from_static(b"{}");
+        let bytes: u32 = client.put_bytes("/made", value).await.unwrap();
+        assert_eq!(bytes, 42);
         let heard = heard.lock().unwrap();
         assert_eq!(heard.len(), 5);
         assert!(heard.iter().all(Option::is_some));

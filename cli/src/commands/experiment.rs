@@ -76,7 +76,7 @@ async fn delete(session: &mut Session, client: &Client, wanted: &str) -> Result<
     let experiment = client.experiment(wanted).await?;
     session.printer.one(&experiment, name, |printer, experiment| {
         printer.line(format_args!(
-            "deleted experiment {0}; `tidemill experiment restore {0}` brings it back",
+            "deleted experiment {}; `tidemill experiment restore` brings it back",
             experiment.name
         ))
     })

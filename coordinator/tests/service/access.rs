@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tidemill_coordinator::openapi;
 use tidemill_protocol::access::Scope;
+use tidemill_protocol::ids::RunId;
 use tidemill_protocol::time::Millis;
 
 /// An answer.
@@ -295,9 +296,10 @@ async fn until_the_first_token_this_machine_may_do_everything_and_then_nothing()
 async fn a_page_of_another_address_changes_nothing_before_the_first_token_and_a_program_may() {
     let service = Service::start().await;
     let run = service.submit(chain(&["a"])).await;
-    let cancel = format!("/api/v1/runs/{run}/cancel");
-    let asked = async |shown: &[(&str, &str)]| {
-        let mut request = Request::post(&cancel).header("host", "localhost:7470");
+    let other = service.submit(chain(&["b"])).await;
+    let asked = async |run: RunId, shown: &[(&str, &str)]| {
+        let cancel = format!("/api/v1/runs/{run}/cancel");
+        let mut request = Request::post(cancel).header("host", "localhost:7470");
         for (name, value) in shown {
             request = request.header(*name, *value);
         }
@@ -312,7 +314,7 @@ async fn a_page_of_another_address_changes_nothing_before_the_first_token_and_a_
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
-        assert_eq!(asked(&[shown]).await, StatusCode::FORBIDDEN, "{shown:?}");
+        assert_eq!(asked(run, &[shown]).await, StatusCode::FORBIDDEN, "{shown:?}");
     }
     let (_, kept) = service.get(&format!("/api/v1/runs/{run}")).await;
     assert!(
@@ -323,8 +325,11 @@ async fn a_page_of_another_address_changes_nothing_before_the_first_token_and_a_
         ("origin", "http://localhost:7470"),
         ("sec-fetch-site", "same-origin"),
     ];
-    assert!(asked(&own_page).await.is_success());
-    assert!(asked(&[]).await.is_success(), "a program sends neither header");
+    assert!(asked(run, &own_page).await.is_success());
+    assert!(
+        asked(other, &[]).await.is_success(),
+        "a program sends neither header"
+    );
 }
 
 #[tokio::test]
