@@ -189,7 +189,11 @@ async fn a_hundred_copies_of_a_task_are_one_process_one_attempt_and_one_result()
     let said = said_of(&mut bench, task.attempt).await;
     assert_eq!(said, [], "nothing more is said of it");
     assert_eq!(std::fs::read_to_string(&mark).unwrap(), "x\n");
-    assert_eq!(bench.metric("tidemill_attempts_claimed_total"), 2, "it, and the one after it");
+    assert_eq!(
+        bench.metric("tidemill_attempts_claimed_total"),
+        2,
+        "it, and the one after it"
+    );
     bench.end().await;
 }
 
@@ -201,7 +205,10 @@ async fn copies_of_a_task_that_wait_together_for_room_are_one_process_and_take_o
     })
     .await;
     for round in 0..5 {
-        let (mark, flag) = (bench.path(&format!("mark-{round}")), bench.path(&format!("flag-{round}")));
+        let (mark, flag) = (
+            bench.path(&format!("mark-{round}")),
+            bench.path(&format!("flag-{round}")),
+        );
         // All cores are taken, slots are free: two copies come and wait. Both fit when the cores are free again.
         let mut greedy = held(&bench.path("greedy"), &flag);
         greedy.rules.resources.cpus = u32::MAX;
@@ -305,8 +312,7 @@ async fn reports_survive_an_outage_of_the_broker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_acknowledged_is_sent_again_when_asked() {
-    let mut bench =
-        Bench::start_with(|config| config.report_again_after = Duration::from_hours(1)).await;
+    let mut bench = Bench::start_with(|config| config.report_again_after = Duration::from_hours(1)).await;
     bench.acknowledges = false;
     let attempt = bench.submit(Step::argv(&["/bin/true"])).await;
     bench.success(attempt).await;
