@@ -56,6 +56,19 @@ const NOTICE_DEADLINE: Duration = Duration::from_mins(2);
 /// How long what must not happen is given to happen.
 const HELD: Duration = Duration::from_secs(5);
 
+/// How long until a claimed task has certainly been acknowledged.
+const SETTLED: Duration = Duration::from_secs(10);
+/// How often what workers hold is looked at after each cut.
+const LOOKS: usize = 5;
+/// The slots of both workers, whose claims may be on their way, and what they let come beside: while steps are long, as much as they have slots free.
+const HELD_MAX: u64 = 8;
+/// What a broker writes that waited too long for an acknowledgement, and whoever hears of it.
+const TIMED_OUT: [&str; 3] = [
+    "precondition_failed",
+    "delivery acknowledgement",
+    "consumer_timeout",
+];
+
 /// What a daemon writes whom the broker does not let in.
 const REFUSED: &str = "ACCESS_REFUSED";
 
@@ -138,11 +151,25 @@ fn wiped() {
 fn disconnected() {
     let rabbit = Rabbit::start("");
     let mut campaign = busy(&rabbit);
+    let queue = tasks_of(&campaign);
     for _ in 0..3 {
         rabbit.ctl(["close_all_connections", "by a test"]);
         campaign.submit(5);
+        wait_until_all_are_back(&rabbit, campaign.cluster.prefix());
+        // More wait than there are slots: whoever held what they cannot begin would hold it now.
+        for _ in 0..LOOKS {
+            let held = rabbit.unacknowledged(&queue).expect("the queue is there");
+            assert!(
+                held <= HELD_MAX,
+                "{held} tasks are held by workers with four slots"
+            );
+        }
     }
     end_without_loss(campaign);
+}
+
+fn tasks_of(campaign: &Campaign) -> String {
+    format!("{}.tasks.cpu-cluster", campaign.cluster.prefix())
 }
 
 fn alarmed(alarm: &[&str], all_clear: &[&str]) {
@@ -174,8 +201,7 @@ fn alarmed(alarm: &[&str], all_clear: &[&str]) {
 fn queue_deleted() {
     let rabbit = Rabbit::start("");
     let mut campaign = busy(&rabbit);
-    let queue = format!("{}.tasks.cpu-cluster", campaign.cluster.prefix());
-    rabbit.ctl(["delete_queue", &queue]);
+    rabbit.ctl(["delete_queue", &tasks_of(&campaign)]);
     campaign.submit(0);
     let tally = campaign.end();
     assert_eq!(tally.runs, 5);
@@ -241,16 +267,35 @@ fn long_step() {
     let id = campaign.cluster.submit("gate.yml", &["-p", &gate.parameter()]);
     let step = gate.wait_for_arrivals(1, BEGIN_DEADLINE)[0];
     let begun = Instant::now();
+    eventually(BEGIN_DEADLINE, "the claim is known", || {
+        let run = campaign.cluster.run(&id);
+        (run.step("hold").status == StepStatus::Running).then_some(())
+    });
+    let queue = tasks_of(&campaign);
+    eventually(SETTLED, "nobody holds a message any more", || {
+        (rabbit.unacknowledged(&queue) == Some(0)).then_some(())
+    });
     eventually(Duration::from_mins(7), "five minutes pass", || {
         assert!(is_alive(step), "the step runs");
         (begun.elapsed() > Duration::from_mins(5)).then_some(())
     });
+    assert_eq!(rabbit.unacknowledged(&queue), Some(0), "nor later");
     gate.open();
     let run = campaign
         .cluster
         .wait_for_run(&id, RunStatus::Succeeded, Duration::from_mins(1));
     assert_eq!(run.step("hold").status, StepStatus::Succeeded);
     assert_eq!(run.step("hold").attempts.len(), 1);
-    assert!(!campaign.cluster.coordinator_log().contains("PRECONDITION_FAILED"));
+    let workers = TWO.map(|worker| (worker.name, campaign.cluster.worker(worker.name).log()));
+    let logs = [
+        ("the coordinator", campaign.cluster.coordinator_log()),
+        ("the broker", rabbit.log()),
+    ];
+    for (who, log) in logs.into_iter().chain(workers) {
+        let log = log.to_lowercase();
+        for sign in TIMED_OUT {
+            assert!(!log.contains(sign), "{who} speaks of {sign:?}");
+        }
+    }
     campaign.end();
 }

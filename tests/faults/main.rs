@@ -3,6 +3,7 @@
 //! Which trial stands for which row, and what proves the other rows, is in `rows`. Trials that take minutes are listed only when `TIDEMILL_FAULTS=all` asks for
 //! them, as `scripts/faults` does; all others run with every other test.
 
+mod broken_disk;
 mod broker;
 mod campaign;
 mod chaos;

@@ -1,8 +1,8 @@
 //! What a trial is, and the list of all of them.
 
 use crate::{
-    broker, chaos, checker, clock, coordinator, crowd, loops, metrics, nodes, objects, power, results,
-    secrets, silence, standby, stuck, watched, worker,
+    broken_disk, broker, chaos, checker, clock, coordinator, crowd, loops, metrics, nodes, objects, power,
+    results, secrets, silence, standby, stuck, watched, worker,
 };
 
 /// How long it takes.
@@ -55,12 +55,13 @@ impl Trial {
 
 /// All trials.
 pub(crate) fn all() -> impl Iterator<Item = Trial> {
-    let groups: [&[Trial]; 18] = [
+    let groups: [&[Trial]; 19] = [
         checker::TRIALS,
         watched::TRIALS,
         stuck::TRIALS,
         results::TRIALS,
         coordinator::TRIALS,
+        broken_disk::TRIALS,
         clock::TRIALS,
         secrets::TRIALS,
         standby::TRIALS,

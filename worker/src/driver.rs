@@ -213,8 +213,11 @@ impl Driver {
     async fn arrived(&mut self, arrival: Arrival) {
         let key = attempt_key(&arrival.task);
         let is_over = self.books.ended.knows(arrival.task.attempt, arrival.task.token);
-        if is_over || self.books.running.contains_key(&key) {
-            // The same task once more: it is being worked on, or its report is on its way.
+        let task = (arrival.task.attempt, arrival.task.token);
+        let mut waiting = self.books.waiting.iter().map(|waiting| &waiting.arrival.task);
+        let is_waiting = waiting.any(|other| (other.attempt, other.token) == task);
+        if is_over || is_waiting || self.books.running.contains_key(&key) {
+            // The same task once more: it waits for a slot or is being worked on, or its report is on its way.
             if is_over {
                 disown(&self.tools, &arrival.task).await;
             }

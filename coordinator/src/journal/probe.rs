@@ -3,7 +3,7 @@
 
 use super::JournalError;
 use super::claim::Claim;
-use super::sled::{data_path, open_database};
+use super::sled::{SEGMENT_BYTES, data_path, open_database};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::Stdio;
@@ -58,6 +58,7 @@ pub async fn probe_in_child(claim: &Claim, program: &[OsString]) -> Result<(), J
     if output.status.success() {
         return Ok(());
     }
+    try_to_write(claim.dir()).await?;
     let text = String::from_utf8_lossy(&output.stderr);
     let text = text.trim();
     let cut = text
@@ -67,4 +68,12 @@ pub async fn probe_in_child(claim: &Claim, program: &[OsString]) -> Result<(), J
     let (_, tail) = text.split_at(cut);
     let reason = format!("its database does not open ({}: {tail})", output.status);
     Err(JournalError::damaged(claim.dir(), reason))
+}
+
+/// sled writes when it opens, so that a sound database does not open on a disk without room. That is no damage, and no reason to repair anything.
+async fn try_to_write(dir: &Path) -> Result<(), JournalError> {
+    let draft = dir.join("probe.draft");
+    let written = tokio::fs::write(&draft, vec![0; SEGMENT_BYTES]).await;
+    tokio::fs::remove_file(&draft).await.ok();
+    written.map_err(|e| JournalError::io("write to", dir, e))
 }

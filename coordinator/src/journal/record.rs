@@ -73,13 +73,14 @@ impl<'a> Record<'a> {
         if header[..2] != MAGIC {
             return Err(RecordError::Malformed);
         }
-        let checksum = u32::from_le_bytes(field(header, 4));
-        if checksum != crc32fast::hash(&bytes[COVERED_FROM..]) {
-            return Err(RecordError::Checksum);
-        }
+        // The number first: a newer format may check itself otherwise, and what looks torn to us must not be cut.
         let format = u16::from_le_bytes(field(header, 2));
         if format > FORMAT {
             return Err(RecordError::NewerFormat(format));
+        }
+        let checksum = u32::from_le_bytes(field(header, 4));
+        if checksum != crc32fast::hash(&bytes[COVERED_FROM..]) {
+            return Err(RecordError::Checksum);
         }
         if format == 0 {
             return Err(RecordError::Malformed);

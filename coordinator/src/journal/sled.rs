@@ -20,7 +20,7 @@ use tidemill_protocol::digest::Digest;
 /// How much sled may keep in memory by its own count; it takes several times as much.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 /// See [`PAYLOAD_BYTES_MAX`].
-const SEGMENT_BYTES: usize = 1024 * 1024;
+pub(super) const SEGMENT_BYTES: usize = 1024 * 1024;
 /// How long an opening waits for sled to give back the lock of the opening before it, and how often it looks.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 const LOCK_POLL: Duration = Duration::from_millis(2);
@@ -56,6 +56,7 @@ pub struct SledLog {
     head_synced_at: Instant,
     /// Up to where sled's data file was filled ahead.
     reserved: u64,
+    /// What is on the disk is not known: nothing more is written.
     poisoned: bool,
     claim: Claim,
 }
@@ -94,7 +95,7 @@ impl SledLog {
             head,
             head_synced_at: Instant::now(),
             reserved: 0,
-            poisoned: false,
+            poisoned: true,
             claim,
         };
         let doomed = [walk.pruned, walk.tail, walk.behind].concat();
@@ -103,6 +104,7 @@ impl SledLog {
         }
         log.head.advance(log.chain.last(), log.chain.hash())?;
         log.head.sync()?;
+        log.poisoned = false;
         Ok((log, cut))
     }
 
@@ -210,7 +212,7 @@ impl EventLog for SledLog {
 
     fn settle(&mut self) -> Result<(), JournalError> {
         self.head_synced_at = Instant::now();
-        self.head.sync()
+        self.head.sync().inspect_err(|_| self.poisoned = true)
     }
 
     fn prune(&mut self, first: u64) -> Result<(), JournalError> {
@@ -242,6 +244,16 @@ impl EventLog for SledLog {
             dir: self.claim.dir().to_owned(),
             durable: Arc::clone(&self.durable),
         })
+    }
+}
+
+impl Drop for SledLog {
+    fn drop(&mut self) {
+        // sled syncs once more when it goes, and panics when the disk fails: a coordinator that ends for that reason would say that it has a bug. It is left
+        // open then, and ends with the process.
+        if self.poisoned || self.data.sync_all().is_err() {
+            std::mem::forget(self.database.clone());
+        }
     }
 }
 

@@ -164,3 +164,73 @@ fn an_older_copy_of_the_database_is_refused() {
     fs::write(dir.path().join("records/db"), older).unwrap();
     assert_eq!(open_in_child(dir.path()), Outcome::Refused);
 }
+
+/// What a later version writes: another number, and whatever it likes behind it.
+const NEWER: [u8; 2] = [2, 0];
+
+/// Every record as it is stored, and HEAD.
+fn content(dir: &Path) -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>) {
+    let mut records = Vec::new();
+    tamper(dir, |database| {
+        let all = database.iter().map(Result::unwrap);
+        records = all.map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
+    });
+    (records, fs::read(dir.join("HEAD")).unwrap())
+}
+
+/// Writes the last record anew.
+fn change_last(dir: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    tamper(dir, |records| {
+        let (key, value) = records.iter().next_back().unwrap().unwrap();
+        let mut value = value.to_vec();
+        change(&mut value);
+        records.insert(key, value).unwrap();
+    });
+}
+
+fn assert_refused_as_newer(dir: &Path) {
+    let before = content(dir);
+    let refused = SledLog::open(claim(dir)).unwrap_err();
+    let is_newer = matches!(
+        &refused,
+        JournalError::NewerFormat {
+            found: 2,
+            known: 1,
+            ..
+        }
+    );
+    assert!(is_newer, "{refused:?}");
+    let wanted = format!("the journal at {} has format 2, newer than 1", dir.display());
+    assert_eq!(refused.to_string(), wanted);
+    assert!(content(dir) == before, "nothing was changed");
+}
+
+#[test]
+fn a_journal_with_a_record_of_a_newer_format_is_refused_as_such_and_not_touched() {
+    let original = Original::new();
+    let dir = original.copy_with("LOCK", b"");
+    change_last(&dir, |record| record[2..4].copy_from_slice(&NEWER));
+    assert_refused_as_newer(&dir);
+    // Whoever goes back to the newer version finds all of it.
+    change_last(&dir, |record| record[2..4].copy_from_slice(&[1, 0]));
+    assert_whole(&open(&dir), LAST);
+}
+
+#[test]
+fn a_record_of_a_newer_format_after_head_is_no_torn_tail_however_it_checks_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = open(dir.path());
+    fill(&mut log, 50);
+    log.settle().unwrap();
+    drop(log);
+    let head = fs::read(dir.path().join("HEAD")).unwrap();
+    let mut log = open(dir.path());
+    fill(&mut log, 51);
+    drop(log);
+    fs::write(dir.path().join("HEAD"), head).unwrap();
+    change_last(dir.path(), |record| {
+        record[2..4].copy_from_slice(&NEWER);
+        record[4..].fill(7);
+    });
+    assert_refused_as_newer(dir.path());
+}

@@ -10,6 +10,8 @@ use tidemill_coordinator::{Certificates, Limits};
 use tidemill_protocol::ids::RunId;
 use tokio::io::AsyncWriteExt;
 
+/// Steps whose story is longer than what the systems hold of it between two ends.
+const MANY: usize = 4_000;
 /// A limit that is soon over.
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -132,6 +134,51 @@ async fn a_client_that_takes_nothing_of_its_answer_is_given_up() {
     tokio::time::timeout(PATIENCE, asking)
         .await
         .expect("it is closed");
+}
+
+#[tokio::test]
+async fn a_reader_of_a_stream_who_stops_reading_is_given_up_and_their_place_is_free() {
+    let served = served(Limits {
+        answer_pause_max: SHORT,
+        streams_max: 1,
+        streams_per_caller_max: 1,
+        ..patient()
+    })
+    .await;
+    let names: Vec<String> = (0..MANY).map(|number| format!("step-{number:0>900}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let run = served.service.submit(chain(&names)).await;
+    let handle = served.service.handle();
+    handle.cancel(run, "tester".into()).await.unwrap();
+    let ask =
+        format!("GET /api/v1/runs/{run}/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    // More is to be said than the two systems hold on its way, and nobody takes any of it.
+    let mut lazy = served.connect_and_say(&ask).await;
+    lazy.readable().await.unwrap();
+    let let_in = async {
+        loop {
+            let mut next = served.connect_and_say(&ask).await;
+            let head = until_said(&mut next, "\r\n\r\n").await;
+            if head.starts_with("HTTP/1.1 200") {
+                return;
+            }
+            assert!(
+                head.starts_with("HTTP/1.1 429") || head.starts_with("HTTP/1.1 503"),
+                "{head}"
+            );
+        }
+    };
+    tokio::time::timeout(PATIENCE, let_in)
+        .await
+        .expect("the place becomes free");
+    let all = served.service.watch(run).await;
+    let (last, _) = all.last().unwrap();
+    let taken = until_closed(&mut lazy).await;
+    assert!(
+        !taken.contains(&format!("id: {last}\n")),
+        "all of it was on its way: {} bytes",
+        taken.len()
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod faults;
 mod fleet;
 mod folders;
 mod harness;
+mod hostile;
 mod keys;
 mod lineage;
 mod lists;

@@ -249,6 +249,31 @@ impl Rabbit {
         rows.collect()
     }
 
+    /// All that the node has written about what it does.
+    ///
+    /// # Panics
+    /// When it has written nothing.
+    pub fn log(&self) -> String {
+        let files = fs::read_dir(self.folder.join("log")).expect("the node has a folder for that");
+        let texts = files.flatten().filter_map(|file| fs::read(file.path()).ok());
+        let log: String = texts
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .collect();
+        assert!(!log.is_empty(), "the node says nothing");
+        log
+    }
+
+    /// Messages of a queue that consumers hold; none when it is not there.
+    ///
+    /// # Panics
+    /// When the node does not answer.
+    pub fn unacknowledged(&self, queue: &str) -> Option<u64> {
+        let mut queues = self.queues().into_iter();
+        queues
+            .find(|(name, ..)| name == queue)
+            .map(|(.., unacknowledged)| unacknowledged)
+    }
+
     /// How many consumers a queue has; none when it is not there, or the node does not answer.
     pub fn consumers(&self, queue: &str) -> Option<u64> {
         depths::ask(&self.url(), queue).map(|counted| counted.consumers)

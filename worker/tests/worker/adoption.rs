@@ -4,6 +4,7 @@ use crate::bench::{Bench, FAR, Step, broker, config, eventually, parts, signer, 
 use crate::environments::{find_uv, in_python};
 use bytes::Bytes;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// From the start of the next daemon on.
 const ADOPTED_WITHIN: Duration = Duration::from_secs(2);
-const SCRIPT: &str = "echo one; echo x >> \"$DIR/started\"; while ! test -e \"$DIR/go\"; do sleep 0.02; done; echo two; exit $CODE";
+const SCRIPT: &str = "echo one; echo $$ > \"$DIR/own\"; echo $PPID > \"$DIR/parent\"; echo x >> \"$DIR/started\"; while ! test -e \"$DIR/go\"; do sleep 0.02; done; echo two; exit $CODE";
 
 fn step(dir: &Path, code: &str) -> Step {
     Step::shell(SCRIPT)
@@ -62,6 +63,17 @@ pub(crate) fn start_daemon(dir: &Path) -> Child {
 
 fn starts(dir: &Path) -> usize {
     std::fs::read_to_string(dir.join("started")).map_or(0, |text| text.lines().count())
+}
+
+/// `kill -9` to the process of this number.
+fn kill(pid: &str) {
+    let killed = Command::new("kill").arg("-KILL").arg(pid.trim()).status();
+    assert!(killed.unwrap().success());
+}
+
+fn is_gone(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+    stat.map_or(true, |text| text.contains(") Z "))
 }
 
 async fn killed_daemon(code: &str) -> tempfile::TempDir {
@@ -151,23 +163,71 @@ async fn a_killed_supervisor_costs_the_attempt_and_leaves_no_process_behind() {
         std::fs::metadata(&records).is_ok_and(|file| file.len() > 0)
     })
     .await;
-    let killed = Command::new("kill")
-        .arg("-KILL")
-        .arg(read("parent").trim())
-        .status();
-    assert!(killed.unwrap().success());
+    kill(&read("parent"));
     let own = read("own");
     let body = bench.ending(attempt).await;
     let ReportBody::Failed { failure, .. } = body else {
         panic!("expected a failure, not {body:?}");
     };
     assert_eq!(failure.reason, FailureReason::Lost);
-    eventually("the process is gone", async || {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", own.trim()));
-        stat.map_or(true, |text| text.contains(") Z "))
-    })
-    .await;
+    eventually("the process is gone", async || is_gone(&own)).await;
     // The worker has a new supervisor and goes on.
     bench.run_well(Step::argv(&["/bin/true"])).await;
     bench.end().await;
+}
+
+/// A process that has this number, and leads a group of it: whoever takes it for another one would end it. None where nobody may choose numbers.
+fn numbered(pid: u32) -> Option<Child> {
+    // Others are started meanwhile, and some number is held for a moment by who is being buried.
+    for _ in 0..10_000 {
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
+        let mut child = Command::new("/bin/sleep")
+            .arg("1000")
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        if child.id() == pid {
+            return Some(child);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    None
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_was_given_the_number_of_a_lost_step_is_left_alone() {
+    let dir = killed_daemon("0").await;
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap_or_default();
+    let records = dir.path().join("state/supervisor/records");
+    eventually("its start is written down", async || {
+        std::fs::metadata(&records).is_ok_and(|file| file.len() > 0)
+    })
+    .await;
+    let own = read("own");
+    // Nobody sees how it ends: its supervisor is gone before it.
+    kill(&read("parent"));
+    kill(&own);
+    eventually("the step is gone", async || is_gone(&own)).await;
+    let Some(mut stranger) = numbered(own.trim().parse().unwrap()) else {
+        println!("NOT PROVED HERE: nobody here may choose the number of a process");
+        return;
+    };
+    // The next daemon starts a supervisor, which reads of a process of this number that was never seen to end.
+    let mut bench = Bench::start_in(dir, |_| {}).await;
+    let body = loop {
+        let report = bench.report().await;
+        if !matches!(report.body, ReportBody::Claimed | ReportBody::Progress { .. }) {
+            break report.body;
+        }
+    };
+    let ReportBody::Failed { failure, .. } = body else {
+        panic!("expected a failure, not {body:?}");
+    };
+    assert_eq!(failure.reason, FailureReason::Lost);
+    bench.run_well(Step::argv(&["/bin/true"])).await;
+    bench.end().await;
+    assert_eq!(stranger.try_wait().unwrap(), None, "it was not touched");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
 }

@@ -1,11 +1,14 @@
 //! The worker's manners on the bus: what it obeys, what it takes, what it gives back, and that its reports arrive.
 
 use crate::bench::{Bench, DEADLINE, FAR, Step, eventually};
+use std::path::Path;
+use std::time::Duration;
 use tidemill_protocol::codec;
+use tidemill_protocol::ids::AttemptId;
 use tidemill_protocol::time::{Millis, Timestamp};
 use tidemill_protocol::wire::{
-    Audience, Control, Heartbeat, Kind, LogChunk, Report, ReportBody, SignerKey, open_from_worker, seal,
-    seal_unsigned,
+    Audience, Control, Heartbeat, Kind, LogChunk, Report, ReportBody, SignerKey, StepTask, open_from_worker,
+    seal, seal_unsigned,
 };
 use tidemill_transport::{Broker, Queue};
 
@@ -68,7 +71,7 @@ async fn a_busy_worker_leaves_tasks_to_others_and_takes_them_when_it_is_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_wait_for_nothing_but_slots_all_run() {
     // Whoever waits long for thanks says it again; on a busy machine that would look as if a step had run twice.
-    let again = std::time::Duration::from_hours(1);
+    let again = Duration::from_hours(1);
     let mut bench = Bench::start_with(|config| config.report_again_after = again).await;
     let mut open = std::collections::BTreeSet::new();
     for _ in 0..200 {
@@ -129,6 +132,120 @@ async fn a_task_that_comes_again_after_its_end_does_not_run_again() {
     bench.end().await;
 }
 
+/// Says that it began and waits to be let go.
+fn held(mark: &Path, flag: &Path) -> Step {
+    let script = "echo x >> \"$MARK\"; while ! test -e \"$FLAG\"; do sleep 0.02; done";
+    Step::shell(script)
+        .variable("MARK", mark.to_str().unwrap())
+        .variable("FLAG", flag.to_str().unwrap())
+}
+
+fn sealed(bench: &Bench, task: &StepTask) -> Vec<u8> {
+    let here = Audience::target("cpu");
+    seal(&bench.key, Kind::Task, here, FAR, &codec::encode(task)).unwrap()
+}
+
+/// All that is said of an attempt until another one that was asked for later has ended.
+async fn said_of(bench: &mut Bench, attempt: AttemptId) -> Vec<ReportBody> {
+    let after = bench.submit(Step::argv(&["/bin/true"])).await;
+    let mut said = Vec::new();
+    loop {
+        let report = bench.report().await;
+        if report.attempt == attempt {
+            said.push(report.body);
+        } else if matches!(report.body, ReportBody::Succeeded(_)) {
+            assert_eq!(report.attempt, after);
+            return said;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_copies_of_a_task_are_one_process_one_attempt_and_one_result() {
+    let mut bench = Bench::start_with(|config| {
+        config.slots = 4;
+        // Whoever waits long for thanks says it again, which is no second result.
+        config.report_again_after = Duration::from_hours(1);
+    })
+    .await;
+    let (mark, flag) = (bench.path("mark"), bench.path("flag"));
+    let task = held(&mark, &flag).task(500);
+    let sealed = sealed(&bench, &task);
+    // Half of them at once, before anybody has seen one; the others while the step certainly runs.
+    for _ in 0..50 {
+        bench.publish(&sealed).await;
+    }
+    eventually("the step runs", async || mark.exists()).await;
+    for _ in 0..50 {
+        bench.publish(&sealed).await;
+    }
+    eventually("every copy is acknowledged", async || {
+        let depth = bench.broker.depth(&Bench::tasks()).await.unwrap();
+        (depth.ready, depth.unsettled) == (0, Some(0))
+    })
+    .await;
+    std::fs::write(&flag, "").unwrap();
+    bench.success(task.attempt).await;
+    let said = said_of(&mut bench, task.attempt).await;
+    assert_eq!(said, [], "nothing more is said of it");
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), "x\n");
+    assert_eq!(
+        bench.metric("tidemill_attempts_claimed_total"),
+        2,
+        "it, and the one after it"
+    );
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_of_a_task_that_wait_together_for_room_are_one_process_and_take_one_slot() {
+    let mut bench = Bench::start_with(|config| {
+        config.slots = 4;
+        config.report_again_after = Duration::from_hours(1);
+    })
+    .await;
+    for round in 0..5 {
+        let (mark, flag) = (
+            bench.path(&format!("mark-{round}")),
+            bench.path(&format!("flag-{round}")),
+        );
+        // All cores are taken, slots are free: two copies come and wait. Both fit when the cores are free again.
+        let mut greedy = held(&bench.path("greedy"), &flag);
+        greedy.rules.resources.cpus = u32::MAX;
+        let first = bench.submit(greedy).await;
+        bench.claimed(first).await;
+        let mut step = held(&mark, &flag);
+        step.rules.resources.cpus = 1;
+        let task = step.task(500 + round);
+        let sealed = sealed(&bench, &task);
+        bench.publish(&sealed).await;
+        bench.publish(&sealed).await;
+        eventually("nobody has to be asked for them any more", async || {
+            ready(&bench, &Bench::tasks()).await == 0
+        })
+        .await;
+        std::fs::write(&flag, "").unwrap();
+        bench.success(first).await;
+        bench.success(task.attempt).await;
+        assert_eq!(said_of(&mut bench, task.attempt).await, []);
+        assert_eq!(std::fs::read_to_string(&mark).unwrap(), "x\n");
+    }
+    // No slot was lost: four steps still run at once.
+    let (all, flag) = (bench.path("all"), bench.path("last"));
+    for _ in 0..4 {
+        bench.submit(held(&all, &flag)).await;
+    }
+    eventually("all of them run", async || {
+        std::fs::read_to_string(&all).is_ok_and(|text| text.lines().count() == 4)
+    })
+    .await;
+    std::fs::write(&flag, "").unwrap();
+    for _ in 0..4 {
+        bench.next_success().await;
+    }
+    bench.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draining_worker_finishes_and_takes_nothing_new() {
     let mut bench = Bench::start().await;
@@ -155,7 +272,7 @@ async fn a_draining_worker_finishes_and_takes_nothing_new() {
 async fn a_worker_whose_disk_is_nearly_full_says_so_and_takes_nothing() {
     let mut bench = Bench::start_with(|config| {
         config.disk_reserve = u64::MAX;
-        config.heartbeat_every = std::time::Duration::from_millis(50);
+        config.heartbeat_every = Duration::from_millis(50);
     })
     .await;
     bench.submit(Step::argv(&["/bin/true"])).await;
@@ -195,8 +312,7 @@ async fn reports_survive_an_outage_of_the_broker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_acknowledged_is_sent_again_when_asked() {
-    let mut bench =
-        Bench::start_with(|config| config.report_again_after = std::time::Duration::from_hours(1)).await;
+    let mut bench = Bench::start_with(|config| config.report_again_after = Duration::from_hours(1)).await;
     bench.acknowledges = false;
     let attempt = bench.submit(Step::argv(&["/bin/true"])).await;
     bench.success(attempt).await;

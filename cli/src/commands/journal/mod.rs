@@ -12,9 +12,10 @@ use crate::failure::{Context, Failure};
 use crate::output::humane;
 use crate::output::tone::Tone;
 use crate::session::Session;
+use std::ffi::OsString;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
-use tidemill_coordinator::journal::{self, Claim, Verification};
+use tidemill_coordinator::journal::{self, Claim, JournalError, Verification};
 
 /// Does what was asked.
 pub(super) async fn run(session: &mut Session, command: JournalCommand) -> Result<Exit, Failure> {
@@ -33,17 +34,20 @@ pub(super) async fn run(session: &mut Session, command: JournalCommand) -> Resul
     }
     // A journal is looked at while nobody writes to it.
     let _lock = embedded::lock_now(&session.settings, "journal").await?;
-    let probed = probe(&folder).await;
+    let program = embedded::hidden_verb("journal-probe", None)?;
+    let closed = format!("the journal at {} does not open", folder.display());
+    let readable = match probe(&folder, &program).await {
+        // Only what is damaged is repaired: a journal whose disk is full is whole.
+        Err(JournalError::Damaged { .. }) if matches!(command, JournalCommand::Repair { .. }) => false,
+        probed => {
+            probed.context(|| closed)?;
+            true
+        }
+    };
     match command {
-        JournalCommand::Verify => {
-            probed?;
-            verify(session, folder).await
-        }
-        JournalCommand::Export => {
-            probed?;
-            export(folder).await
-        }
-        JournalCommand::Repair { accept_loss } => repair(session, folder, probed.is_ok(), accept_loss).await,
+        JournalCommand::Verify => verify(session, folder).await,
+        JournalCommand::Export => export(folder).await,
+        JournalCommand::Repair { accept_loss } => repair(session, folder, readable, accept_loss).await,
         JournalCommand::Recover(_) | JournalCommand::Import { .. } => unreachable!("they need no journal"),
     }
 }
@@ -85,11 +89,9 @@ async fn repair(
 }
 
 /// A damaged database may panic or hang: a child process opens it first.
-async fn probe(folder: &Path) -> Result<(), Failure> {
-    let damaged = || format!("the journal at {} does not open", folder.display());
-    let claim = Claim::take(folder).context(damaged)?;
-    let program = embedded::hidden_verb("journal-probe", None)?;
-    journal::probe_in_child(&claim, &program).await.context(damaged)
+async fn probe(folder: &Path, program: &[OsString]) -> Result<(), JournalError> {
+    let claim = Claim::take(folder)?;
+    journal::probe_in_child(&claim, program).await
 }
 
 async fn verify(session: &mut Session, folder: PathBuf) -> Result<Exit, Failure> {
