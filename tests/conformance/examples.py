@@ -99,7 +99,10 @@ def _service(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
     project = {"name": "orchard"}
     return {
         "GET /api/v1/experiments": {"limit": 10, "prefix": "o"},
+        "POST /api/v1/experiments": {"body": {"name": "firs", "description": "trees", "tags": {"a": "b"}}},
         "GET /api/v1/experiments/{name}": {"name": "oaks"},
+        "DELETE /api/v1/experiments/{name}": {"name": "pines"},
+        "POST /api/v1/experiments/{name}/restore": {"name": "larches"},
         "PATCH /api/v1/experiments/{name}": {"name": "oaks", "body": {"description": "trees", "tags": {"a": "b"}}},
         "GET /api/v1/compute-targets": {"limit": 10},
         "GET /api/v1/compute-targets/{name}": {"name": known["target"]},
@@ -256,6 +259,7 @@ def _azure(known: dict[str, Any]) -> dict[str, dict[str, Any]]:
     submission = {"body": {"ExperimentName": "flowers", "ParameterAssignments": {"text": "x"}}}
     return {
         "POST /azureml/endpoints/{name}/jobs": {"name": "nightly", "body": {"properties": {"ExperimentName": "flowers"}}},
+        "GET /azureml/endpoints/{name}/jobs/{run}": {"name": "nightly", "run": known["job"]},
         f"POST {AZURE}/PipelineEndpointSubmit/Id/{{id}}": {"id": "nightly", **submission},
         f"POST {AZURE}/PipelineEndpointSubmit/Id/{{id}}/{{version}}": {"id": "nightly", "version": "1", **submission},
         f"POST {AZURE}/PipelineEndpointSubmit/Name": {"name": "nightly", **submission},

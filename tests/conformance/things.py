@@ -138,6 +138,8 @@ def _service(server: Server, known: dict[str, Any]) -> None:
     for name in ("share", "spare"):
         server.ask("PUT", f"/api/v1/datastores/{name}", {"url": "file:///tmp"})
     trigger = {"cron": {"expression": "0 3 * * *", "time_zone": "W. Europe Standard Time"}}
+    started = server.ask("POST", "/api/v1/pipelines/nightly/runs", {"parameters": {"text": "x"}})
+    known["job"] = started["id"]
     for name in ("nightly", "spare"):
         server.ask("PUT", f"/api/v1/schedules/{name}", {"trigger": trigger, "pipeline": "nightly"})
     for name in ("orchard", "spare"):
@@ -156,6 +158,8 @@ def _tracking(server: Server, known: dict[str, Any]) -> None:
 
     known["experiment"] = ask("experiments/create", name="oaks")["experiment_id"]
     known["spare_experiment"] = ask("experiments/create", name="spare")["experiment_id"]
+    for name in ("pines", "larches"):
+        server.ask("POST", "/api/v1/experiments", {"name": name})
     run = ask("runs/create", experiment_id=known["experiment"], start_time=1)["run"]["info"]["run_id"]
     known["tracked"] = run
     spare = ask("runs/create", experiment_id=known["experiment"], start_time=1)["run"]["info"]["run_id"]
