@@ -68,6 +68,17 @@ fn no_byte_left() {
     // Another one on the same disk finds no room either, and takes nothing away.
     campaign.cluster.launch_coordinator();
     wait_for_its_end(&mut campaign, &["cannot start from"]);
+    let repair = ["journal", "repair", "--accept-loss"];
+    let refused = campaign.cluster.as_daemon(&repair, "coordinator");
+    let set_aside = campaign
+        .cluster
+        .sandbox
+        .path()
+        .join("coordinator/journal/damaged-1");
+    assert!(
+        refused.code != Some(0) && !set_aside.exists(),
+        "nothing is given up: {refused}"
+    );
     fs::remove_file(ballast).expect("it is there");
     go_on(campaign);
 }

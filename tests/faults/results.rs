@@ -111,7 +111,9 @@ fn table() -> String {
             Some(why) => format!("*{why}*"),
             None => shown(&row.tests, &slow),
         };
-        writeln!(table, "| {} | {} | {proof} |", row.number, row.fault).expect("writing into text works");
+        let but = row.but.map(|but| format!("; *{but}*")).unwrap_or_default();
+        writeln!(table, "| {} | {} | {proof}{but} |", row.number, row.fault)
+            .expect("writing into text works");
     }
     table.push('\n');
     table
@@ -266,6 +268,7 @@ ok</system-out></testcase>
         fault: "fork bomb".to_owned(),
         tests: tests.iter().map(|&name| name.to_owned()).collect(),
         none: None,
+        but: None,
     };
     let verdict = |tests: &[&str]| verdict(&row(tests), &outcomes(junit));
     assert_eq!(

@@ -16,6 +16,9 @@ pub(crate) struct Row {
     /// Why there are none.
     #[serde(default)]
     pub(crate) none: Option<String>,
+    /// What they do not prove.
+    #[serde(default)]
+    pub(crate) but: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,7 +1,10 @@
 //! Which addresses may be asked. A name is resolved here, every address that it has is looked at, and the connection goes to those and to nothing that
 //! the name may resolve to a moment later. Redirects are not followed here, and no proxy stands between.
 
+use async_trait::async_trait;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::fmt::Debug;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,12 +48,36 @@ pub enum Forbidden {
 #[derive(Debug, Clone)]
 pub struct Guard {
     open: Arc<Destinations>,
+    names: Arc<dyn Names>,
+}
+
+/// Who knows the addresses of names.
+#[async_trait]
+trait Names: Debug + Send + Sync {
+    /// Every address that a name has now.
+    async fn addresses(&self, host: &str) -> io::Result<Vec<SocketAddr>>;
+}
+
+/// The system's own resolver.
+#[derive(Debug)]
+struct System;
+
+#[async_trait]
+impl Names for System {
+    async fn addresses(&self, host: &str) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+    }
 }
 
 impl Guard {
     /// One who lets pass what leads to these places.
     pub fn new(open: Destinations) -> Self {
-        Self { open: Arc::new(open) }
+        Self::asking(open, Arc::new(System))
+    }
+
+    fn asking(open: Destinations, names: Arc<dyn Names>) -> Self {
+        let open = Arc::new(open);
+        Self { open, names }
     }
 
     /// Reads an address and refuses what needs no resolving to be refused.
@@ -113,8 +140,8 @@ impl Guard {
         &self,
         host: &str,
     ) -> Result<Vec<SocketAddr>, Box<dyn std::error::Error + Send + Sync>> {
-        let looking = tokio::net::lookup_host((host, 0));
-        let found: Vec<SocketAddr> = tokio::time::timeout(RESOLVE_WITHIN, looking).await??.collect();
+        let looking = self.names.addresses(host);
+        let found = tokio::time::timeout(RESOLVE_WITHIN, looking).await??;
         for address in &found {
             self.vet(host, address.ip())?;
         }
@@ -134,7 +161,121 @@ impl Resolve for Guard {
 
 #[cfg(test)]
 mod tests {
+    use super::super::refusal;
     use super::*;
+    use std::net::Ipv4Addr;
+    use std::sync::Mutex;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    const PUBLIC: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 34);
+    /// Stands for a public server: a test may not leave this machine.
+    const OPENED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+    /// A resolver that gives other answers with time; the last one is for ever.
+    #[derive(Debug)]
+    struct Fickle {
+        answers: Vec<Vec<Ipv4Addr>>,
+        asked: Mutex<usize>,
+    }
+
+    #[async_trait]
+    impl Names for Fickle {
+        async fn addresses(&self, _: &str) -> io::Result<Vec<SocketAddr>> {
+            let mut asked = self.asked.lock().unwrap();
+            let answer = &self.answers[(*asked).min(self.answers.len() - 1)];
+            *asked += 1;
+            Ok(answer.iter().map(|address| (*address, 0).into()).collect())
+        }
+    }
+
+    fn fickle(answers: &[&[Ipv4Addr]]) -> (Guard, Arc<Fickle>) {
+        let names = Arc::new(Fickle {
+            answers: answers.iter().map(|answer| answer.to_vec()).collect(),
+            asked: Mutex::new(0),
+        });
+        let open = Destinations::with(&[OPENED.to_string()]).unwrap();
+        (Guard::asking(open, names.clone()), names)
+    }
+
+    /// A server of the opened address and, on the same port, one that nobody may reach.
+    async fn servers() -> (TcpListener, std::net::TcpListener) {
+        loop {
+            let open = TcpListener::bind((OPENED, 0)).await.unwrap();
+            let port = open.local_addr().unwrap().port();
+            if let Ok(hidden) = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+                hidden.set_nonblocking(true).unwrap();
+                return (open, hidden);
+            }
+        }
+    }
+
+    /// Answers one request, and hangs up: the next one needs a connection of its own.
+    async fn answer_once(server: &TcpListener) {
+        let (mut stream, _) = server.accept().await.unwrap();
+        let mut head = [0; 4096];
+        assert!(stream.read(&mut head).await.unwrap() > 0, "somebody asks");
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+    }
+
+    fn nobody_came(hidden: &std::net::TcpListener) {
+        let came = hidden.accept().map(|(_, from)| from);
+        assert_eq!(came.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_a_moment_later_is_looked_at_again_and_nothing_private_is_connected_to()
+     {
+        let (server, hidden) = servers().await;
+        let port = server.local_addr().unwrap().port();
+        let (guard, names) = fickle(&[&[OPENED], &[Ipv4Addr::LOCALHOST]]);
+        let client = guard.client(CONNECT_WITHIN).unwrap();
+        let url = format!("http://rebinding.example:{port}/");
+        let (first, ()) = tokio::join!(client.get(&url).send(), answer_once(&server));
+        assert_eq!(first.unwrap().status(), 200);
+        assert_eq!(
+            *names.asked.lock().unwrap(),
+            1,
+            "what was looked at is what is connected to"
+        );
+        for _ in 0..3 {
+            let refused = client.get(&url).send().await.unwrap_err();
+            let why = refusal(&refused);
+            assert!(matches!(why, Some(Forbidden::Place { .. })), "{refused:?}");
+        }
+        nobody_came(&hidden);
+        let (guard, _) = fickle(&[&[PUBLIC], &[Ipv4Addr::LOCALHOST]]);
+        let found = guard.resolve_and_vet("rebinding.example").await.unwrap();
+        assert_eq!(found, [(PUBLIC, 0).into()]);
+        assert!(guard.resolve_and_vet("rebinding.example").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_name_with_one_public_and_one_private_address_is_not_asked_at_all() {
+        let (server, hidden) = servers().await;
+        let port = server.local_addr().unwrap().port();
+        for answer in [
+            [OPENED, Ipv4Addr::LOCALHOST],
+            [Ipv4Addr::LOCALHOST, OPENED],
+            [PUBLIC, Ipv4Addr::LOCALHOST],
+        ] {
+            let (guard, _) = fickle(&[&answer]);
+            let client = guard.client(CONNECT_WITHIN).unwrap();
+            let url = format!("http://two-faced.example:{port}/");
+            let refused = client.get(&url).send().await.unwrap_err();
+            let why = refusal(&refused);
+            let place = Some(IpAddr::from(Ipv4Addr::LOCALHOST));
+            let led = why.and_then(|why| match why {
+                Forbidden::Place { address, .. } => Some(address),
+                _ => None,
+            });
+            assert_eq!(led, place, "{refused:?}");
+        }
+        nobody_came(&hidden);
+        let server = server.into_std().unwrap();
+        nobody_came(&server);
+    }
 
     #[test]
     fn numbers_in_every_spelling_are_seen_through_before_anything_is_asked() {

@@ -8,6 +8,8 @@ pub(crate) mod client;
 mod confine;
 mod cookie;
 mod event;
+#[cfg(test)]
+mod golden;
 mod group;
 mod hierarchy;
 mod host;
