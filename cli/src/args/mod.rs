@@ -301,7 +301,7 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// List the metrics that steps logged
     Metrics(MetricsArgs),
-    /// List, show, make, describe, rename, delete and restore experiments
+    /// List, show, make, rename and delete experiments
     #[command(subcommand)]
     Experiment(ExperimentCommand),
     /// Say why a step stands as it does, or what an error code means
