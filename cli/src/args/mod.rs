@@ -94,7 +94,7 @@ Look at runs:
   runs         List, show, watch, cancel, retry and compare runs
   logs         Print or follow what steps wrote
   metrics      List the metrics that steps logged
-  experiment   List, show, make, describe, rename and delete experiments
+  experiment   List, show, make, rename and delete experiments
   explain      Say why a step stands as it does, or what an error code means
   artifacts    List, fetch, print and compare outputs
   cache        Say why a step was or was not reused
@@ -301,7 +301,7 @@ pub(crate) enum Command {
     Logs(LogsArgs),
     /// List the metrics that steps logged
     Metrics(MetricsArgs),
-    /// List, show, make, describe, rename and delete experiments
+    /// List, show, make, rename and delete experiments
     #[command(subcommand)]
     Experiment(ExperimentCommand),
     /// Say why a step stands as it does, or what an error code means

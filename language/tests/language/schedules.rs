@@ -160,11 +160,7 @@ fn a_trigger_without_a_clock_has_no_time_zone_and_every_wrong_word_is_said_with_
     for (schedule, parts) in [
         (
             "trigger: {type: new_version, kind: dta, name: 'no name', time_zone: UTC}",
-            &[
-                "`dta` is no kind of asset",
-                "TM0204",
-                "`trigger` has no key `time_zone`",
-            ][..],
+            &["`dta` is no kind of asset", "TM0204", "has no key `time_zone`"][..],
         ),
         (
             "trigger: {type: run_ended, outcomes: [running]}\noverlap: sometimes\ncatch_up: first\njitter: soon",
