@@ -5,7 +5,6 @@ use super::OUTGOING_MAX;
 use crate::access::AttemptTokens;
 use crate::archive::Sure;
 use crate::driver::Request;
-use crate::handle::CoordinatorHandle;
 use crate::metrics::Metrics;
 use crate::tracking::{TrackedId, own_experiment_id};
 use bytes::Bytes;
@@ -57,7 +56,7 @@ pub(crate) struct Publisher {
     pub(crate) attempt_tokens: AttemptTokens,
     pub(crate) metrics: Arc<Metrics>,
     /// Who is told of what can never be sent.
-    pub(crate) handle: CoordinatorHandle,
+    pub(crate) requests: mpsc::Sender<Request>,
 }
 
 impl Publisher {
@@ -137,7 +136,7 @@ impl Publisher {
         };
         // Nobody waits for it: if it is lost, the reconciler has the task published again.
         let (reply, _) = oneshot::channel();
-        let told = self.handle.request(Request::DeadLetter { command, reply }).await;
+        let told = self.requests.send(Request::DeadLetter { command, reply }).await;
         if told.is_err() {
             tracing::debug!(attempt = %task.attempt, "nobody is there to be told");
         }

@@ -42,7 +42,7 @@ impl Coordinator {
             task_validity: config.task_validity,
             attempt_tokens: inner.attempt_tokens.clone(),
             metrics: Arc::clone(&inner.metrics),
-            handle: self.handle(),
+            requests: inner.requests.clone(),
         };
         let token = self.token.clone();
         self.spawn("publisher", async move { publisher.run(outgoing, token).await });

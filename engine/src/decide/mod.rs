@@ -12,6 +12,7 @@ use crate::event::{Event, Fact};
 use crate::run::{Run, RunEnding};
 use crate::step::StepState;
 use std::sync::Arc;
+use tidemill_protocol::artifact::ArtifactRef;
 use tidemill_protocol::ids::{RunId, StepRef};
 use tidemill_protocol::name::Name;
 use tidemill_protocol::plan::{Plan, PlannedStep, STEPS_PER_RUN_MAX, StepTemplate};
@@ -82,11 +83,7 @@ impl Engine {
                 let facts = self.decide_adoption(now, found)?;
                 return Ok(facts.into_iter().map(|fact| Event { at: now, fact }).collect());
             }
-            Command::LoseArtifact { artifact } => {
-                let fact = Fact::ArtifactLost { artifact: *artifact };
-                let is_held = self.work.holding(artifact).next().is_some();
-                return Ok(is_held.then_some(Event { at: now, fact }).into_iter().collect());
-            }
+            Command::LoseArtifact { artifact } => return Ok(self.decide_loss(now, artifact)),
             Command::SetQuota { project, quota } => return self.decide_quota(now, project, quota),
             Command::Alarm(Alarm::RetryStep { run, step, attempt }) => self.decide_retry(
                 StepRef {
@@ -97,6 +94,13 @@ impl Engine {
             )?,
         };
         Ok(vec![Event { at: now, fact }])
+    }
+
+    /// What nobody could take over changes nothing.
+    fn decide_loss(&self, now: Timestamp, artifact: &ArtifactRef) -> Vec<Event> {
+        let fact = Fact::ArtifactLost { artifact: *artifact };
+        let lost = self.offers(artifact).then_some(Event { at: now, fact });
+        lost.into_iter().collect()
     }
 
     /// Setting the same again changes nothing.

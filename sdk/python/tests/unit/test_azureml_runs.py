@@ -69,7 +69,7 @@ def test_how_a_run_stands_is_said_in_azuremls_words(
     fake: Fake, ws: Workspace, ours: str, pipeline: str, run: str
 ) -> None:
     fake.on("GET", "/api/v1/runs/r1", answer(run_view(ours, [])))
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"message": "no such run"}, 404))
     found = PipelineRun.get(ws, "r1")
     assert (found.get_status(), found.status, found.id) == (pipeline, run, "r1")
     assert found.tags == {"a": "b"}
@@ -118,7 +118,7 @@ def test_a_run_is_described_after_its_submission(fake: Fake, ws: Workspace) -> N
     tags = {"a": "b", "azureml.property.built": "7", "tidemill.pipeline": "p:1"}
     fake.on("GET", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags}))
     fake.on("PATCH", "/api/v1/runs/r1", answer({**run_view("succeeded", []), "tags": tags, "description": "good"}))
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"message": "no such run"}, 404))
     run = PipelineRun.get(ws, "r1")
     run.flush()
     run.clean()
@@ -137,7 +137,7 @@ def test_a_run_is_described_after_its_submission(fake: Fake, ws: Workspace) -> N
 
 def test_a_pipeline_has_what_its_steps_logged_to_their_parent(fake: Fake, ws: Workspace) -> None:
     fake.on("GET", "/api/v1/runs/r1", answer(run_view("succeeded", [step_view("train", "succeeded")])))
-    fake.on("POST", "/api/2.0/mlflow/experiments/search", answer({"experiments": [{"experiment_id": "7"}]}))
+    fake.on("GET", "/api/2.0/mlflow/runs/get", answer({"run": {"info": {"experiment_id": "7"}}}))
     metrics = [{"key": key, "value": 8, "timestamp": 1, "step": 0} for key in ("rows", "own")]
     tags = {
         "azureml.parent.metric.rows": "yes",
