@@ -168,8 +168,11 @@ fn an_older_copy_of_the_database_is_refused() {
 /// What a later version writes: another number, and whatever it likes behind it.
 const NEWER: [u8; 2] = [2, 0];
 
-/// Every record as it is stored, and HEAD.
-fn content(dir: &Path) -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<u8>) {
+/// A record with its key, as they are stored.
+type Stored = (Vec<u8>, Vec<u8>);
+
+/// Every record, and HEAD.
+fn content(dir: &Path) -> (Vec<Stored>, Vec<u8>) {
     let mut records = Vec::new();
     tamper(dir, |database| {
         let all = database.iter().map(Result::unwrap);
