@@ -203,7 +203,9 @@ fn records_that_a_supervisor_ever_left_are_read_as_they_were_meant() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("records");
     let (mut records, _) = Records::open(&file).unwrap();
-    written.iter().for_each(|record| records.add(record));
+    for record in &written {
+        records.add(record);
+    }
     records.write().unwrap();
     let bytes = golden("records", &fs::read(&file).unwrap());
     assert_eq!(
