@@ -195,6 +195,8 @@ jobs:
         "web",
         &format!("http://127.0.0.1:{port}/data"),
     ]);
+    // The worker fetches the file as it fetches any address: what opens datastores to it does not open this one.
+    sandbox.write("tidemill.toml", "datastore_allow = [\"127.0.0.1\"]\n");
     let closed = sandbox.run_to(RUN_FAILED, "pipeline.yml", &[]);
     let failure = closed.step("file").attempts[0]
         .failure
@@ -208,6 +210,11 @@ jobs:
     sandbox.write("tidemill.toml", open);
     let tested = sandbox.ok(["datastore", "test", "web"]);
     assert!(tested.stdout.contains("404"), "{}", tested.stdout);
+
+    sandbox.write(
+        "tidemill.toml",
+        "datastore_allow = [\"127.0.0.1\"]\nfetch_allow = [\"127.0.0.1\"]\n",
+    );
     sandbox.run("pipeline.yml", &[]);
     assert_eq!(
         sandbox.ok(["artifacts", "cat", "last/file/seen"]).stdout,
