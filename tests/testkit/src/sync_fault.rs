@@ -1,79 +1,54 @@
-//! A disk that takes what is written and fails to keep it: a library of our own that a daemon loads before the system's, and in which `fsync` and `fdatasync`
-//! fail for as long as a file is there.
+//! A disk that takes what is written and fails to keep it, for one process: strace stands between it and the kernel, and answers its `fsync` and `fdatasync` with EIO.
 
+use crate::eventually;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-/// The variable that tells the library which file that is.
-const FLAG: &str = "TIDEMILL_TEST_SYNC_FAILS";
+/// How long strace may take to hold every thread.
+const HELD_WITHIN: Duration = Duration::from_secs(30);
 
-/// As the system's own, but for the fault.
-const SOURCE: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static int sync_by(const char *name, int file) {
-    const char *flag = getenv("TIDEMILL_TEST_SYNC_FAILS");
-    if (flag && access(flag, F_OK) == 0) {
-        errno = EIO;
-        return -1;
-    }
-    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
-}
-
-int fsync(int file) { return sync_by("fsync", file); }
-int fdatasync(int file) { return sync_by("fdatasync", file); }
-"#;
-
-/// Such a fault for the daemons that are given its variables.
+/// The fault of a process; over when this is dropped, or the process has ended.
 #[derive(Debug)]
 pub struct SyncFault {
-    library: PathBuf,
-    flag: PathBuf,
+    tracer: Child,
 }
 
 impl SyncFault {
-    /// One that is not there yet, its library in this folder. None where there is no C compiler.
+    /// From now on nothing that this process writes reaches the disk. None where there is no strace, or it may not hold the process.
     ///
     /// # Panics
-    /// When the compiler refuses.
-    pub fn make(folder: &Path) -> Option<Self> {
-        let (source, library) = (folder.join("sync-fault.c"), folder.join("sync-fault.so"));
-        fs::write(&source, SOURCE).expect("a file can be written");
-        let mut command = Command::new("cc");
-        command.args(["-shared", "-fPIC", "-o"]).arg(&library);
-        let output = command.arg(&source).arg("-ldl").output().ok()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cc refuses: {said}");
-        let flag = folder.join("sync-fails");
-        Some(Self { library, flag })
+    /// When not every thread is held in time.
+    pub fn begin(process: u32) -> Option<Self> {
+        let mut command = Command::new("strace");
+        command.args(["--quiet=all", "--follow-forks", "--output=/dev/null"]);
+        command.args(["--trace=fsync,fdatasync", "--inject=fsync,fdatasync:error=EIO"]);
+        command.arg(format!("--attach={process}"));
+        let tracer = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        let mut fault = Self { tracer };
+        let is_held = eventually(HELD_WITHIN, "every thread is held", || {
+            let has_given_up = fault.tracer.try_wait().ok()?.is_some();
+            (has_given_up || is_traced(process)).then_some(!has_given_up)
+        });
+        is_held.then_some(fault)
     }
+}
 
-    /// What makes a daemon have it.
-    pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("LD_PRELOAD", self.library.display().to_string()),
-            (FLAG, self.flag.display().to_string()),
-        ]
+impl Drop for SyncFault {
+    fn drop(&mut self) {
+        // Whom it held goes on.
+        self.tracer.kill().ok();
+        self.tracer.wait().ok();
     }
+}
 
-    /// From now on nothing reaches the disk.
-    ///
-    /// # Panics
-    /// When its folder is gone.
-    pub fn begin(&self) {
-        fs::write(&self.flag, "").expect("a file can be written");
-    }
-
-    /// From now on everything does.
-    ///
-    /// # Panics
-    /// When it has not begun.
-    pub fn end(&self) {
-        fs::remove_file(&self.flag).expect("it has begun");
-    }
+/// Whether somebody traces each thread of a process.
+fn is_traced(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task"))
+        .into_iter()
+        .flatten();
+    let mut statuses = threads
+        .flatten()
+        .map(|thread| fs::read_to_string(thread.path().join("status")).unwrap_or_default());
+    statuses.all(|status| !status.contains("TracerPid:\t0\n"))
 }
