@@ -1,8 +1,6 @@
 //! Datastores: places that the coordinator knows by name. A worker brings what lies there, with secrets that the step never sees, and only from where an operator
 //! said.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use testkit::{Sandbox, Steps};
 
@@ -18,37 +16,25 @@ const LISTING: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResu
 
 /// An S3 server with two files; what it was asked, with the headers. Answers only who signs with the right key's name.
 fn serve(asked: Arc<Mutex<Vec<String>>>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    let port = listener.local_addr().expect("it has an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("somebody asks");
-            let (mut head, mut byte) = (Vec::new(), [0]);
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-                head.push(byte[0]);
-            }
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let line = head.lines().next().unwrap_or_default().to_owned();
-            let (status, body) = if !head.contains("Credential=OURKEYID/") {
-                ("403 Forbidden", "")
-            } else if line.contains("list-type=2") {
-                ("200 OK", LISTING)
-            } else if line.starts_with("GET /lake/raw/2024/a.csv ") {
-                ("200 OK", "a\n")
-            } else if line.starts_with("GET /lake/raw/2024/deep/b.csv ") {
-                ("200 OK", "b\n")
-            } else {
-                ("404 Not Found", "")
-            };
-            asked.lock().expect("nobody panicked").push(head);
-            let answer = format!(
-                "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"x\"\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}",
-                body.len()
-            );
-            stream.write_all(answer.as_bytes()).ok();
-        }
-    });
-    port
+    testkit::serve(move |head| {
+        let line = head.lines().next().unwrap_or_default();
+        let (status, body) = if !head.contains("Credential=OURKEYID/") {
+            ("403 Forbidden", "")
+        } else if line.contains("list-type=2") {
+            ("200 OK", LISTING)
+        } else if line.starts_with("GET /lake/raw/2024/a.csv ") {
+            ("200 OK", "a\n")
+        } else if line.starts_with("GET /lake/raw/2024/deep/b.csv ") {
+            ("200 OK", "b\n")
+        } else {
+            ("404 Not Found", "")
+        };
+        asked.lock().expect("nobody panicked").push(head.to_owned());
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"x\"\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    })
 }
 
 const PIPELINE: &str = "
@@ -144,31 +130,19 @@ fn a_worker_does_not_go_to_an_endpoint_in_its_own_network_that_its_settings_do_n
 
 /// A web server with one file; the lines of what it was asked.
 fn serve_web(asked: Arc<Mutex<Vec<String>>>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    let port = listener.local_addr().expect("it has an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("somebody asks");
-            let (mut head, mut byte) = (Vec::new(), [0]);
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-                head.push(byte[0]);
-            }
-            let head = String::from_utf8_lossy(&head).into_owned();
-            let line = head.lines().next().unwrap_or_default().to_owned();
-            let file = "from the web\n";
-            let (status, length, body) = match line.split_once(' ') {
-                Some(("GET", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), file),
-                Some(("HEAD", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), ""),
-                _ => ("404 Not Found", 0, ""),
-            };
-            asked.lock().expect("nobody panicked").push(line);
-            let answer = format!(
-                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}"
-            );
-            stream.write_all(answer.as_bytes()).ok();
-        }
-    });
-    port
+    testkit::serve(move |head| {
+        let line = head.lines().next().unwrap_or_default();
+        let file = "from the web\n";
+        let (status, length, body) = match line.split_once(' ') {
+            Some(("GET", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), file),
+            Some(("HEAD", rest)) if rest.starts_with("/data/2024/a.csv ") => ("200 OK", file.len(), ""),
+            _ => ("404 Not Found", 0, ""),
+        };
+        asked.lock().expect("nobody panicked").push(line.to_owned());
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nlast-modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nconnection: close\r\n\r\n{body}"
+        )
+    })
 }
 
 #[test]

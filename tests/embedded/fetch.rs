@@ -1,7 +1,5 @@
 //! Inputs that are addresses: the worker fetches a file for the step, from nowhere that its operator did not open, and `direct` leaves it to the step.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use testkit::{Sandbox, Steps};
@@ -11,21 +9,11 @@ const RUN_FAILED: i32 = 5;
 
 /// Answers every request with one line, and counts them; its port.
 fn serve(asked: Arc<AtomicUsize>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-    let port = listener.local_addr().expect("it has an address").port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("somebody asks");
-            let (mut head, mut byte) = (Vec::new(), [0]);
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-                head.push(byte[0]);
-            }
-            asked.fetch_add(1, Ordering::SeqCst);
-            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\netag: \"v7\"\r\nconnection: close\r\n\r\na row, one";
-            stream.write_all(answer.as_bytes()).ok();
-        }
-    });
-    port
+    testkit::serve(move |_| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\netag: \"v7\"\r\nconnection: close\r\n\r\na row, one"
+            .to_owned()
+    })
 }
 
 fn pipeline(port: u16, mode: &str) -> String {

@@ -1,6 +1,7 @@
 //! What the tests of the whole house share: the built binary, a folder of one's own for each test, daemons that never outlive it, a cluster
 //! of real processes over RabbitMQ, faults to do to it, a checker that judges it afterwards, a secret to look for, and waiting for a condition.
 
+mod answering;
 mod asking;
 mod authority;
 mod binary;
@@ -35,6 +36,7 @@ mod wire;
 mod workload;
 mod wrapped;
 
+pub use answering::serve;
 pub use authority::Authority;
 pub use binary::tidemill;
 pub use canary::Canary;
