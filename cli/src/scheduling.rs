@@ -179,17 +179,8 @@ fn every(length: Millis, time_zone: String) -> Result<Recurrence, Failure> {
     }
     let fitting = UNITS.into_iter().find(|(unit, _)| minutes.is_multiple_of(*unit));
     let (unit, frequency) = fitting.unwrap_or((1, Frequency::Minute));
-    Ok(Recurrence {
-        frequency,
-        interval: u32::try_from(minutes / unit).unwrap_or(u32::MAX),
-        hours: Vec::new(),
-        minutes: Vec::new(),
-        week_days: Vec::new(),
-        month_days: Vec::new(),
-        time_zone,
-        start_at: None,
-        end_at: None,
-    })
+    let interval = u32::try_from(minutes / unit).unwrap_or(u32::MAX);
+    Ok(Recurrence::every(interval, frequency, time_zone))
 }
 
 /// The trigger between these moments, each with an offset or by the trigger's own clocks.

@@ -89,10 +89,7 @@ pub(super) async fn create(
     let known = handle.look(move |sight| experiment(sight, &name).is_ok());
     // Of one that only runs name the ledger does not know.
     if known.await? && !handle.may_be_done().await? {
-        let message = format!("an experiment is called `{}` already", request.name);
-        return Err(ApiError::new(ErrorCode::Conflict, message).hint(
-            "tidemill experiment list --deleted shows them all; a deleted one is restored or renamed",
-        ));
+        return Err(taken(&request.name));
     }
     let mut tags = request.tags;
     if !request.description.is_empty() {
@@ -156,13 +153,6 @@ pub(super) async fn describe(
             Some(text).filter(|text| !text.is_empty()),
         );
     }
-    if let Some(new) = request.name.clone().filter(|new| *new != name) {
-        let looking = handle.look(move |sight| experiment(sight, &new).is_ok().then_some(new));
-        if let Some(taken) = looking.await? {
-            let message = format!("an experiment is called `{taken}` already");
-            return Err(ApiError::new(ErrorCode::Conflict, message));
-        }
-    }
     change(&handle, &caller, &name, (request.name.clone(), None, tags)).await?;
     show(State(handle), Path(request.name.unwrap_or(name))).await
 }
@@ -209,8 +199,16 @@ async fn change(
     wanted: &str,
     (name, lifecycle, tags): Changes,
 ) -> Result<(), ApiError> {
-    let wanted = wanted.to_owned();
-    let found = handle.look(move |sight| experiment(sight, &wanted)).await??;
+    let (wanted, new) = (wanted.to_owned(), name.clone());
+    let looking = handle.look(move |sight| {
+        let found = experiment(sight, &wanted)?;
+        match new.filter(|new| *new != found.name) {
+            // Also a name that only runs give, of which the ledger does not know.
+            Some(new) if experiment(sight, &new).is_ok() => Err(taken(&new)),
+            _ => Ok(found),
+        }
+    });
+    let found = looking.await??;
     let command = TrackingCommand {
         by: name_of(caller, None),
         // Of one that only runs name, nothing is kept yet.
@@ -228,6 +226,12 @@ async fn change(
     };
     let done = handle.change::<Tracking>(command).await?;
     done.map(drop).map_err(|rejection| refused(&rejection))
+}
+
+fn taken(name: &str) -> ApiError {
+    let message = format!("an experiment is called `{name}` already");
+    ApiError::new(ErrorCode::Conflict, message)
+        .hint("tidemill experiment list --deleted shows them all; a deleted one is restored or renamed")
 }
 
 fn refused(rejection: &TrackingRejection) -> ApiError {

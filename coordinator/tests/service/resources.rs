@@ -151,6 +151,8 @@ async fn an_experiment_is_made_renamed_deleted_and_brought_back_and_a_name_is_ta
             StatusCode::CONFLICT
         };
         assert_eq!(status, expected, "{taken}: {refused}");
+        let (status, _) = patch(&service, "nobody", json!({"name": taken})).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "whatever it was to be called");
     }
     let (status, refused) = create(&service, "").await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{refused}");

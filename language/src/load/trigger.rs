@@ -162,17 +162,8 @@ impl Loader<'_> {
         let interval = own
             .integer("interval", 1..=9_999, &mut self.findings)
             .unwrap_or(1);
-        let mut every = Recurrence {
-            frequency: frequency?,
-            interval: u32::try_from(interval).unwrap_or(1),
-            hours: Vec::new(),
-            minutes: Vec::new(),
-            week_days: Vec::new(),
-            month_days: Vec::new(),
-            time_zone,
-            start_at: None,
-            end_at: None,
-        };
+        let interval = u32::try_from(interval).unwrap_or(1);
+        let mut every = Recurrence::every(interval, frequency?, time_zone);
         if let Some(mut pattern) = own.fields("schedule", &mut self.findings) {
             every.hours = self.numbers(&mut pattern, "hours", 23);
             every.minutes = self.numbers(&mut pattern, "minutes", 59);

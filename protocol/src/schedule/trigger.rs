@@ -129,6 +129,23 @@ pub struct Recurrence {
     pub end_at: Option<Timestamp>,
 }
 
+impl Recurrence {
+    /// Again after each `interval` of these, by the clocks of this zone, at no moments in particular.
+    pub const fn every(interval: u32, frequency: Frequency, time_zone: String) -> Self {
+        Self {
+            frequency,
+            interval,
+            hours: Vec::new(),
+            minutes: Vec::new(),
+            week_days: Vec::new(),
+            month_days: Vec::new(),
+            time_zone,
+            start_at: None,
+            end_at: None,
+        }
+    }
+}
+
 /// A length of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -161,15 +161,8 @@ mod tests {
 
     fn every(frequency: Frequency, interval: u32, start: &str) -> Recurrence {
         Recurrence {
-            frequency,
-            interval,
-            hours: vec![],
-            minutes: vec![],
-            week_days: vec![],
-            month_days: vec![],
-            time_zone: "Europe/Berlin".into(),
             start_at: Some(at(start)),
-            end_at: None,
+            ..Recurrence::every(interval, frequency, "Europe/Berlin".into())
         }
     }
 
